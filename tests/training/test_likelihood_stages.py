@@ -19,6 +19,7 @@ from prlcoder.runs.spec import Model, Pretrain, Scratch, Sft, Tracking
 from prlcoder.training import pretrain, sft
 from prlcoder.training.batches import IGNORED, LabelledCollator, packs
 from prlcoder.training.examples import program_dataset, program_example
+from prlcoder.training.spans import encode_program
 
 
 def test_the_loss_is_on_the_solution_and_eos_alone(make_context: Callable[..., StageContext], tmp_path: Path) -> None:
@@ -26,11 +27,11 @@ def test_the_loss_is_on_the_solution_and_eos_alone(make_context: Callable[..., S
     tokenizer = AutoTokenizer.from_pretrained(context.base_model())
     problem = context.train[0]
     prompt = render(problem, "nano")
-    example = program_example(tokenizer, prompt, problem.canonical, on_prompt=False)
+    example = program_example(encode_program(tokenizer, prompt, problem.canonical), prompt, on_prompt=False)
     learnt = [label for label in example["labels"] if label != IGNORED]
     assert tokenizer.decode(learnt) == problem.canonical[len(problem.prompt) :] + "<eos>"
     assert tokenizer.decode(example["input_ids"]) == prompt.text + tokenizer.decode(learnt)
-    whole = program_example(tokenizer, prompt, problem.canonical, on_prompt=True)
+    whole = program_example(encode_program(tokenizer, prompt, problem.canonical), prompt, on_prompt=True)
     assert whole["input_ids"] == example["input_ids"]
     assert whole["labels"] == [IGNORED, *whole["input_ids"][1:]]
 

@@ -30,10 +30,15 @@ COMMANDS = {
     "doctor": "check this machine and say what to do",
 }
 
+# How torch's threads wait for each other; read once, when torch is loaded (see training.threads). GNU's OpenMP goes by
+# the first where it knows both: some tenths of a millisecond of spinning, then sleep.
+WAITING = {"GOMP_SPINCOUNT": "100000", "OMP_WAIT_POLICY": "PASSIVE"}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code (0 done, 1 work failed, 2 wrong input or usage)."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch is loaded: see training.threads
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
     arguments = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="prlcoder", description="Process-supervised RL for code generation.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")

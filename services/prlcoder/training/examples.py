@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.errors import WorkError
 from prlcoder.training.batches import IGNORED
-from prlcoder.training.spans import Tokenizer, completion_start, encode_program
+from prlcoder.training.spans import Encoded, Tokenizer, completion_start, encode_programs
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from prlcoder.problems.render import Prompt
 
+ENCODED_AT_ONCE = 1024
 
-def program_example(tokenizer: Tokenizer, prompt: Prompt, program: str, *, on_prompt: bool) -> dict[str, list[int]]:
+
+def program_example(encoded: Encoded, prompt: Prompt, *, on_prompt: bool) -> dict[str, list[int]]:
     """``input_ids`` and ``labels`` of a whole program with EOS; with ``on_prompt`` the prompt has loss too, but for
     the first token, which nothing predicts."""
-    encoded = encode_program(tokenizer, prompt, program)
     first = 1 if on_prompt else max(1, completion_start(encoded, prompt))
     return {"input_ids": encoded.ids, "labels": [IGNORED] * first + encoded.ids[first:]}
 
@@ -28,7 +30,10 @@ def program_dataset(
     tokenizer: Tokenizer, programs: Iterable[tuple[Prompt, str]], *, max_length: int, on_prompt: bool
 ) -> tuple[Dataset, int]:
     """Examples of all programs that fit, and the number of those that do not."""
-    examples = [program_example(tokenizer, prompt, text, on_prompt=on_prompt) for prompt, text in programs]
+    examples, rest = [], iter(programs)
+    while batch := list(islice(rest, ENCODED_AT_ONCE)):
+        for (prompt, _), encoded in zip(batch, encode_programs(tokenizer, batch), strict=True):
+            examples.append(program_example(encoded, prompt, on_prompt=on_prompt))
     return dataset(examples, lengths=[len(example["input_ids"]) for example in examples], max_length=max_length)
 
 

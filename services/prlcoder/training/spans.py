@@ -50,18 +50,29 @@ class PairSpans:
 def encode(tokenizer: Tokenizer, text: str) -> Encoded:
     """Tokens of ``text`` with their offsets. A leading BOS is added where the tokenizer does so and a chat template
     has not; nothing is added at the end. ``InputError`` for a tokenizer that knows no offsets."""
+    (encoded,) = encode_all(tokenizer, [text])
+    return encoded
+
+
+def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
+    """``encode`` of each text, in a third of the time: the tokenizer works on many at once, on every core."""
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             f"tokenizer {tokenizer.name_or_path}: has no character offsets; use a model with a fast tokenizer "
             "(a tokenizer.json)"
         )
-    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    ids: list[int] = encoding["input_ids"]
+    if not texts:
+        return []
+    batch = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    bos = _leading_bos(tokenizer)
+    return [_encoded(*one, bos) for one in zip(batch["input_ids"], batch["offset_mapping"], strict=True)]
+
+
+def _encoded(ids: list[int], offsets: Sequence[tuple[int, int]], bos: int | None) -> Encoded:
     starts, covered = [], 0
-    for start, end in encoding["offset_mapping"]:  # what a tokenizer trims belongs to the token that follows
+    for start, end in offsets:  # what a tokenizer trims belongs to the token that follows
         starts.append(min(start, covered))
         covered = max(covered, end)
-    bos = _leading_bos(tokenizer)
     if bos is not None and ids[:1] != [bos]:
         return Encoded([bos, *ids], [0, *starts])
     return Encoded(ids, starts)
@@ -75,9 +86,17 @@ def _leading_bos(tokenizer: Tokenizer) -> int | None:
 
 def encode_program(tokenizer: Tokenizer, prompt: Prompt, program: str) -> Encoded:
     """Prompt, whole program, closing and EOS: what supervised fine-tuning learns, and the policy's full output."""
-    text = prompt.whole(program)
-    encoded = encode(tokenizer, text)
-    return Encoded([*encoded.ids, tokenizer.eos_token_id], [*encoded.starts, len(text)])
+    (encoded,) = encode_programs(tokenizer, [(prompt, program)])
+    return encoded
+
+
+def encode_programs(tokenizer: Tokenizer, programs: Sequence[tuple[Prompt, str]]) -> list[Encoded]:
+    """``encode_program`` of each."""
+    texts = [prompt.whole(program) for prompt, program in programs]
+    return [
+        Encoded([*encoded.ids, tokenizer.eos_token_id], [*encoded.starts, len(text)])
+        for encoded, text in zip(encode_all(tokenizer, texts), texts, strict=True)
+    ]
 
 
 def completion_start(encoded: Encoded, prompt: Prompt) -> int:
