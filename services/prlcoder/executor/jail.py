@@ -6,12 +6,14 @@ nsjail's units are traps: ``rlimit_as``, ``_fsize``, ``_core`` and ``_stack`` ar
 
 from __future__ import annotations
 
+import marshal
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,7 +31,7 @@ START_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 1.0
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "HOME": SCRATCH}
 # In order of import.
-MODULES: Final = ("wire", "kernel", "memory", "values", "candidate", "exchange", "dialogue", "process", "run", "zygote")
+MODULES: Final = ("wire", "kernel", "values", "candidate", "exchange", "dialogue", "process", "run", "zygote")
 PRELOADED: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum
     fractions functools hashlib heapq inspect io itertools json math numbers operator os pprint queue random re select
@@ -38,8 +40,8 @@ PRELOADED: Final = """
 PACKAGE: Final = "prlcoder.executor.jailed"
 
 _BOOT = """\
-import importlib, sys, types
-def load(preloaded, package, sources):
+import importlib, marshal, sys, types
+def load(preloaded, package, modules):
     for name in preloaded.split():  # first, so that our own objects lie together: fewer pages are copied per clone
         importlib.import_module(name)
     parent, path = None, ""
@@ -47,19 +49,29 @@ def load(preloaded, package, sources):
         path = f"{path}.{part}" if path else part
         module = sys.modules[path] = types.ModuleType(path)
         module.__path__ = []
-    for name, text in sources:
+    for name, code in modules:
         child = sys.modules[f"{package}.{name}"] = types.ModuleType(f"{package}.{name}")
         setattr(module, name, child)
-        exec(compile(text, f"<{name}>", "exec"), child.__dict__)
+        exec(marshal.loads(code), child.__dict__)
     return child
 """
 
 
-def zygote_text(*arguments: object) -> str:
-    """A script that needs nothing but the standard library: the ``jailed`` modules and a call of ``zygote.main``."""
+@cache
+def compiled_modules() -> list[tuple[str, bytes]]:
+    """The ``jailed`` modules, compiled here and once: a compiler's work in the zygote leaves pages behind that every
+    clone would inherit."""
     folder = Path(__file__).with_name("jailed")
-    sources = [(name, (folder / f"{name}.py").read_text(encoding="utf-8")) for name in MODULES]
-    return f"{_BOOT}load({PRELOADED!r}, {PACKAGE!r}, {sources!r}).main{arguments!r}\n"
+    texts = [(name, (folder / f"{name}.py").read_text(encoding="utf-8")) for name in MODULES]
+    return [
+        (name, marshal.dumps(compile(text, f"<{name}>", "exec", dont_inherit=True, optimize=2))) for name, text in texts
+    ]
+
+
+def zygote_text(*arguments: object) -> str:
+    """A script that needs nothing but the standard library: the ``jailed`` modules and a call of ``zygote.main``. For
+    the interpreter of ``host_interpreter`` alone, whose version is ours."""
+    return f"{_BOOT}load({PRELOADED!r}, {PACKAGE!r}, {compiled_modules()!r}).main{arguments!r}\n"
 
 
 @dataclass(frozen=True)

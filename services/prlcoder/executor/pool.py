@@ -23,6 +23,7 @@ ATTEMPTS: Final = 3
 STOP_AGAIN_S: Final = 0.02  # between two requests to end a cancelled run
 GRACE_S: Final = 10.0  # beyond its wall limit, before a run counts as lost and its jail is killed
 PREAMBLES: Final = 64  # compiled preambles that a zygote keeps
+BUFFER: Final = 1 << 16
 
 Done = Callable[[Outcome | str], None]
 
@@ -49,6 +50,7 @@ class Worker:
         self.outgoing = bytearray()
         self.watched_for_room = False  # whether the pool waits for room to write
         self._incoming = bytearray()
+        self._buffer = bytearray(BUFFER)  # one for all reads: a new large one each time is a mapping made and unmade
         self._preambles: OrderedDict[str, int] = OrderedDict()
 
     def accept(self, task: Task) -> None:
@@ -100,10 +102,10 @@ class Worker:
 
     def receive(self) -> list[tuple[Task, Outcome]]:
         """Finished tasks. ``EOFError`` or ``OSError`` if the jail has gone."""
-        data = self.jail.control.recv(1 << 18)
-        if not data:
+        count = self.jail.control.recv_into(self._buffer)
+        if not count:
             raise EOFError
-        self._incoming += data
+        self._incoming += memoryview(self._buffer)[:count]
         finished = []
         while (outcome := self._next_outcome()) is not None:
             task = self.tasks[0]

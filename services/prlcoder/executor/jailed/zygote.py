@@ -18,7 +18,7 @@ import stat
 import sys
 from typing import Final
 
-from prlcoder.executor.jailed import candidate, memory, wire
+from prlcoder.executor.jailed import candidate, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.run import Desk, Preamble, Run, read_exactly, write_all
 
@@ -148,7 +148,6 @@ def main(namespaces: bool, processes: bool, scratch: str, control: int, stop: in
     silence_standard_files()
     limit_jail()
     os.chdir(scratch)
-    memory.inherit_text()
     kernel.confine_zygote()
     gc.collect()
     gc.disable()
