@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/policy.py [--requests 64] [--concurrency 16] [--rounds 3]
 
 Both servers run vLLM with the same options on a Llama with random weights; both are asked for the same number of
-samples, one a call, each with a seed of its own. Ours streams every sample's tokens, vLLM's answers whole texts. Rounds
-alternate between the two and the median of their tokens a second is printed: other work of the machine meets both. Then
-weights are exchanged: a full checkpoint, which is loaded over the present one, and a LoRA adapter (``--adapters``).
+samples, one a call, each with a seed of its own; first for whole samples, then for streams (ours sends eight tokens a
+message and their numbers, vLLM's one token's text an event). Rounds alternate between the two and the median of their
+tokens a second is printed: other work of the machine meets both. Then weights are exchanged: a full checkpoint, which
+is loaded over the present one, and a LoRA adapter (``--adapters``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -123,28 +124,40 @@ async def rate(ask: Ask, prompts: Sequence[str], concurrency: int) -> float:
     return tokens / (time.perf_counter() - start)
 
 
-async def rate_of_openai(address: str, model: Path, prompts: Sequence[str], options: argparse.Namespace) -> float:
+async def rate_of_openai(
+    address: str, model: Path, prompts: Sequence[str], options: argparse.Namespace, streamed: bool
+) -> float:
     """Tokens a second of vLLM's own server."""
     limits = httpx.Limits(max_connections=options.concurrency)
     async with httpx.AsyncClient(base_url=address, timeout=600, limits=limits) as client:
 
         async def ask(prompt: str, seed: int) -> int:
             asked = {"model": str(model), "prompt": prompt, "max_tokens": options.tokens, "temperature": 1.0}
-            answer = await client.post("/v1/completions", json=asked | {"seed": seed})
-            answer.raise_for_status()
-            return int(answer.json()["usage"]["completion_tokens"])
+            if not streamed:
+                answer = await client.post("/v1/completions", json=asked | {"seed": seed})
+                answer.raise_for_status()
+                return int(answer.json()["usage"]["completion_tokens"])
+            how = {"seed": seed, "stream": True, "stream_options": {"include_usage": True}}
+            async with client.stream("POST", "/v1/completions", json=asked | how) as events:
+                events.raise_for_status()
+                *_, last, _done = [line async for line in events.aiter_lines() if line]
+            return int(json.loads(last.removeprefix("data: "))["usage"]["completion_tokens"])
 
         return await rate(ask, prompts, options.concurrency)
 
 
-async def rate_of_ours(address: str, prompts: Sequence[str], options: argparse.Namespace) -> float:
+async def rate_of_ours(address: str, prompts: Sequence[str], options: argparse.Namespace, streamed: bool) -> float:
     """Tokens a second of our server."""
     async with PolicyClient(address, timeout_s=600) as client:
 
         async def ask(prompt: str, seed: int) -> int:
-            ((sample,),) = await client.complete([prompt], Sampling(1, 1.0, max_tokens=options.tokens, seed=seed))
-            assert isinstance(sample, Completion), sample
-            return len(sample.ids)
+            sampling = Sampling(1, 1.0, max_tokens=options.tokens, seed=seed)
+            if not streamed:
+                ((sample,),) = await client.complete([prompt], sampling)
+                assert isinstance(sample, Completion), sample
+                return len(sample.ids)
+            async with aclosing(client.events([prompt], sampling)) as events:
+                return sum([len(event.tokens.ids) async for event in events])
 
         return await rate(ask, prompts, options.concurrency)
 
@@ -174,21 +187,26 @@ def main() -> None:
     prompts = [f"{item.statement}\n" for item in stream(options.requests, seed=2, exclude=())]
     with tempfile.TemporaryDirectory() as name:
         first, second, adapter = make_models(Path(name), prompts, options.hidden, options.layers)
-        rates: dict[str, list[float]] = {"vllm serve": [], "prlcoder": []}
+        rates: dict[tuple[str, bool], list[float]] = {}
         with openai_server(first) as theirs, our_server(first, options.adapters) as ours:
             for number in range(options.rounds + 1):
-                measured = {
-                    "vllm serve": asyncio.run(rate_of_openai(theirs, first, prompts, options)),
-                    "prlcoder": asyncio.run(rate_of_ours(ours, prompts, options)),
-                }
-                if number:  # the first round warms up
-                    for server, tokens in measured.items():
-                        rates[server].append(tokens)
+                for streamed in (False, True):
+                    measured = {
+                        "vllm serve": asyncio.run(rate_of_openai(theirs, first, prompts, options, streamed)),
+                        "prlcoder": asyncio.run(rate_of_ours(ours, prompts, options, streamed)),
+                    }
+                    if number:  # the first round warms up
+                        for server, tokens in measured.items():
+                            rates.setdefault((server, streamed), []).append(tokens)
             asyncio.run(swaps(ours, second, adapter if options.adapters else None))
-    for server, found in rates.items():
-        print(f"{server:12s}{statistics.median(found):10.1f} tokens/s  ({min(found):.1f} to {max(found):.1f})")
-    ratio = statistics.median(rates["prlcoder"]) / statistics.median(rates["vllm serve"])
-    print(f"prlcoder / vllm serve: {ratio:.3f} (at least {LEAST}: {'yes' if ratio >= LEAST else 'NO'})")
+    for streamed in (False, True):
+        print("streamed:" if streamed else "whole samples:")
+        for server in ("vllm serve", "prlcoder"):
+            found = rates[server, streamed]
+            print(f"  {server:12s}{statistics.median(found):10.1f} tokens/s  ({min(found):.1f} to {max(found):.1f})")
+        each = zip(rates["prlcoder", streamed], rates["vllm serve", streamed], strict=True)
+        ratio = statistics.median(ours / theirs for ours, theirs in each)
+        print(f"  prlcoder / vllm serve: {ratio:.3f} (at least {LEAST}: {'yes' if ratio >= LEAST else 'NO'})")
 
 
 if __name__ == "__main__":

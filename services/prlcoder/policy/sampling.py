@@ -18,7 +18,7 @@ class Sampling:
     first. ``max_tokens`` None is the engine's own limit. The same ``seed``, prompts, weights and engine give the same
     samples; None gives others each time. ``first_prompt`` is the number of the request's first prompt, where several
     requests are parts of one: numbers decide the draws. ``log_probabilities`` are those of the model itself, at
-    temperature 1."""
+    temperature 1. With ``whole`` a sample comes in one piece, at its end."""
 
     samples: int = 1
     temperature: float = 0.0
@@ -29,6 +29,7 @@ class Sampling:
     seed: int | None = None
     first_prompt: int = 0
     log_probabilities: bool = False
+    whole: bool = False
 
     @property
     def drawn(self) -> int:

@@ -174,6 +174,7 @@ def _read_sampling(request: policy_pb2.GenerateRequest, asked: Sequence[Asked]) 
         seed=message.seed if message.HasField("seed") else None,
         first_prompt=request.first_item,
         log_probabilities=request.log_probabilities,
+        whole=request.whole,
     )
     try:
         sampling.check()

@@ -82,6 +82,8 @@ class TransformersEngine:
             with closing(self._complete(batch, sampling)) as steps:
                 for _ in steps:
                     for row, told in zip(batch, sent, strict=True):
+                        if sampling.whole and row.finish is None:
+                            continue
                         if piece := told.piece(row, self._settled(row, sampling.stop)):
                             yield from repeated(piece, sampling)
 

@@ -130,7 +130,7 @@ class VllmPolicy:
             stop=list(sampling.stop),
             seed=None if sampling.seed is None else prompt_seed(sampling.seed, sampling.first_prompt + prompt),
             logprobs=0 if sampling.log_probabilities else None,
-            output_kind=RequestOutputKind.DELTA,
+            output_kind=RequestOutputKind.FINAL_ONLY if sampling.whole else RequestOutputKind.DELTA,
             stream_interval=STREAM_INTERVAL,
         )
 

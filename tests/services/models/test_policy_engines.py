@@ -149,6 +149,21 @@ def test_a_seed_gives_the_same_samples_and_another_one_others(served: Served) ->
     assert texts(write(served, temperature=1.0)) != texts(write(served, temperature=1.0))
 
 
+def test_whole_samples_come_in_one_piece_and_are_the_streamed_ones(served: Served) -> None:
+    how = {"samples": 2, "temperature": 1.0, "seed": 4, "log_probabilities": True}
+
+    async def pieces(**more: Any) -> int:
+        async with aclosing(served.policy.stream(PROMPTS, Sampling(**how, **more))) as stream:
+            return len([written async for written in stream])
+
+    assert served.run(pieces(whole=True)) == 2 * len(PROMPTS) < served.run(pieces())
+    streamed, whole = write(served, **how), write(served, **how, whole=True)
+    assert streamed.keys() == whole.keys()
+    for key, sample in whole.items():
+        assert (sample.text, sample.ids, sample.finish) == (streamed[key].text, streamed[key].ids, streamed[key].finish)
+        assert sample.log_probabilities == pytest.approx(streamed[key].log_probabilities, abs=1e-4)
+
+
 def test_restricted_to_one_token_sampling_is_greedy(served: Served, policies: dict[str, Path]) -> None:
     expected = greedy(policies["first"])
     assert texts(write(served, temperature=1.0, top_k=1, seed=1)) == expected

@@ -55,16 +55,18 @@ class Sampling(_message.Message):
     def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("items", "sampling", "log_probabilities", "first_item")
+    __slots__ = ("items", "sampling", "log_probabilities", "first_item", "whole")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     FIRST_ITEM_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[GenerateItem]
     sampling: Sampling
     log_probabilities: bool
     first_item: int
-    def __init__(self, items: _Optional[_Iterable[_Union[GenerateItem, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., log_probabilities: bool = ..., first_item: _Optional[int] = ...) -> None: ...
+    whole: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[GenerateItem, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., log_probabilities: bool = ..., first_item: _Optional[int] = ..., whole: bool = ...) -> None: ...
 
 class Tokens(_message.Message):
     __slots__ = ("text", "ids", "log_probabilities")

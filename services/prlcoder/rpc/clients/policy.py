@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import grpc.aio
@@ -46,7 +46,8 @@ class PolicyClient(Client):
         pieces: dict[tuple[int, int], list[policy_pb2.Tokens]] = {}
         found: list[list[Completion | ServiceError]] = [[] for _ in prompts]
         ended: dict[tuple[int, int], Completion | ServiceError] = {}
-        async with aclosing(self.events(prompts, sampling, timeout_s=timeout_s)) as events:
+        whole = replace(sampling, whole=True)
+        async with aclosing(self.events(prompts, whole, timeout_s=timeout_s)) as events:
             async for event in events:
                 key = int(event.id), event.sample
                 match event.WhichOneof("event"):
@@ -114,6 +115,7 @@ def _request(prompts: Sequence[str], sampling: Sampling) -> policy_pb2.GenerateR
         sampling=drawing,
         log_probabilities=sampling.log_probabilities,
         first_item=sampling.first_prompt,
+        whole=sampling.whole,
     )
 
 
