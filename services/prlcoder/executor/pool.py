@@ -213,7 +213,7 @@ class Pool:
             self._waiting.remove(task)
         for worker in self._workers:
             if task in worker.tasks:
-                worker.stop(task)
+                self._ask_to_stop(worker, task)
 
     def pump(self, timeout_s: float) -> None:
         """Move bytes and finish tasks; returns after at most ``timeout_s`` seconds without any."""
@@ -223,6 +223,8 @@ class Pool:
             worker = key.data
             if worker is None:
                 os.eventfd_read(self._bell)
+                continue
+            if worker not in self._workers:  # replaced on account of an earlier event: a new order found it dead
                 continue
             try:
                 if events & selectors.EVENT_WRITE:
@@ -241,9 +243,12 @@ class Pool:
         begun. Whether there are any."""
         heads = [worker for worker in self._workers if worker.tasks and worker.tasks[0].done is _ignore]
         for worker in heads:
-            with suppress(OSError):  # the jail has gone; its control channel tells
-                worker.stop(worker.tasks[0])
+            self._ask_to_stop(worker, worker.tasks[0])
         return bool(heads)
+
+    def _ask_to_stop(self, worker: Worker, task: Task) -> None:
+        with suppress(OSError):  # the jail has gone; its control channel tells
+            worker.stop(task)
 
     def _adopt(self, running: jail.Jail) -> None:
         worker = Worker(running)
