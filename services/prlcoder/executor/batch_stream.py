@@ -14,13 +14,14 @@ from typing import Final
 from prlcoder.executor.driver import Ticket
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail
-from prlcoder.rpc.refusals import Refusal, invalid, unavailable
+from prlcoder.rpc.refusals import invalid, unavailable
 from prlcoder.v1 import executor_pb2, verdict_pb2
 
 LONGEST_ID: Final = 128
 TOGETHER: Final = 64  # outcomes in one message
 LINGER_S: Final = 0.01  # for others to go with an outcome; a fraction of what the items in flight take
 REMEMBERED: Final = 65_536  # finished ids that a stream knows again
+REMEMBERED_BYTES: Final = 16 << 20  # of their outcomes together
 
 Response = executor_pb2.ExecuteBatchResponse
 Outcome = verdict_pb2.ExecutionResult | Exception
@@ -38,6 +39,7 @@ class BatchStream:
         self._open: dict[str, Ticket | None] = {}
         self._repeats: dict[str, list[int]] = {}  # sizes of later requests with the id of an open item
         self._finished: OrderedDict[str, Response] = OrderedDict()
+        self._finished_size: int = 0
         self._held: int = 0
         self._held_size: int = 0
         self._reader: asyncio.Task[None] | None = None
@@ -107,8 +109,8 @@ class BatchStream:
             if not 0 < len(name) <= LONGEST_ID:
                 raise invalid("id", f"has {len(name)} characters, not 1 to {LONGEST_ID}")
             ticket = self._run(request.execution, lambda outcome: self._finish(name, outcome, size))
-        except Refusal as refusal:
-            self._finish(name, refusal, size)
+        except Exception as error:  # whatever it is, the item holds a place until it has an outcome
+            self._finish(name, error, size)
         else:
             if name in self._open:
                 self._open[name] = ticket
@@ -120,11 +122,15 @@ class BatchStream:
         else:
             response.result.CopyFrom(outcome)
         del self._open[name]
-        self._finished[name] = response
-        if len(self._finished) > REMEMBERED:
-            self._finished.popitem(last=False)
+        self._remember(name, response)
         for each in (size, *self._repeats.pop(name, ())):
             self._ready.put_nowait((response, each))
+
+    def _remember(self, name: str, response: Response) -> None:
+        self._finished[name] = response
+        self._finished_size += response.ByteSize()
+        while len(self._finished) > REMEMBERED or self._finished_size > REMEMBERED_BYTES:
+            self._finished_size -= self._finished.popitem(last=False)[1].ByteSize()
 
     def _give_back(self, size: int) -> None:
         self._held -= 1

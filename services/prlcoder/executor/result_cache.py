@@ -1,16 +1,19 @@
 """Results by content: an equal execution is not run again. Bounded, least recently used first out.
 
 Kept are verdicts that do not hang on the machine's load: no timeouts, nothing that ran into a limit, no sandbox error.
+Nor is a result whose answers are long: they would be most of the server's memory, and are seldom asked for twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from typing import Final
 
 from prlcoder.executor.verdicts import Execution, ExecutionResult, Verdict
 
-_LIMITS = frozenset({"memory", "output_limit"})
+LONGEST_ANSWERS: Final = 4096  # bytes of one result's answers together
+_LIMITS: Final = frozenset({"memory", "output_limit"})
 
 
 class ResultCache:
@@ -30,6 +33,8 @@ class ResultCache:
     def put(self, key: bytes, result: ExecutionResult) -> None:
         """Keep a result, if it is one to keep."""
         if self.capacity == 0 or result.verdict in (None, Verdict.TIMEOUT) or result.reason in _LIMITS:
+            return
+        if sum(len(answer or b"") for answer in result.answers) > LONGEST_ANSWERS:
             return
         self._kept[key] = result
         self._kept.move_to_end(key)
