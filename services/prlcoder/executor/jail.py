@@ -155,10 +155,15 @@ def await_ready(jail: Jail) -> None:
     except OSError:
         words = b""
     if words != wire.READY:
-        log = Path(jail.folder.name, "log").read_text(encoding="utf-8", errors="replace")
+        log = log_of(jail)
         jail.close()
         raise WorkError(explain(log))
     jail.control.setblocking(False)
+
+
+def log_of(jail: Jail) -> str:
+    """What was written to a jail's standard output and error so far."""
+    return Path(jail.folder.name, "log").read_text(encoding="utf-8", errors="replace")
 
 
 def _own_scratch(profile: Profile, folder: str) -> str:

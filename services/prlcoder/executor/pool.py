@@ -43,10 +43,12 @@ class Task:
 class Worker:
     """One jail with its queue. Reads and writes never block."""
 
-    def __init__(self, running: jail.Jail) -> None:
+    def __init__(self, running: jail.Jail, *, ready: bool = True, failed_starts: int = 0) -> None:
         self.jail = running
+        self.ready = ready  # whether its zygote has loaded; no orders before that
+        self.failed_starts = failed_starts  # jails in this one's place that never became ready, one after the other
         self.tasks: deque[Task] = deque()
-        self.head_since = 0.0
+        self.head_since = time.monotonic()
         self.outgoing = bytearray()
         self.watched_for_room = False  # whether the pool waits for room to write
         self._incoming = bytearray()
@@ -106,6 +108,8 @@ class Worker:
         if not count:
             raise EOFError
         self._incoming += memoryview(self._buffer)[:count]
+        if not self.ready and not self._take_greeting():
+            return []
         finished = []
         while (outcome := self._next_outcome()) is not None:
             task = self.tasks[0]
@@ -119,6 +123,17 @@ class Worker:
             whole = bytes(task.answers) + outcome.answers if task.answers else outcome.answers
             finished.append((task, Outcome(outcome.report, outcome.stage, whole, outcome.output)))
         return finished
+
+    def _take_greeting(self) -> bool:
+        """Whether the zygote's first words have come. ``EOFError`` if they are not what a zygote says."""
+        size = len(wire.READY)
+        if not wire.READY.startswith(self._incoming[:size]):
+            raise EOFError
+        if len(self._incoming) < size:
+            return False
+        del self._incoming[:size]
+        self.ready, self.failed_starts = True, 0
+        return True
 
     def _next_outcome(self) -> Outcome | None:
         """Cut one whole report off the incoming bytes."""
@@ -146,7 +161,9 @@ class Worker:
         os.write(self.jail.stop, struct.pack("<Q", task.number))
 
     def overdue(self, now: float) -> bool:
-        """Whether the run at the head should have been ended by the zygote long ago."""
+        """Whether the zygote should have loaded, or ended the run at the head, long ago."""
+        if not self.ready:
+            return now > self.head_since + jail.START_TIMEOUT_S
         return bool(self.tasks) and now > self.head_since + self.tasks[0].order.limits.wall_s + GRACE_S
 
 
@@ -178,7 +195,7 @@ class Pool:
                 started.append(jail.start(profile, self._place))  # noqa: PERF401 (what has started must be closed on an error)
             for running in started:  # they load side by side
                 jail.await_ready(running)
-                self._adopt(running)
+                self._adopt(Worker(running))
         except BaseException:
             for running in started:
                 running.close()
@@ -250,22 +267,25 @@ class Pool:
         with suppress(OSError):  # the jail has gone; its control channel tells
             worker.stop(task)
 
-    def _adopt(self, running: jail.Jail) -> None:
-        worker = Worker(running)
+    def _adopt(self, worker: Worker) -> None:
         self._workers.append(worker)
-        self._selector.register(running.control, selectors.EVENT_READ, worker)
+        self._selector.register(worker.jail.control, selectors.EVENT_READ, worker)
 
     def _dispatch(self) -> None:
         """Hand waiting tasks to the workers with the shortest queues."""
         while self._waiting:
-            worker = min(self._workers, key=lambda worker: len(worker.tasks))
-            if len(worker.tasks) >= self._depth:
+            worker = min(self._workers, key=self._burden)
+            if self._burden(worker) >= self._depth:
                 return
             try:
                 worker.accept(self._waiting.popleft())
                 self._watch(worker)
             except OSError:
                 self._replace(worker, "its jail died")
+
+    def _burden(self, worker: Worker) -> int:
+        """The length of its queue; one that is not ready counts as full."""
+        return len(worker.tasks) if worker.ready else self._depth
 
     def _flush(self, worker: Worker) -> None:
         worker.flush()
@@ -286,16 +306,21 @@ class Pool:
             task.done(outcome)
 
     def _replace(self, worker: Worker, why: str) -> None:
-        """A new jail for ``worker``'s place. Its tasks run again; the first one loses an attempt."""
+        """A new jail for ``worker``'s place, which loads while the others go on. Its tasks run again; the first one
+        loses an attempt. ``WorkError`` if no jail comes up there."""
         self._selector.unregister(worker.jail.control)
         self._workers.remove(worker)
+        failed = 0 if worker.ready else worker.failed_starts + 1
+        cause = jail.log_of(worker.jail) if failed >= ATTEMPTS else ""
         worker.jail.close()
+        if failed >= ATTEMPTS:
+            raise WorkError(jail.explain(cause))
         tasks = list(worker.tasks)
         if tasks:
             tasks[0].attempts += 1
         running = jail.start(self._profile, self._place)
-        jail.await_ready(running)
-        self._adopt(running)
+        running.control.setblocking(False)
+        self._adopt(Worker(running, ready=False, failed_starts=failed))
         for task in reversed(tasks):
             if task.attempts >= ATTEMPTS:
                 task.done(why)

@@ -1,4 +1,7 @@
-"""The bound on accepted work: what does not fit is refused at once, with a hint when to come again, or waits unread."""
+"""The bound on accepted work: what does not fit is refused at once, with a hint when to come again, or waits unread.
+
+Neither starves the other: a place that comes free goes to what waits, but what waits never gets the last eighth.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +23,25 @@ class Admission:
         """At most ``items`` items of together ``size`` bytes (256 MiB); one item may always come in alone."""
         self.items, self.size = items, size
         self.held = self.held_size = 0
+        self._waited = 0  # of those held, the ones that came in by `wait`
+        self._most_waited = items - items // 8
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @contextmanager
     def take(self, items: int, size: int = 0) -> Iterator[None]:
-        """Hold places for the block. ``Refusal`` (RESOURCE_EXHAUSTED) if so many are not free."""
-        if self._waiting or not self._fits(items, size):
+        """Hold places for the block. ``Refusal`` (RESOURCE_EXHAUSTED) if so many are not free, or due to who waits."""
+        due = bool(self._waiting) and self._waited < self._most_waited
+        if due or not self._fits(items, size):
             raise exhausted(f"{self.held} items are waiting, {self.items} may; come again", RETRY_AFTER_S)
         self._hold(items, size)
         try:
             yield
         finally:
-            self.release(items, size)
+            self._free(items, size)
 
     async def wait(self, size: int) -> None:
         """Hold a place for one item as soon as there is one, first come first served; ``release`` gives it back."""
-        if self._waiting or not self._fits(1, size):
+        if self._waiting or not self._may_enter(size):
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((turn, size))
             try:
@@ -45,23 +51,34 @@ class Admission:
                     self.release(1, size)
                 raise
         else:
-            self._hold(1, size)
+            self._enter(size)
 
     def release(self, items: int, size: int) -> None:
-        """Give places back."""
+        """Give places back that were waited for."""
+        self._waited -= items
+        self._free(items, size)
+
+    def _free(self, items: int, size: int) -> None:
         self.held -= items
         self.held_size -= size
         while self._waiting:
             turn, wanted = self._waiting[0]
             if not turn.done():
-                if not self._fits(1, wanted):
+                if not self._may_enter(wanted):
                     return
-                self._hold(1, wanted)
+                self._enter(wanted)
                 turn.set_result(None)
             self._waiting.popleft()
 
     def _fits(self, items: int, size: int) -> bool:
         return self.held == 0 or (self.held + items <= self.items and self.held_size + size <= self.size)
+
+    def _may_enter(self, size: int) -> bool:
+        return self._waited < self._most_waited and self._fits(1, size)
+
+    def _enter(self, size: int) -> None:
+        self._waited += 1
+        self._hold(1, size)
 
     def _hold(self, items: int, size: int) -> None:
         self.held += items

@@ -124,6 +124,12 @@ def retry_after(error: grpc.aio.AioRpcError, pause_s: float) -> float | None:
     return hinted if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED else None
 
 
+def never_answered(error: grpc.aio.AioRpcError) -> bool:
+    """Whether an INTERNAL is this side's own: grpc.aio says so of a stream that ended while a message was written to
+    it, whatever the server's status was. A server's INTERNAL has an ``ErrorInfo``."""
+    return error.code() is grpc.StatusCode.INTERNAL and _detail(error, error_details_pb2.ErrorInfo()) is None
+
+
 def service_error(error: grpc.aio.AioRpcError, target: str) -> ServiceError:
     """The error as PRLCoder's own, with what the server said."""
     info = _detail(error, error_details_pb2.ErrorInfo())

@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from prlcoder.executor import Execution, ExecutionResult
-from prlcoder.rpc.client import FIRST_PAUSE_S, LONGEST_PAUSE_S, retry_after
+from prlcoder.rpc.client import FIRST_PAUSE_S, LONGEST_PAUSE_S, never_answered, retry_after
 from prlcoder.rpc.messages.executions import read_result
 from prlcoder.v1 import executor_pb2
 
@@ -129,7 +129,7 @@ class ExecutionStream:
             return 0.0
         if asyncio.get_running_loop().time() - self._progress > GIVE_UP_S and not progressed:
             return None
-        return retry_after(error, pause)
+        return pause if never_answered(error) else retry_after(error, pause)
 
     async def _one_stream(self) -> AsyncGenerator[Indexed]:
         call = self._open(STREAM_S)
