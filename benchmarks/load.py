@@ -1,0 +1,227 @@
+"""Services under more load than they can take, with clients and workers that fail: is every result right?
+
+    python benchmarks/load.py [--seconds 600] [--seed 0]
+
+Executor, segmenter, mutator and PRM (a tiny one, made here) as ``prlcoder serve`` processes on loopback. Programs
+answer something that is made from their number, so that a result of another program is noticed. Clients at a time:
+two that stream through the typed client, one that writes its stream by hand and sends some ids twice, four with
+single calls that are repeated while the queue is full; single calls at twice the measured capacity that are not; two
+each with short deadlines, that cancel, that vanish (connection reset, channel closed); noise on the ports; and clients
+of the other services, while the PRM's checkpoint is exchanged. Meanwhile a worker is killed (SIGKILL) every few
+seconds: a zygote, a jail, all jails, a worker of another service. Connections are closed for their age after 5 s.
+
+Verdicts: no wrong, lost or duplicated result; every failure has a status that its client may see; nothing in a
+server's log that a sound one does not write; 2 s at most from a kill of the executor's to its next result; memory flat
+over the second half; nothing left in flight; health, right results and a clean exit at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Final
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+import load_clients as clients
+from load_clients import PATIENCE_S, Traffic
+from load_ledger import Kill, Ledger, growth, slope
+from load_servers import Killer, ServerProcess, serving, tiny_prm
+from prlcoder.rpc.clients.executor import ExecutorClient
+
+WARM_S: Final = 3.0  # alone, which also tells the capacity
+RECOVERY_S: Final = 2.0
+GROWTH: Final = 0.05  # of a process's memory over the second half
+GROWTH_MIB: Final = 8.0  # what an allocator may take at any time
+SETTLE_S: Final = 30.0
+SHOWN: Final = 20  # examples of what is beyond a limit
+
+
+@dataclass
+class Outcome:
+    """A finished run."""
+
+    seconds: float
+    capacity: float  # programs/s over one stream, nothing else going on
+    ledger: Ledger
+    left: dict[str, dict[str, float]] = field(default_factory=dict)  # by server what never ended
+    faults: list[str] = field(default_factory=list)  # lines of logs
+    unhealthy: list[str] = field(default_factory=list)
+    exits: dict[str, int | None] = field(default_factory=dict)
+
+    def swollen(self) -> list[str]:
+        """The servers' processes whose memory was not flat."""
+        sizes = self.ledger.memory.items()
+        return [
+            name for name, samples in sizes
+            if not name.endswith("below") and growth(samples) > GROWTH_MIB + GROWTH * samples[len(samples) // 2][1]
+        ]  # fmt: skip
+
+
+def run(seconds: float, seed: int, folder: Path) -> Outcome:
+    """The whole test; ``seconds`` of load."""
+    models = [str(tiny_prm(folder / f"model-{number}", number)) for number in range(2)]
+    with serving(folder, Path(models[0])) as servers:
+        outcome = asyncio.run(_load(servers, models, seconds, seed))
+        outcome.exits = {name: server.stop() for name, server in servers.items()}
+        outcome.faults = [f"{name}: {line}" for name, server in servers.items() for line in server.faults()]
+    return outcome
+
+
+async def _load(servers: dict[str, ServerProcess], models: list[str], seconds: float, seed: int) -> Outcome:
+    addresses = {name: server.address for name, server in servers.items()}
+    traffic = Traffic(addresses, models, Ledger(), rng=random.Random(seed))
+    await clients.learn_scores(traffic)
+    capacity = await _capacity(traffic)
+    traffic.ledger = Ledger()
+    traffic.ends = time.monotonic() + seconds
+    every_s = min(4.0, seconds / 8)
+    processes = {name: server.process.pid for name, server in servers.items()}
+    work = {
+        "steady 1": clients.steady(traffic), "steady 2": clients.steady(traffic), "by hand": clients.by_hand(traffic),
+        **{f"patient {number}": clients.patient(traffic) for number in range(4)},
+        "overload": clients.overload(traffic, 2 * capacity),
+        **{f"{kind.__name__} {number}": kind(traffic) for number in range(2)
+           for kind in (clients.hasty, clients.cancelling, clients.vanishing, clients.scoring)},
+        "babbling": clients.babbling(traffic), "cutting": clients.cutting(traffic),
+        "proposing": clients.proposing(traffic), "updating": clients.updating(traffic, 2 * every_s),
+        "killing": _kill(traffic, Killer(servers, random.Random(seed)), every_s),
+        "weighing": _weigh(traffic, processes),
+    }  # fmt: skip
+    traffic.ledger.meter(processes, -1)
+    await asyncio.gather(*(_guarded(traffic, name, one) for name, one in work.items()))
+    traffic.ledger.meter(processes, 1)
+    outcome = Outcome(seconds, capacity, traffic.ledger)
+    await _settle(outcome, servers)
+    await _require_sound(outcome, traffic)
+    return outcome
+
+
+async def _guarded(traffic: Traffic, name: str, work: Coroutine[Any, Any, None]) -> None:
+    """A client's own end is an observation like any other, and no end of the others."""
+    try:
+        async with asyncio.timeout(traffic.ends - time.monotonic() + PATIENCE_S + 30):
+            await work
+    except Exception as error:
+        traffic.ledger.unexpected.append(f"{name} ended: {type(error).__name__}: {error}")
+
+
+async def _capacity(traffic: Traffic) -> float:
+    """Right results a second over one stream."""
+    traffic.ends = time.monotonic() + WARM_S
+    began = time.monotonic()
+    await clients.steady(traffic)
+    return len(traffic.ledger.right) / (time.monotonic() - began)
+
+
+async def _kill(traffic: Traffic, killer: Killer, every_s: float) -> None:
+    """Until so long before the end that every recovery can be seen."""
+    while traffic.ends - time.monotonic() > 2 * every_s:
+        await asyncio.sleep(every_s * traffic.rng.uniform(0.5, 1.5))
+        at = time.monotonic()
+        if (victim := killer.strike()) is not None:
+            traffic.ledger.kills.append(Kill(at, victim))
+
+
+async def _weigh(traffic: Traffic, processes: dict[str, int]) -> None:
+    while traffic.going:
+        traffic.ledger.weigh(processes)
+        await asyncio.sleep(1.0 if traffic.ends - traffic.ledger.began > 30 else 0.25)
+
+
+async def _settle(outcome: Outcome, servers: dict[str, ServerProcess]) -> None:
+    """Give the servers a moment to end what was abandoned."""
+    ends = time.monotonic() + SETTLE_S
+    while time.monotonic() < ends:
+        found = {name: await asyncio.to_thread(server.unfinished) for name, server in servers.items()}
+        outcome.left = {name: left for name, left in found.items() if left}
+        if not outcome.left:
+            return
+        await asyncio.sleep(0.2)
+
+
+async def _require_sound(outcome: Outcome, traffic: Traffic) -> None:
+    """Health, and right verdicts as at the start."""
+    for name, address in traffic.addresses.items():
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=30)
+            if answer.status != health_pb2.HealthCheckResponse.SERVING:
+                outcome.unhealthy.append(f"{name}: not serving")
+    programs = traffic.draw(40)
+    async with ExecutorClient(traffic.addresses["executor"], fresh=True) as client:
+        results = [result async for result in client.run(program.item for program in programs)]
+    faults = (program.fault(result) for program, result in zip(programs, results, strict=True))
+    outcome.unhealthy += [fault for fault in faults if fault is not None]
+
+
+def report(outcome: Outcome) -> bool:
+    """Print everything; whether all verdicts are good."""
+    ledger = outcome.ledger
+    right = len(ledger.right)
+    print(
+        f"{outcome.seconds:.0f} s of load; capacity alone {outcome.capacity:.0f} programs/s; twice that in single calls"
+    )
+    print(f"and all other clients on top: {right} right results, {right / outcome.seconds:.1f}/s")
+    if len(ledger.latencies) > 1:
+        cut = quantiles(ledger.latencies, n=100)
+        print(f"single calls, repeated until done: {len(ledger.latencies)}, p50 {cut[49]:.3f} s, p99 {cut[98]:.3f} s")
+    for (client, code), count in sorted(ledger.statuses.items()):
+        print(f"  {client:12} {code:28} {count}")
+    for victim, count in sorted(Counter(kill.victim for kill in ledger.kills).items()):
+        print(f"  killed: {victim}, {count} times")
+    for asked_after, what in ((False, "next result"), (True, "next result of a program sent after it")):
+        if times := ledger.recoveries(asked_after=asked_after):
+            print(f"  kill to {what}: median {median(times):.3f} s, longest {max(times):.3f} s, {len(times)} kills")
+    for name, samples in sorted(ledger.memory.items()):
+        sizes = [size for _, size in samples]
+        print(
+            f"  {name:16} MiB: first {sizes[0]:.1f}, half-way {sizes[len(sizes) // 2]:.1f}, last {sizes[-1]:.1f}, "
+            f"highest {max(sizes):.1f}; second half {growth(samples):+.1f}, {slope(samples):+.2f} a minute"
+        )
+    print("  CPU s: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in ledger.cpu.items()))
+    verdicts = judged(outcome)
+    for line, examples in verdicts:
+        print(f"{'ok  ' if not examples else 'FAIL'} {line}" + "".join(f"\n       {one}" for one in examples[:SHOWN]))
+    return not any(examples for _, examples in verdicts)
+
+
+def judged(outcome: Outcome) -> list[tuple[str, list[str]]]:
+    """Each limit, and what is beyond it."""
+    ledger = outcome.ledger
+    slow = [f"{seconds:.3f} s" for seconds in ledger.recoveries(asked_after=False) if seconds > RECOVERY_S]
+    return [
+        (f"wrong results: {len(ledger.wrong)}", ledger.wrong),
+        (f"lost results: {len(ledger.lost)}", ledger.lost),
+        (f"duplicated results: {len(ledger.duplicated)}", ledger.duplicated),
+        (f"statuses that a client must not see: {len(ledger.unexpected)}", ledger.unexpected),
+        (f"lines in logs that a sound server does not write: {len(outcome.faults)}", outcome.faults),
+        (f"recoveries above {RECOVERY_S:.0f} s: {len(slow)}", slow),
+        ("memory flat over the second half", outcome.swollen()),
+        ("nothing left in flight", [f"{name}: {left}" for name, left in outcome.left.items()]),
+        ("healthy and right at the end", outcome.unhealthy),
+        ("clean exit on SIGTERM", [f"{name}: {code}" for name, code in outcome.exits.items() if code != 0]),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(0 if report(run(arguments.seconds, arguments.seed, Path(folder))) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,437 @@
+"""The clients of a load test: good ones, which must get every result once and right, and all other kinds.
+
+Each client is a coroutine that goes on until ``Traffic.ends`` and tells the ledger what it sees. What a kind of client
+may see is its set of status codes here; whatever else comes is noted as unexpected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from load_ledger import Ledger
+from load_programs import Known, known
+from prlcoder.mutator import RuleTeacher, Variant
+from prlcoder.prm.items import Item, Scored, Span
+from prlcoder.problems.nano.stream import stream
+from prlcoder.problems.render import Prompt
+from prlcoder.rpc.address import Address
+from prlcoder.rpc.client import never_answered, open_channel, retry_after
+from prlcoder.rpc.clients.executions import ExecutionWriter
+from prlcoder.rpc.clients.executor import ExecutorClient
+from prlcoder.rpc.clients.mutator import CutProgram, MutatorClient, Rules
+from prlcoder.rpc.clients.prm import PrmClient
+from prlcoder.rpc.clients.segmenter import SegmenterClient
+from prlcoder.rpc.messages.executions import read_result
+from prlcoder.segmenter import segment
+from prlcoder.v1 import executor_pb2, executor_pb2_grpc
+
+PATIENCE_S: Final = 120.0  # of the good clients: nothing takes nearly as long
+REFUSED: Final = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE SANDBOX_FAILED"})
+ENDED_EARLY: Final = "ended while writing"  # grpc.aio's client loses the status of a stream that it writes to
+RULES: Final = Rules(seed=3, mutations=2, refactorings=1)
+TEXTS: Final = tuple(dict.fromkeys(one.program for one in stream(60, seed=11, exclude=())))[:24]
+TOLERANCE: Final = 1e-3  # of logits: batches of other shapes round differently
+
+
+@dataclass
+class Traffic:
+    """What the clients of one run share. ``models`` are the checkpoints that the PRM serves in turn."""
+
+    addresses: Mapping[str, str]
+    models: Sequence[str]
+    ledger: Ledger
+    ends: float = 0.0  # time.monotonic
+    rng: random.Random = field(default_factory=random.Random)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    logits: dict[int, list[list[float]]] = field(default_factory=dict)  # by model, of TEXTS
+    writer: ExecutionWriter = field(default_factory=ExecutionWriter)
+
+    @property
+    def going(self) -> bool:
+        """Whether the load is still on."""
+        return time.monotonic() < self.ends
+
+    def draw(self, count: int) -> list[Known]:
+        """Programs that nobody has sent yet."""
+        return [known(number) for number in itertools.islice(self.numbers, count)]
+
+    def request(self, program: Known) -> executor_pb2.ExecuteBatchRequest:
+        """One item of a stream; its id is the program's number."""
+        return executor_pb2.ExecuteBatchRequest(
+            id=str(program.number), execution=self.writer.write(program.item, fresh=True)
+        )
+
+    async def pause(self, most_s: float) -> None:
+        """At random, at most ``most_s``."""
+        await asyncio.sleep(self.rng.uniform(0, most_s))
+
+
+def executor_stub(channel: grpc.aio.Channel) -> Any:
+    """A stub without retries."""
+    return executor_pb2_grpc.ExecutorServiceStub(channel)
+
+
+def code_of(error: grpc.aio.AioRpcError) -> str:
+    """A status as the ledger counts it; UNAVAILABLE with its reason, RESOURCE_EXHAUSTED only as such with its hint."""
+    name = error.code().name
+    if name == "RESOURCE_EXHAUSTED" and retry_after(error, 0.0) is None:
+        return "RESOURCE_EXHAUSTED without a hint"
+    if never_answered(error):
+        return ENDED_EARLY
+    return f"{name} SANDBOX_FAILED" if name == "UNAVAILABLE" and "the sandbox failed" in str(error.details()) else name
+
+
+# --- good clients of the executor -----------------------------------------------------------------------------------
+
+
+async def steady(traffic: Traffic, count: int = 150) -> None:
+    """Batches over the typed client, which sends again what a stream has lost."""
+    async with ExecutorClient(traffic.addresses["executor"], fresh=True) as client:
+        while traffic.going:
+            batch, asked = traffic.draw(count), dict[int, float]()
+
+            def items(batch: list[Known] = batch, asked: dict[int, float] = asked) -> Iterator[Any]:
+                for index, program in enumerate(batch):
+                    asked[index] = time.monotonic()
+                    yield program.item
+
+            seen: Counter[int] = Counter()
+            async with asyncio.timeout(PATIENCE_S), aclosing(client.as_completed(items())) as results:
+                async for index, result in results:
+                    seen[index] += 1
+                    traffic.ledger.judge(batch[index].fault(result), asked[index])
+            _require_once(traffic, "steady", {str(index): 1 for index in range(count)}, Counter(map(str, seen)))
+
+
+async def by_hand(traffic: Traffic, count: int = 60) -> None:
+    """A stream without the client's help: each outcome exactly once, also for ids that are sent twice."""
+    async with open_channel(Address(traffic.addresses["executor"])) as channel:
+        while traffic.going:
+            batch = {str(program.number): program for program in traffic.draw(count)}
+            due = {name: 1 + (number % 7 == 0) for number, name in enumerate(batch)}
+            asked: dict[str, float] = {}
+            seen: Counter[str] = Counter()
+            requests = _requests(traffic, [batch[name] for name in due for _ in range(due[name])], asked)
+            async with asyncio.timeout(PATIENCE_S):
+                async for response in executor_stub(channel).ExecuteBatch(requests, timeout=PATIENCE_S):
+                    for one in (response, *response.more):
+                        seen[one.id] += 1
+                        _judge(traffic, "by hand", one, batch, asked)
+            _require_once(traffic, "by hand", due, seen)
+
+
+async def patient(traffic: Traffic) -> None:
+    """One program after the other, repeated while the queue is full."""
+    async with ExecutorClient(traffic.addresses["executor"], fresh=True, timeout_s=PATIENCE_S) as client:
+        while traffic.going:
+            (program,) = traffic.draw(1)
+            asked = time.monotonic()
+            result = await client.execute(program.item)
+            traffic.ledger.judge(program.fault(result), asked)
+            traffic.ledger.latencies.append(time.monotonic() - asked)
+            traffic.ledger.status("patient", "OK", {"OK"})
+
+
+# --- the others -----------------------------------------------------------------------------------------------------
+
+
+async def overload(traffic: Traffic, rate: float) -> None:
+    """Single calls at random with ``rate`` a second, never repeated."""
+    async with open_channel(Address(traffic.addresses["executor"])) as channel, asyncio.TaskGroup() as group:
+        due = time.monotonic()
+        while traffic.going:
+            due += traffic.rng.expovariate(rate)
+            await asyncio.sleep(max(due - time.monotonic(), 0.0))
+            group.create_task(_once(traffic, "overload", channel, 30.0, {"OK", *REFUSED}))
+
+
+async def hasty(traffic: Traffic) -> None:
+    """Deadlines that most of the work cannot keep."""
+    allowed = {"OK", "DEADLINE_EXCEEDED", ENDED_EARLY, *REFUSED}
+    async with open_channel(Address(traffic.addresses["executor"])) as channel:
+        while traffic.going:
+            left = traffic.rng.choice((0.001, 0.02, 0.1, 0.5))
+            if traffic.rng.random() < 0.5:
+                await _once(traffic, "hasty", channel, left, allowed)
+            else:
+                await _stream(traffic, "hasty", channel, allowed, timeout_s=left)
+            await traffic.pause(0.1)
+
+
+async def cancelling(traffic: Traffic) -> None:
+    """Calls and streams that are given up in the middle."""
+    async with open_channel(Address(traffic.addresses["executor"])) as channel:
+        while traffic.going:
+            allowed = {"OK", "CANCELLED", ENDED_EARLY, *REFUSED}
+            if traffic.rng.random() < 0.5:
+                call = asyncio.create_task(_once(traffic, "cancelling", channel, 30.0, allowed))
+                await traffic.pause(0.2)
+                call.cancel()
+                await asyncio.gather(call, return_exceptions=True)
+            else:
+                await _stream(traffic, "cancelling", channel, allowed, cancel_after=traffic.rng.randrange(12))
+            await traffic.pause(0.1)
+
+
+async def vanishing(traffic: Traffic) -> None:
+    """Connections that break without a word, and channels that are closed while calls are open."""
+    allowed = {"OK", "UNAVAILABLE", "CANCELLED", "RPC closed", ENDED_EARLY, *REFUSED}
+    while traffic.going:
+        async with relay(traffic.addresses["executor"]) as (address, cut):
+            channel = open_channel(Address(address))
+            work = [
+                asyncio.create_task(_stream(traffic, "vanishing", channel, allowed)),
+                *(asyncio.create_task(_once(traffic, "vanishing", channel, 30.0, allowed)) for _ in range(4)),
+            ]
+            await traffic.pause(0.6)
+            if traffic.rng.random() < 0.7:
+                cut()
+            await channel.close()
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+
+async def babbling(traffic: Traffic) -> None:
+    """Bytes that are no HTTP/2, half-closed and dropped."""
+    names = list(traffic.addresses)
+    while traffic.going:
+        host, _, port = traffic.addresses[traffic.rng.choice(names)].rpartition(":")
+        preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" if traffic.rng.random() < 0.5 else b""
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(preface + traffic.rng.randbytes(traffic.rng.randrange(1, 400)))
+            await writer.drain()
+            writer.write_eof()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1 << 16), 0.2)
+            _reset(writer)
+        await traffic.pause(0.5)
+
+
+@asynccontextmanager
+async def relay(target: str) -> AsyncIterator[tuple[str, Any]]:
+    """An address that forwards to ``target``, and the function that breaks every connection through it."""
+    host, _, port = target.rpartition(":")
+    writers: list[asyncio.StreamWriter] = []
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(host, int(port))
+        writers.extend((writer, back))
+        pumps.update(asyncio.create_task(pump(*ends)) for ends in ((reader, back), (there, writer)))
+
+    def cut() -> None:
+        for writer in writers:
+            _reset(writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", cut
+    finally:
+        server.close()
+        cut()
+        while pumps:  # a connection may come in meanwhile
+            task = pumps.pop()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as a machine that has gone does: no FIN, what was not sent is not sent."""
+    with suppress(OSError):
+        end: socket.socket = writer.get_extra_info("socket")
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+# --- the other services ---------------------------------------------------------------------------------------------
+
+
+async def scoring(traffic: Traffic) -> None:
+    """Scores that must be those of the checkpoint that they say they are of; every fourth call is given up."""
+    async with PrmClient(traffic.addresses["prm"]) as client:
+        while traffic.going:
+            picked = traffic.rng.sample(range(len(TEXTS)), 3)
+            call = asyncio.create_task(client.score([prm_item(TEXTS[index]) for index in picked], timeout_s=60.0))
+            if traffic.rng.random() < 0.25:
+                await traffic.pause(0.05)
+                call.cancel()
+            with suppress(asyncio.CancelledError):
+                for index, scored in zip(picked, await call, strict=True):
+                    _judge_scores(traffic, index, scored)
+            await traffic.pause(0.6)
+
+
+async def learn_scores(traffic: Traffic) -> None:
+    """What each checkpoint says when nothing else goes on; leaves the last one serving."""
+    async with PrmClient(traffic.addresses["prm"]) as client:
+        for version in range(len(traffic.models)):
+            if version:
+                await client.update(version, traffic.models[version])
+            scored = await client.score([prm_item(text) for text in TEXTS])
+            traffic.logits[version] = [[step.logit for step in one.steps] for one in scored if isinstance(one, Scored)]
+
+
+async def updating(traffic: Traffic, every_s: float) -> None:
+    """Another checkpoint again and again."""
+    async with PrmClient(traffic.addresses["prm"]) as client:
+        for version in itertools.count(len(traffic.models)):
+            if traffic.ends - time.monotonic() < every_s:
+                return
+            await asyncio.sleep(every_s)
+            await client.update(version, traffic.models[version % len(traffic.models)], timeout_s=60.0)
+            traffic.ledger.status("updating", "OK", {"OK"})
+
+
+async def cutting(traffic: Traffic) -> None:
+    """Segments as the segmenter itself gives them."""
+    expected = {text: segment(text, "line") for text in TEXTS}
+    async with SegmenterClient(traffic.addresses["segmenter"]) as client:
+        while traffic.going:
+            asked = traffic.rng.sample(TEXTS, 8)
+            found = await client.segment(asked, "line", timeout_s=60.0)
+            traffic.ledger.status("segmenter", "OK", {"OK"})
+            if found != [expected[text] for text in asked]:
+                traffic.ledger.wrong.append(f"segmenter: {asked!r}")
+            await traffic.pause(0.6)
+
+
+async def proposing(traffic: Traffic) -> None:
+    """Variants as the rule teacher itself gives them."""
+    teacher, texts = RuleTeacher(RULES.seed, RULES.mutations, RULES.refactorings), TEXTS[:8]
+    cut = [CutProgram("p", text, segment(text, "line")) for text in texts]
+    expected = [_variants(teacher, program) for program in cut]
+    async with MutatorClient(traffic.addresses["mutator"]) as client:
+        while traffic.going:
+            picked = traffic.rng.sample(range(len(cut)), 2)
+            found = await client.propose([cut[index] for index in picked], RULES, timeout_s=60.0)
+            traffic.ledger.status("mutator", "OK", {"OK"})
+            if found != [expected[index] for index in picked]:
+                traffic.ledger.wrong.append(f"mutator: {picked}")
+            await traffic.pause(1.0)
+
+
+def prm_item(text: str) -> Item:
+    """A program to score, line by line."""
+    return Item(Prompt("", "", ""), text, tuple(Span(one.start, one.end) for one in segment(text, "line")))
+
+
+def _variants(teacher: RuleTeacher, cut: CutProgram) -> dict[int, list[Variant]]:
+    indexes = [index for index, one in enumerate(cut.segments) if one.is_step]
+    return {index: teacher.propose(cut.problem_id, cut.program, list(cut.segments), index) for index in indexes}
+
+
+def _judge_scores(traffic: Traffic, index: int, scored: Any) -> None:
+    if not isinstance(scored, Scored):
+        traffic.ledger.status("prm", f"item {scored.code.name}", {"OK"}, str(scored))
+        return
+    traffic.ledger.status("prm", "OK", {"OK"})
+    expected = traffic.logits[scored.weights_version % len(traffic.models)][index]
+    found = [step.logit for step in scored.steps]
+    if len(found) != len(expected) or any(abs(a - b) > TOLERANCE for a, b in zip(found, expected, strict=True)):
+        traffic.ledger.wrong.append(f"prm: text {index}, version {scored.weights_version}: {found} not {expected}")
+
+
+# --- one call, one stream -------------------------------------------------------------------------------------------
+
+
+async def _once(traffic: Traffic, client: str, channel: grpc.aio.Channel, timeout_s: float, allowed: set[str]) -> None:
+    (program,) = traffic.draw(1)
+    asked = time.monotonic()
+    request = executor_pb2.ExecuteRequest(execution=traffic.request(program).execution)
+    try:
+        response = await executor_stub(channel).Execute(request, timeout=timeout_s)
+    except grpc.aio.AioRpcError as error:
+        traffic.ledger.status(client, code_of(error), allowed, str(error.details()))
+    except (grpc.aio.UsageError, asyncio.InvalidStateError):
+        traffic.ledger.status(client, "RPC closed", allowed)
+    else:
+        traffic.ledger.status(client, "OK", allowed)
+        traffic.ledger.judge(program.fault(read_result(response.result)), asked)
+
+
+async def _stream(
+    traffic: Traffic,
+    client: str,
+    channel: grpc.aio.Channel,
+    allowed: set[str],
+    *,
+    timeout_s: float = 30.0,
+    cancel_after: int | None = None,
+) -> None:
+    """A stream that may end early; what it answers until then must be right, and nothing twice."""
+    batch = {str(program.number): program for program in traffic.draw(24)}
+    asked: dict[str, float] = {}
+    seen: Counter[str] = Counter()
+    try:
+        call = executor_stub(channel).ExecuteBatch(_requests(traffic, list(batch.values()), asked), timeout=timeout_s)
+        async for response in call:
+            for one in (response, *response.more):
+                seen[one.id] += 1
+                _judge(traffic, client, one, batch, asked)
+            if cancel_after is not None and len(seen) >= cancel_after:
+                call.cancel()
+    except grpc.aio.AioRpcError as error:
+        traffic.ledger.status(client, code_of(error), allowed, str(error.details()))
+    except asyncio.CancelledError:  # by us: a call that was cancelled, or the whole client
+        traffic.ledger.status(client, "CANCELLED", allowed)
+    except (grpc.aio.UsageError, asyncio.InvalidStateError):
+        traffic.ledger.status(client, "RPC closed", allowed)
+    else:
+        traffic.ledger.status(client, "OK", allowed)
+        _require_once(traffic, client, dict.fromkeys(batch, 1), seen)
+    traffic.ledger.duplicated += [f"{client}: {name}" for name, count in seen.items() if count > 1]
+
+
+async def _requests(
+    traffic: Traffic, programs: Sequence[Known], asked: dict[str, float]
+) -> AsyncIterator[executor_pb2.ExecuteBatchRequest]:
+    for program in programs:
+        asked.setdefault(str(program.number), time.monotonic())
+        yield traffic.request(program)
+
+
+def _judge(
+    traffic: Traffic,
+    client: str,
+    one: executor_pb2.ExecuteBatchResponse,
+    batch: Mapping[str, Known],
+    asked: Mapping[str, float],
+) -> None:
+    if one.id not in batch:
+        traffic.ledger.wrong.append(f"{client}: an outcome for {one.id!r}, which was not asked")
+    elif one.WhichOneof("outcome") == "result":
+        traffic.ledger.judge(batch[one.id].fault(read_result(one.result)), asked[one.id])
+    else:
+        code = "item SANDBOX_FAILED" if "the sandbox failed" in one.status.message else f"item {one.status.code}"
+        traffic.ledger.status(client, code, {"item SANDBOX_FAILED"}, one.status.message)
+
+
+def _require_once(traffic: Traffic, client: str, due: Mapping[str, int], seen: Mapping[str, int]) -> None:
+    """Exactly as many outcomes for each id as it was asked."""
+    for name, count in due.items():
+        if seen.get(name, 0) < count:
+            traffic.ledger.lost.append(f"{client}: {name}")
+        elif seen[name] > count:
+            traffic.ledger.duplicated.append(f"{client}: {name}")
