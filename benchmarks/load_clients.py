@@ -199,6 +199,7 @@ async def vanishing(traffic: Traffic) -> None:
             await traffic.pause(0.6)
             if traffic.rng.random() < 0.7:
                 cut()
+                await traffic.pause(0.2)
             await channel.close()
             for task in work:
                 task.cancel()
@@ -227,7 +228,8 @@ async def relay(target: str) -> AsyncIterator[tuple[str, Any]]:
     """An address that forwards to ``target``, and the function that breaks every connection through it."""
     host, _, port = target.rpartition(":")
     writers: list[asyncio.StreamWriter] = []
-    pumps: set[asyncio.Task[None]] = set()
+    pumps: list[asyncio.Task[None]] = []
+    closed = False
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -239,7 +241,10 @@ async def relay(target: str) -> AsyncIterator[tuple[str, Any]]:
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(host, int(port))
         writers.extend((writer, back))
-        pumps.update(asyncio.create_task(pump(*ends)) for ends in ((reader, back), (there, writer)))
+        if closed:
+            cut()
+        else:
+            pumps.extend(asyncio.create_task(pump(*ends)) for ends in ((reader, back), (there, writer)))
 
     def cut() -> None:
         for writer in writers:
@@ -249,12 +254,12 @@ async def relay(target: str) -> AsyncIterator[tuple[str, Any]]:
     try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", cut
     finally:
+        closed = True
         server.close()
         cut()
-        while pumps:  # a connection may come in meanwhile
-            task = pumps.pop()
+        for task in pumps:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

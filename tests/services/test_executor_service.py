@@ -270,6 +270,16 @@ def test_workers_that_are_killed_lose_no_result(serve: Serve, client: BlockingEx
     assert done == passes
 
 
+def test_a_connection_that_ends_while_it_is_written_to_is_opened_again(serve: Serve) -> None:
+    """grpc.aio's client calls such an end INTERNAL, whatever it was; here the connection's age, again and again."""
+    server = executor_server(serve, connection_age_s=0.3, connection_grace_s=0.1)
+    passes = [number % 3 != 0 for number in range(100)]
+    padding = "#" * 60_000  # so that something is being written most of the time
+    items = [Execution(f"{RIGHT} + {int(not ok)}  # {n} {padding}", TWICE) for n, ok in enumerate(passes)]
+    with BlockingExecutor(f"127.0.0.1:{server.port}") as client:
+        assert [result.passed for result in client.run(items)] == passes
+
+
 def test_the_metrics_count_what_ran(server: Server, client: BlockingExecutor) -> None:
     client.execute(Execution(f"{RIGHT} # metric", TWICE))
     text = metrics(server)

@@ -1,6 +1,6 @@
 """The bound on accepted work: what does not fit is refused at once, with a hint when to come again, or waits unread.
 
-Neither starves the other: a place that comes free goes to what waits, but what waits never gets the last eighth.
+Neither starves the other: a place that comes free goes to what waits, but what waits never gets the last quarter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Admission:
         self.items, self.size = items, size
         self.held = self.held_size = 0
         self._waited = 0  # of those held, the ones that came in by `wait`
-        self._most_waited = items - items // 8
+        self._most_waited = items - items // 4
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @contextmanager

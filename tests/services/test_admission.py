@@ -1,0 +1,66 @@
+"""Who gets a place when there are few: what is refused at once, and what waits."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from prlcoder.rpc.admission import Admission
+from prlcoder.rpc.refusals import Refusal
+
+
+def test_what_waits_leaves_a_quarter_to_calls() -> None:
+    async def work() -> None:
+        admission = Admission(8)
+        waiting = [asyncio.create_task(admission.wait(1)) for _ in range(10)]
+        await asyncio.sleep(0)
+        assert sum(task.done() for task in waiting) == 6
+        with ExitStack() as calls:
+            for _ in range(2):
+                calls.enter_context(admission.take(1))
+            with pytest.raises(Refusal, match="8 items are waiting, 8 may"), admission.take(1):
+                pass
+        assert admission.held == 6
+        admission.release(1, 1)
+        assert admission.held == 6  # the next in line has the place
+        await asyncio.sleep(0)
+        assert sum(task.done() for task in waiting) == 7
+        for task in waiting:
+            task.cancel()
+
+    asyncio.run(work())
+
+
+def test_calls_do_not_overtake_what_waits_for_its_share() -> None:
+    async def work() -> None:
+        admission = Admission(4, size=100)
+        with ExitStack() as calls:
+            for _ in range(4):
+                calls.enter_context(admission.take(1))
+            waiting = asyncio.create_task(admission.wait(1))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+        assert admission.held == 1
+        with admission.take(1, 98):
+            large = asyncio.create_task(admission.wait(50))
+            await asyncio.sleep(0)
+            with pytest.raises(Refusal), admission.take(1):  # it would fit, but the large one has come before
+                pass
+        await large
+        assert (admission.held, admission.held_size) == (2, 51)
+
+    asyncio.run(work())
+
+
+def test_one_item_may_always_come_in_alone() -> None:
+    async def work() -> int:
+        admission = Admission(1, size=10)
+        await admission.wait(1000)
+        admission.release(1, 1000)
+        with admission.take(1, 1000):
+            return admission.held
+
+    assert asyncio.run(work()) == 1
