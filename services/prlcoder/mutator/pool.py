@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import random
+from bisect import bisect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeVar
 
 from prlcoder.mutator.model import VariantKind
-from prlcoder.mutator.rules.edits import Edits, Span, disjoint, within
+from prlcoder.mutator.rules.edits import Edits, Span, within
 from prlcoder.mutator.rules.program import Program
 from prlcoder.mutator.rules.registry import FREQUENCY, BugClass, Operator
 
 REPEAT = 0.25  # an operator's weight is multiplied by this after each variant that it gave in the segment
-PARTNERS = 4  # draws for a second rewrite that does not touch the first
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -50,69 +54,62 @@ class Pool:
         kinds = program.sites(span).keys()
         self._most = most
         self._given: Counter[str] = Counter()
-        self._weights: dict[BugClass | None, dict[str, float]] = {}
+        self._weights: dict[BugClass | None, dict[Operator, float]] = {}
+        self._left = 0.0  # the sum of the operators' own weights that may still be drawn
         for op in operators:
             if not kinds.isdisjoint(op.sites):
-                self._weights.setdefault(op.bug_class, {})[op.name] = op.weight
-        self._operators = {op.name: op for op in operators}
+                self._weights.setdefault(op.bug_class, {})[op] = op.weight
+                self._left += op.weight
+        self._classes = {bug: _frequency(bug, weights) for bug, weights in self._weights.items()}
         self._open: dict[str, list[_Site]] = {}
 
-    def draw(self) -> Candidate | None:
-        """A rewrite that was not drawn before; None when there is none left, or nothing but rare ones."""
-        return self._choose(remove=True)
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether the candidate's operator may still give a variant."""
+        return self._most is None or self.times_given(candidate) < self._most
 
-    def pair(self, first: Candidate) -> Candidate | None:
-        """``first`` together with a rewrite by another operator that touches none of its text, if one is found."""
-        for _ in range(PARTNERS):
-            second = self._choose(remove=False)
-            if second is None:
-                return None
-            if second.operators != first.operators and disjoint(first.edits, second.edits):
-                return Candidate(first.operators + second.operators, first.edits + second.edits)
-        return None
+    def times_given(self, candidate: Candidate) -> int:
+        """How many variants the candidate's operators have given."""
+        return max(self._given[operator.name] for operator in candidate.operators)
 
     def discount(self, candidate: Candidate) -> None:
         """Make the candidate's operators less likely, so that a segment's variants differ in kind."""
         for operator in candidate.operators:
             self._given[operator.name] += 1
-            if operator.name in self._weights.get(operator.bug_class, ()):
-                self._weights[operator.bug_class][operator.name] *= REPEAT
+            weights = self._weights.get(operator.bug_class, {})
+            if operator in weights:
+                weights[operator] *= REPEAT
+                self._classes[operator.bug_class] = _frequency(operator.bug_class, weights)
                 if self._given[operator.name] == self._most:
                     self._close(operator)
 
-    def _choose(self, remove: bool) -> Candidate | None:
-        """A class of bug by its frequency, an operator by weight, one of its sites, one of the rewrites there.
+    def draw(self) -> Candidate | None:
+        """A rewrite that was not drawn before; None when there is none left, or nothing but rare ones.
 
-        Where only operators of little weight are left, mostly nothing: what is rare on purpose must not stand in for
-        the rest.
+        A class of bug by its frequency, an operator by weight, one of its sites, one of the rewrites there. Where only
+        operators of little weight are left, mostly nothing: what is rare on purpose must not stand in for the rest.
         """
-        while self._rng.random() < self._left():
-            classes = [FREQUENCY[bug] * min(1.0, sum(weights.values())) for bug, weights in self._weights.items()]
-            (bug,) = self._rng.choices(list(self._weights), classes)
-            (name,) = self._rng.choices(list(self._weights[bug]), list(self._weights[bug].values()))
-            operator = self._operators[name]
-            if name not in self._open:
-                self._open[name] = self._sites(operator)
-            sites = self._open[name]
+        while self._weights and self._rng.random() < self._left:
+            operator = picked(self._weights[picked(self._classes, self._rng)], self._rng)
+            sites = self._open.get(operator.name)
+            if sites is None:
+                sites = self._open[operator.name] = self._sites(operator)
             while sites:
                 place = self._rng.randrange(len(sites))
                 if rewrites := sites[place].rewrites(operator, self._program, self._span):
-                    chosen = self._rng.randrange(len(rewrites))
-                    return Candidate((operator,), rewrites.pop(chosen) if remove else rewrites[chosen])
+                    return Candidate((operator,), rewrites.pop(self._rng.randrange(len(rewrites))))
                 sites[place] = sites[-1]
                 sites.pop()
             self._close(operator)
         return None
 
-    def _left(self) -> float:
-        """The sum of the operators' own weights that may still be drawn."""
-        return sum(self._operators[name].weight for weights in self._weights.values() for name in weights)
-
     def _close(self, operator: Operator) -> None:
         """Draw nothing of this operator any more."""
-        del self._weights[operator.bug_class][operator.name]
-        if not self._weights[operator.bug_class]:
-            del self._weights[operator.bug_class]
+        bug, weights = operator.bug_class, self._weights[operator.bug_class]
+        del weights[operator]
+        self._left -= operator.weight
+        self._classes[bug] = _frequency(bug, weights)
+        if not weights:
+            del self._weights[bug], self._classes[bug]
 
     def _sites(self, operator: Operator) -> list[_Site]:
         found = self._program.sites(self._span)
@@ -131,3 +128,15 @@ class _Site:
         if self._rewrites is None:
             self._rewrites = [edits for edits in operator.rewrite(self._node, program) if within(span, edits)]
         return self._rewrites
+
+
+def _frequency(bug: BugClass | None, weights: Mapping[Operator, float]) -> float:
+    """How often the class is drawn: rarely where only rare operators of it are left."""
+    return FREQUENCY[bug] * min(1.0, sum(weights.values()))
+
+
+def picked(weights: Mapping[K, float], rng: random.Random) -> K:
+    """One of the keys, by weight; there must be one."""
+    keys = list(weights)
+    sums = list(accumulate(weights.values()))
+    return keys[bisect(sums, rng.random() * sums[-1], 0, len(keys) - 1)]

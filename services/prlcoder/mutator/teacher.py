@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import warnings
+from collections.abc import Sequence
 
 from prlcoder.mutator.model import Variant
 from prlcoder.mutator.pool import Candidate, Pool
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS
-from prlcoder.mutator.rules.edits import Span, disjoint, splice
+from prlcoder.mutator.rules.edits import Edits, Span, disjoint, splice
 from prlcoder.mutator.rules.program import Program, analyse
-from prlcoder.mutator.rules.registry import BugClass
+from prlcoder.mutator.rules.registry import BugClass, Operator
+from prlcoder.mutator.shortlist import Shortlist
 from prlcoder.mutator.trial import Code, Trial
+from prlcoder.mutator.usage import usage
 from prlcoder.segmenter.model import Segment
 
 SYNTAX_SHARE = 0.015  # of mutations
+TELLING_SHARE = 4  # what stands out fills up at most this part of a segment's mutations, or one
+RAREST = 12.0  # nats; what is rarer yet is weighed like this
 MOST_OF_ONE = 4  # one operator gives at most this part of a segment's mutations, and one
 HIGHER_ORDER_SHARE = 0.3  # of mutations, where two rewrites fit in the segment: bugs of language models span lines
 _SEMANTIC = [operator for operator in MUTATIONS.values() if operator.bug_class is not BugClass.SYNTAX]
@@ -55,7 +61,8 @@ class RuleTeacher:
             mutations = proposal.mutations(self._mutations)
             refactorings = proposal.refactorings(self._refactorings)
             for refactoring in refactorings[: len(mutations)]:
-                mutations = proposal.with_mutated(refactoring, mutations)
+                bugs = max(1, len(mutations) // (2 * len(refactorings)))
+                mutations = proposal.with_mutated(refactoring, mutations, bugs)
             return [variant for variant, _ in [*mutations, *refactorings]]
 
 
@@ -76,9 +83,8 @@ class _Proposal:
         self._codes: set[Code] = set()
 
     def mutations(self, count: int) -> list[Accepted]:
-        """At most ``count`` mutations."""
-        most = max(1, count // MOST_OF_ONE)
-        pool = Pool(self._program, self._span, _SEMANTIC, self._rng, most)
+        """At most ``count`` mutations; few of them such that their text stands out, whatever the segment offers."""
+        list_ = self._shortlist(_SEMANTIC, self._program, self._span, most=max(1, count // MOST_OF_ONE))
         broken: Pool | None = None  # rarely needed
         accepted: list[Accepted] = []
         while len(accepted) < count:
@@ -87,46 +93,67 @@ class _Proposal:
                 if candidate := broken.draw():
                     accepted += self._accepted(candidate)
                     continue
-            candidate = pool.draw()
+            candidate = list_.draw()
+            if candidate is None and len(accepted) < max(1, count // TELLING_SHARE):
+                candidate = list_.draw_telling()
             if candidate is None:
                 break
-            paired = pool.pair(candidate) if self._rng.random() < HIGHER_ORDER_SHARE else None
+            paired = list_.pair(candidate) if self._rng.random() < HIGHER_ORDER_SHARE else None
             accepted += (self._accepted(paired) if paired else []) or self._accepted(candidate)
-            pool.discount(paired or candidate)
+            list_.discount(paired or candidate)
         return accepted
 
     def refactorings(self, count: int) -> list[Accepted]:
         """At most ``count`` refactorings."""
-        pool = Pool(self._program, self._span, list(REFACTORINGS.values()), self._rng)
+        list_ = self._shortlist(list(REFACTORINGS.values()), self._program, self._span)
         accepted: list[Accepted] = []
-        while len(accepted) < count and (candidate := pool.draw()):
+        while len(accepted) < count and (candidate := list_.draw() or list_.draw_telling()):
             accepted += self._accepted(candidate)
-            pool.discount(candidate)
+            list_.discount(candidate)
         return accepted
 
-    def with_mutated(self, refactoring: Accepted, mutations: list[Accepted]) -> list[Accepted]:
-        """The mutations, one of them replaced by the refactoring with a bug (the same bug, if there is room for both).
-        What a refactoring looks like (a fresh name, another form) must stand in rejected steps as well as in chosen
-        ones: style must not betray the label."""
+    def with_mutated(self, refactoring: Accepted, mutations: list[Accepted], count: int) -> list[Accepted]:
+        """The mutations, ``count`` of them replaced by the refactoring with a bug (the same bug, if there is room for
+        both). What a refactoring looks like (a fresh name, another form) must stand in rejected steps about as often,
+        against chosen ones, as the original's looks do: style must not betray the label."""
         variant, candidate = refactoring
-        for place in reversed(range(len(mutations))):
-            bug = mutations[place][1]
-            if len(bug.operators) == 1 and bug.edits and disjoint(candidate.edits, bug.edits):
-                both = Candidate(candidate.operators + bug.operators, candidate.edits + bug.edits)
-                if accepted := self._accepted(both):
-                    return [*accepted, *mutations[:place], *mutations[place + 1 :]]
-        return [*self._mutated(variant.text, candidate), *mutations][: len(mutations)]
+        both: list[Accepted] = []
+        plain = list(mutations)
+        for bug in reversed(mutations):
+            operators, edits = bug[1].operators, bug[1].edits
+            if len(both) == count or len(operators) > 1 or not edits or not disjoint(candidate.edits, edits):
+                continue
+            if accepted := self._accepted(Candidate(candidate.operators + operators, candidate.edits + edits)):
+                both += accepted
+                plain.remove(bug)
+        if not both:  # as a rule there is room
+            both += self._mutated(variant.text, candidate, count)
+        return [*both, *plain][: len(mutations)]
 
-    def _mutated(self, text: str, refactoring: Candidate) -> list[Accepted]:
-        """A mutation of the refactored segment, which is analysed anew; nothing if there is none."""
+    def _mutated(self, text: str, refactoring: Candidate, count: int) -> list[Accepted]:
+        """At most ``count`` mutations of the refactored segment, which is analysed anew."""
         before, after = self._program.source[: self._span.start], self._program.source[self._span.end :]
         program, span = Program(before + text + after), Span(self._span.start, self._span.start + len(text))
-        bug = Pool(program, span, _SEMANTIC, self._rng).draw()
-        if bug is None:
-            return []
-        return self._accepted_text(
-            Candidate(refactoring.operators + bug.operators, ()), splice(program.source, span, bug.edits)
-        )
+        list_ = self._shortlist(_SEMANTIC, program, span, most=1)
+        accepted: list[Accepted] = []
+        while len(accepted) < count and (bug := list_.draw()):
+            both = Candidate(refactoring.operators + bug.operators, ())
+            accepted += self._accepted_text(both, splice(program.source, span, bug.edits))
+            list_.discount(bug)
+        return accepted
+
+    def _shortlist(
+        self, operators: Sequence[Operator], program: Program, span: Span, most: int | None = None
+    ) -> Shortlist:
+        """Rewrites of the span by these operators, weighed against the text that it has."""
+        model = usage()
+        surprise = model.surprise(program.source[span.start : span.end])
+
+        def usual(edits: Edits) -> float:
+            excess = model.surprise(splice(program.source, span, edits)) - surprise
+            return math.exp(-min(max(excess, 0.0), RAREST))
+
+        return Shortlist(Pool(program, span, operators, self._rng, most), usual, self._rng)
 
     def _accepted(self, candidate: Candidate) -> list[Accepted]:
         """The variant of a candidate, or nothing if it breaks one of the promises."""

@@ -52,7 +52,7 @@ Rewrite = Callable[[Any, Program], Iterator[Edits]]
 F = TypeVar("F", bound=Rewrite)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operator:
     """One rule. ``name`` is a stable identifier; ``weight`` its relative frequency among its class of bug
     (among all, for a refactoring).

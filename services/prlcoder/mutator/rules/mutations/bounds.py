@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edit, Edits
+from prlcoder.mutator.rules.inference import INT
 from prlcoder.mutator.rules.offsets import one_further
 from prlcoder.mutator.rules.program import Program
 from prlcoder.mutator.rules.registry import BugClass, mutation
@@ -54,3 +55,23 @@ def slice_bound(node: ast.Slice, program: Program) -> Iterator[Edits]:
         if limit is not None and program.editable(limit):
             for _, text in one_further(limit, program):
                 yield (program.replace(limit, text),)
+
+
+@mutation(
+    "return-offset",
+    BugClass.BOUND,
+    4,
+    (ast.Return,),
+    "def f(low, high):\n    return high - low",
+    "def f(low, high):\n    return high - low + 1",
+)
+def return_offset(node: ast.Return, program: Program) -> Iterator[Edits]:
+    """The result is one too great or too small."""
+    if node.value is not None and not isinstance(node.value, ast.Constant) and _may_be_int(node.value, program):
+        for _, text in one_further(node.value, program):
+            yield (program.replace(node.value, text),)
+
+
+def _may_be_int(node: ast.expr, program: Program) -> bool:
+    known = program.types.of(node)
+    return known is None or known == INT

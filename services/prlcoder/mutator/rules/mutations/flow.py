@@ -36,7 +36,7 @@ def break_continue(node: ast.Break | ast.Continue, program: Program) -> Iterator
 @mutation(
     "return-early",
     BugClass.FLOW,
-    5,
+    0.3,
     (ast.Return,),
     "def f(xs):\n    for x in xs:\n        go(x)\n    return xs",
     "def f(xs):\n    for x in xs:\n        go(x)\n        return xs",
