@@ -16,7 +16,7 @@ from collections.abc import Callable
 from prlcoder.mutator.pool import REPEAT, Candidate, Pool, picked
 from prlcoder.mutator.rules.edits import Edits, disjoint
 
-SIZE = 5
+SIZE = 3
 TELLING = math.exp(-4)  # a rewrite that is this much rarer than what it replaces tells more than it teaches
 
 Weighted = tuple[Candidate, float]
