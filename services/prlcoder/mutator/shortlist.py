@@ -16,7 +16,6 @@ from collections.abc import Callable
 from prlcoder.mutator.pool import REPEAT, Candidate, Pool, picked
 from prlcoder.mutator.rules.edits import Edits, disjoint
 
-SIZE = 3
 TELLING = math.exp(-4)  # a rewrite that is this much rarer than what it replaces tells more than it teaches
 
 Weighted = tuple[Candidate, float]
@@ -25,17 +24,19 @@ Weighted = tuple[Candidate, float]
 class Shortlist:
     """The choice among the rewrites of one pool."""
 
-    def __init__(self, pool: Pool, usual: Callable[[Edits], float], rng: random.Random) -> None:
+    def __init__(self, pool: Pool, usual: Callable[[Edits], float], rng: random.Random, size: int) -> None:
+        """``size``: among how many rewrites a choice is made, where the pool has as many."""
         self._pool = pool
         self._usual = usual
         self._rng = rng
+        self._size = size
         self._open: list[Weighted] = []
         self._telling: list[Weighted] = []
         self._dry = False
 
     def draw(self) -> Candidate | None:
         """A rewrite that was not drawn before and does not stand out; None when there is none left."""
-        while len(self._open) < SIZE and not self._dry:
+        while len(self._open) < self._size and not self._dry:
             self._add(self._pool.draw())
         self._open = [item for item in self._open if self._pool.allows(item[0])]
         return self._taken(self._open)

@@ -27,6 +27,7 @@ from prlcoder.segmenter.model import Segment
 
 SYNTAX_SHARE = 0.015  # of mutations
 TELLING_SHARE = 4  # what stands out fills up at most this part of a segment's mutations, or one
+SHORTLISTED = 3  # mutations that one is chosen from; of refactorings the first that does not stand out is taken
 RAREST = 12.0  # nats; what is rarer yet is weighed like this
 MOST_OF_ONE = 4  # one operator gives at most this part of a segment's mutations, and one
 HIGHER_ORDER_SHARE = 0.3  # of mutations, where two rewrites fit in the segment: bugs of language models span lines
@@ -84,7 +85,8 @@ class _Proposal:
 
     def mutations(self, count: int) -> list[Accepted]:
         """At most ``count`` mutations; few of them such that their text stands out, whatever the segment offers."""
-        list_ = self._shortlist(_SEMANTIC, self._program, self._span, most=max(1, count // MOST_OF_ONE))
+        most = max(1, count // MOST_OF_ONE)
+        list_ = self._shortlist(_SEMANTIC, self._program, self._span, most, size=SHORTLISTED)
         broken: Pool | None = None  # rarely needed
         accepted: list[Accepted] = []
         while len(accepted) < count:
@@ -143,7 +145,7 @@ class _Proposal:
         return accepted
 
     def _shortlist(
-        self, operators: Sequence[Operator], program: Program, span: Span, most: int | None = None
+        self, operators: Sequence[Operator], program: Program, span: Span, most: int | None = None, size: int = 1
     ) -> Shortlist:
         """Rewrites of the span by these operators, weighed against the text that it has."""
         model = usage()
@@ -153,7 +155,7 @@ class _Proposal:
             excess = model.surprise(splice(program.source, span, edits)) - surprise
             return math.exp(-min(max(excess, 0.0), RAREST))
 
-        return Shortlist(Pool(program, span, operators, self._rng, most), usual, self._rng)
+        return Shortlist(Pool(program, span, operators, self._rng, most), usual, self._rng, size)
 
     def _accepted(self, candidate: Candidate) -> list[Accepted]:
         """The variant of a candidate, or nothing if it breaks one of the promises."""

@@ -78,7 +78,7 @@ def shortlist(source: str, weights: dict[str, float], seed: int = 0) -> Shortlis
         return weights[splice(source, span, edits).split()[-1]]
 
     rng = random.Random(seed)
-    return Shortlist(Pool(program, span, [MUTATIONS["return-variable"]], rng), usual, rng)
+    return Shortlist(Pool(program, span, [MUTATIONS["return-variable"]], rng), usual, rng, size=3)
 
 
 RETURNS = "def f(a, b, c, d):\n    return a\n"
