@@ -54,9 +54,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     return manifest
 
 
-def start_process(folder: Path) -> subprocess.Popen[bytes]:
+@pytest.fixture(scope="module")
+def undisturbed_solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    return build_nano(tmp_path_factory.mktemp("undisturbed") / "solutions", unit="solution")[0]
+
+
+def start_process(folder: Path, unit: str) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_build as t, pathlib; "
-    code += f"t.build_nano(pathlib.Path({str(folder)!r}))"
+    code += f"t.build_nano(pathlib.Path({str(folder)!r}), unit={unit!r})"
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
 
 
@@ -75,15 +80,16 @@ def totals(manifest: dict[str, object]) -> dict[str, object]:
     return {**manifest["counts"], "by": summed}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("unit", "seed"), [("segment", 1), ("segment", 2), ("solution", 3)])
 def test_killed_at_random_moments_it_ends_with_the_same_content(
-    tmp_path: Path, undisturbed: dict[str, object], seed: int
+    tmp_path: Path, request: pytest.FixtureRequest, unit: str, seed: int
 ) -> None:
+    undisturbed = request.getfixturevalue("undisturbed" if unit == "segment" else "undisturbed_solutions")
     draw = random.Random(seed)
     folder = tmp_path / "build"
     kills = 0
     while True:
-        process = start_process(folder)
+        process = start_process(folder, unit)
         # A moment is a number of files on the disk, so that a slow machine is killed at the same places as a fast one.
         target = entries(folder) + draw.randint(1, 4) if kills < 3 else None
         while process.poll() is None:
@@ -151,7 +157,7 @@ class Marker:
 
 def test_two_builds_in_one_folder_the_second_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "build"
-    process = start_process(folder)
+    process = start_process(folder, "segment")
     try:
         while process.poll() is None and not (folder / store.SETTINGS).exists():
             time.sleep(0.002)

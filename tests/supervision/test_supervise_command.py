@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from prlcoder.supervision import store
+
 pytestmark = pytest.mark.sandbox
 
 
@@ -71,3 +73,41 @@ def test_it_prints_a_summary_and_says_when_there_is_nothing_to_do(tmp_path: Path
     other = supervise(*arguments, "--seed", "1")
     assert other.returncode == 2
     assert "seed: was 0, now 1" in other.stderr
+
+
+SOLUTION = "def f(x):\n    y = x + 1\n    return y\n"
+
+
+def record(id: str, difficulty: str, solution: str = SOLUTION) -> dict[str, object]:
+    cases = [{"input": str(number), "output": str(number + 1)} for number in range(3)]
+    tests = {"kind": "calls", "entry_point": "f", "comparison": "value", "cases": cases}
+    return {"id": id, "statement": "Add one.", "tests": tests, "solutions": [solution], "difficulty": difficulty}
+
+
+def test_it_chooses_problems_and_replaces_solutions_as_the_problems_command_does(tmp_path: Path) -> None:
+    rows = [record("a", "easy"), record("b", "hard", "def f(x):\n    return 0\n"), record("c", "hard")]
+    path = write(tmp_path / "problems.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+    better = write(tmp_path / "better.jsonl", json.dumps({"problem_id": "b", "solution": SOLUTION}).encode())
+    options = ("--problems", path, "--difficulty", "hard", "--overrides", better, "--normalize-indent", "tab")
+    done = supervise(*options, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)["counts"]
+    assert (counts["problems"], counts["quarantined"]) == (2, 0)
+    steps = list(store.read_rows(tmp_path / "out", "steps", ["problem_id", "segment", "origin"]))
+    assert {step["problem_id"] for step in steps} == {"b", "c"}
+    assert all("\t" in step["segment"] for step in steps if step["origin"] == "canonical")
+
+
+def test_a_choice_that_cannot_be_is_named(tmp_path: Path) -> None:
+    done = supervise("--problems", "nano", "--since", "yesterday", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "--since" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_environment_says_where_the_services_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRLCODER_EXECUTOR", "localhost:1")
+    done = supervise("--problems", "nano", "--limit", "1", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "localhost:1" in done.stderr
+    assert "Traceback" not in done.stderr

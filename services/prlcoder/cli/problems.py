@@ -10,12 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prlcoder.cli.problem_arguments import add_selection, selection
 from prlcoder.errors import InputError
 from prlcoder.jsonl import Write, dump, writer
 
 if TYPE_CHECKING:
     from prlcoder.problems.model import Problem
-    from prlcoder.runs.spec import Hub, Select
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,45 +41,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         "--quarantine", metavar="Q.jsonl", help="where they go (default: PATH's name with .quarantine.jsonl)"
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="the first N problems only")
-    parser.add_argument("--normalize-indent", choices=("spaces4", "tab", "keep"), default="spaces4")
-    parser.add_argument("--overrides", metavar="O.jsonl", help="better canonical solutions for some problems")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
-    _add_selection(parser)
-
-
-def _add_selection(parser: argparse.ArgumentParser) -> None:
-    """The fields of `problems.select` and `problems.hub`, checked by the same models."""
-    select = parser.add_argument_group("which problems")
-    select.add_argument("--release", metavar="R", help="of LiveCodeBench: release_v1 to release_v6, release_latest")
-    select.add_argument("--since", metavar="DAY", help="first day of the contest, as 2024-08-01")
-    select.add_argument("--until", metavar="DAY", help="last day of the contest")
-    select.add_argument("--difficulty", action="append", metavar="NAME", help="APPS calls it level; may be repeated")
-    select.add_argument("--platform", action="append", metavar="NAME", help="may be repeated")
-    hub = parser.add_argument_group("what of a Hugging Face data set")
-    hub.add_argument("--hub-config", metavar="NAME")
-    hub.add_argument("--hub-split", metavar="NAME", help="one split (default: all)")
-    hub.add_argument("--hub-revision", metavar="COMMIT")
-
-
-def _selection(arguments: argparse.Namespace) -> tuple[Select, Hub]:
-    """The options as sections of the spec; ``InputError`` names the option that is wrong."""
-    from pydantic import ValidationError
-
-    from prlcoder.runs.spec import Hub, Select
-
-    try:
-        select = Select(
-            release=arguments.release,
-            since=arguments.since,
-            until=arguments.until,
-            difficulty=tuple(arguments.difficulty or ()),
-            platform=tuple(arguments.platform or ()),
-        )
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        option = f"--{first['loc'][0]}" if first["loc"] else "--since"
-        raise InputError(f"{option}: {first['msg'].removeprefix('Value error, ')}") from None
-    return select, Hub(config=arguments.hub_config, split=arguments.hub_split, revision=arguments.hub_revision)
+    add_selection(parser)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +131,7 @@ class _Source:
         from prlcoder.problems.reading import read
 
         options = self._arguments
-        select, hub = _selection(options)
+        select, hub = selection(options)
         for problem in read(
             options.path,
             format=options.format,

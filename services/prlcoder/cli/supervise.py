@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prlcoder.cli.problem_arguments import add_selection, selection
 from prlcoder.cli.teacher_arguments import add_teacher_arguments, print_estimates, teachers_of
 from prlcoder.errors import InputError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--problems", metavar="P", help="problem file (JSONL, .gz, Parquet) or `nano`")
+    source.add_argument("--problems", metavar="P", help="a file, a folder, a URI, a hub id, or `nano`")
     source.add_argument("--merge", nargs="+", type=Path, metavar="DIR", help="make one folder of these finished shards")
     parser.add_argument(
         "--shard", type=shard, default=(1, 1), metavar="i/n", help="only the i-th of every n problems, to merge later"
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-limit", type=int, default=1024, metavar="MIB", help="MiB a program")
     parser.add_argument("--profile", choices=("auto", "namespaces", "gvisor", "degraded"), default="auto")
     parser.add_argument("--json", action="store_true", help="print the manifest instead of the summary")
+    add_selection(parser)
     add_teacher_arguments(parser)
 
 
@@ -77,18 +79,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from prlcoder.executor import Executor, Limits
+    from prlcoder.executor import Limits
     from prlcoder.problems.reading import read
-    from prlcoder.runs.spec import Services
+    from prlcoder.runs.services import open_executor
+    from prlcoder.runs.spec import Execution, Services
     from prlcoder.supervision.build import Settings, build
     from prlcoder.supervision.teachers import described, proposing
+
+    select, hub = selection(arguments)
 
     def problems() -> Iterator[Problem]:
         return read(
             arguments.problems,
             format=arguments.format,
+            normalize_indent=arguments.normalize_indent,
             skip_invalid=arguments.skip_invalid,
             limit=arguments.limit,
+            select=select,
+            overrides=arguments.overrides,
+            hub=hub,
         )
 
     limits = Limits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
@@ -104,11 +113,19 @@ def _build(arguments: argparse.Namespace) -> int:
         limits=limits,
         described=[described(section) for section in sections],
     )
-    teachers = proposing(sections, Services(), seed=arguments.seed, folder=arguments.out)
+    services = Services()  # addresses come from the environment
+    teachers = proposing(sections, services, seed=arguments.seed, folder=arguments.out)
     if arguments.estimate:
         return print_estimates(problems(), teachers, arguments.segmentation)
     next(problems(), None)  # a wrong path or format is said before any sandbox starts
-    with Executor(workers=arguments.workers, profile=arguments.profile, limits=limits) as executor:
+    sandbox = Execution(
+        workers=arguments.workers,
+        profile=arguments.profile,
+        cpu_limit=limits.cpu_s,
+        wall_limit=limits.wall_s,
+        memory_limit=limits.memory_mib,
+    )
+    with open_executor(services, sandbox) as executor:
         manifest, nothing_to_do = build(problems, arguments.out, settings, teachers=teachers, executor=executor)
     if nothing_to_do:
         print(f"{arguments.out} is finished; nothing to do", file=sys.stderr)
