@@ -1,7 +1,8 @@
 """Makes the table of ``usage``: ``python -m prlcoder.mutator.usage_table PROBLEMS ... --out TABLE``.
 
 The one that comes with the package was counted in the canonical solutions of LeetCodeDataset v0.2.0-train (Xia et al.,
-2025; MIT) and of MBPP (Austin et al., 2021; CC BY 4.0), cut into lines and into blocks. A leak test on problems that it has seen says too little.
+2025; MIT) and of MBPP (Austin et al., 2021; CC BY 4.0), cut into lines and into blocks. A leak test on problems that it
+has seen says too little.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ operator by weight; *share* is the product, where every operator has a site. Cla
 theirs to the others. One operator gives at most a quarter of a segment's mutations, so that none dominates short
 segments, where few have a site. Syntax errors are drawn apart from the rest: at most two mutations in a hundred.
 
-Of several rewrites so drawn one is taken, by how usual its text is in published solutions (those of LeetCodeDataset's training
-part and MBPP) against the text that it replaces (`mutator/usage.py`): what nobody writes would betray itself. Rewrites that are e^4 times rarer or more are
-left out where the segment offers others. Half of a segment's mutations show a refactoring too, so that another form
-is no sign of a right step.
+Of several rewrites so drawn one is taken, by how usual its text is in published solutions (those of LeetCodeDataset's
+training part and MBPP) against the text that it replaces (`mutator/usage.py`): what nobody writes would betray itself.
+Rewrites that are e^4 times rarer or more are left out where the segment offers others. Half of a segment's mutations
+show a refactoring too, so that another form is no sign of a right step.
 
 A mutation made of two operators carries both names, joined by `+` (`comparison-boundary+range-bound`).
 """
