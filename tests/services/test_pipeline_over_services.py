@@ -17,9 +17,18 @@ from prlcoder.mutator import RuleTeacher
 from prlcoder.mutator.service import MutatorService
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.nano.suite import problems
-from prlcoder.runs.services import RemoteExecutor, RemoteRuleTeacher, address, open_executor, rule_teacher
+from prlcoder.runs.services import (
+    RemoteExecutor,
+    RemoteRuleTeacher,
+    RemoteSegmenter,
+    address,
+    open_executor,
+    rule_teacher,
+    segmenter,
+)
 from prlcoder.runs.spec import Execution, NanoSuite, RulesTeacher, Services
-from prlcoder.segmenter import segment
+from prlcoder.segmenter import SegmentationError, segment, segment_each
+from prlcoder.segmenter.service import SegmenterService
 from prlcoder.supervision.build import Settings, build
 
 pytestmark = pytest.mark.sandbox
@@ -34,12 +43,14 @@ def services(serve: Serve) -> Services:
     settings = ExecutorSettings(workers=1)
     executor = serve(lambda limits, registry: ExecutorService(limits, settings, registry))
     mutator = serve(lambda limits, registry: MutatorService(limits, registry, workers=1))
-    return Services(executor=f"127.0.0.1:{executor.port}", mutator=f"127.0.0.1:{mutator.port}")
+    segmenter = serve(lambda limits, registry: SegmenterService(limits, registry, workers=1))
+    ports = {"executor": executor.port, "mutator": mutator.port, "segmenter": segmenter.port}
+    return Services(**{name: f"127.0.0.1:{port}" for name, port in ports.items()})
 
 
 @pytest.fixture(autouse=True)
 def no_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EXECUTOR", "MUTATOR"):
+    for name in ("EXECUTOR", "MUTATOR", "SEGMENTER"):
         monkeypatch.delenv(f"PRLCODER_{name}", raising=False)
 
 
@@ -56,6 +67,7 @@ def supervised(services: Services, folder: Path) -> dict[str, Any]:
             settings,
             teachers=[rule_teacher(services, SECTION, 3)],
             executor=executor,
+            cut=segmenter(services),
         )
     return manifest
 
@@ -83,6 +95,9 @@ def test_the_environment_gives_addresses_and_the_spec_goes_first(
     with open_executor(Services(), EXECUTION) as executor:
         assert isinstance(executor, RemoteExecutor)
     assert isinstance(rule_teacher(Services(), SECTION, 0), RemoteRuleTeacher)
+    assert segmenter(Services()) is segment_each
+    monkeypatch.setenv("PRLCODER_SEGMENTER", services.segmenter or "")
+    assert isinstance(segmenter(Services()), RemoteSegmenter)
 
 
 def test_programs_that_are_not_unicode_text_get_the_same_verdict(services: Services) -> None:
@@ -94,6 +109,14 @@ def test_programs_that_are_not_unicode_text_get_the_same_verdict(services: Servi
             results = executor.run(Item(text, tests) for text in texts)
             found.append([(result.verdict, result.reason, result.profile) for result in results])
     assert found[0] == found[1]
+
+
+def test_the_remote_segmenter_cuts_as_the_segmenter_does(services: Services) -> None:
+    programs = [f"x = {number}\ny = x\n" if number % 3 else f"x = ({number}\n" for number in range(150)]
+    found, expected = (cut(programs, "line") for cut in (segmenter(services), segmenter(Services())))
+    assert [isinstance(one, SegmentationError) for one in found] == [number % 3 == 0 for number in range(150)]
+    assert [str(one) for one in found] == [str(one) for one in expected]
+    assert segmenter(services)([], "line") == []
 
 
 def steps(source: str) -> Iterator[tuple[list[Any], int]]:

@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _build(arguments: argparse.Namespace) -> int:
     from prlcoder.executor import Limits
     from prlcoder.problems.reading import read
-    from prlcoder.runs.services import open_executor
+    from prlcoder.runs.services import open_executor, segmenter
     from prlcoder.runs.spec import Execution, Services
     from prlcoder.supervision.build import Settings, build
     from prlcoder.supervision.teachers import described, proposing
@@ -126,7 +126,9 @@ def _build(arguments: argparse.Namespace) -> int:
         memory_limit=limits.memory_mib,
     )
     with open_executor(services, sandbox) as executor:
-        manifest, nothing_to_do = build(problems, arguments.out, settings, teachers=teachers, executor=executor)
+        manifest, nothing_to_do = build(
+            problems, arguments.out, settings, teachers=teachers, executor=executor, cut=segmenter(services)
+        )
     if nothing_to_do:
         print(f"{arguments.out} is finished; nothing to do", file=sys.stderr)
     _report(manifest, as_json=arguments.json)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self, cast
@@ -18,7 +18,7 @@ from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verd
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.runs.spec import Execution as ExecutionSection
 from prlcoder.runs.spec import RulesTeacher, Services
-from prlcoder.segmenter import Segment
+from prlcoder.segmenter import Cut, Mode, Segment, SegmentationError, segment_each
 
 if TYPE_CHECKING:  # gRPC is imported only where an address is given
     from prlcoder.rpc.address import Address
@@ -45,6 +45,12 @@ def open_executor(services: Services, settings: ExecutionSection) -> Executor:
     if remote is not None:
         return cast("Executor", RemoteExecutor(remote, limits))  # it does what an Executor does; there are two kinds
     return Executor(workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=limits)
+
+
+def segmenter(services: Services) -> Cut:
+    """What cuts the canonical solutions of a supervision, here or behind an address."""
+    remote = address(services, "segmenter")
+    return segment_each if remote is None else RemoteSegmenter(remote)
 
 
 def rule_teacher(services: Services, section: RulesTeacher, seed: int) -> Teacher:
@@ -105,6 +111,19 @@ def _is_text(program: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+class RemoteSegmenter:
+    """``segment_each`` behind an address."""
+
+    def __init__(self, target: Address) -> None:
+        from prlcoder.rpc.blocking import BlockingSegmenter
+
+        self._client = BlockingSegmenter(target)
+
+    def __call__(self, programs: Sequence[str], mode: Mode) -> list[list[Segment] | SegmentationError]:
+        """One outcome a program, in order. A call each: a call takes about a millisecond, and has no batch limit."""
+        return [self._client.segment([program], mode)[0] for program in programs]
 
 
 class RemoteRuleTeacher:

@@ -322,7 +322,8 @@ class Execution(Section):
 
 class Services(Section):
     """Addresses (``host:port``) of services that do the work; null: the environment's ``PRLCODER_EXECUTOR`` and so on,
-    else this process. A run always segments in its own process: ``segmenter`` is for other clients and is not used."""
+    else this process. ``segmenter`` cuts the canonical solutions of ``supervise``; what models write is cut where it is
+    looked at."""
 
     segmenter: str | None = None
     mutator: str | None = None

@@ -1,6 +1,7 @@
 """Cutting programs into steps: ``segment(source, mode)``."""
 
 from prlcoder.segmenter.cut import KINDS, segment
+from prlcoder.segmenter.many import Cut, segment_each
 from prlcoder.segmenter.model import Mode, Segment, SegmentationError
 
-__all__ = ["KINDS", "Mode", "Segment", "SegmentationError", "segment"]
+__all__ = ["KINDS", "Cut", "Mode", "Segment", "SegmentationError", "segment", "segment_each"]

@@ -20,7 +20,7 @@ from prlcoder.executor import Executor, Limits
 from prlcoder.mutator.model import BatchTeacher, Teacher
 from prlcoder.mutator.solutions import SolutionTeacher
 from prlcoder.problems.model import Problem
-from prlcoder.segmenter.model import Mode
+from prlcoder.segmenter import Cut, Mode, segment_each
 from prlcoder.supervision import store
 from prlcoder.supervision.labelling import Labels, Unit, label, with_criticality
 from prlcoder.supervision.pairs import pairs
@@ -60,6 +60,7 @@ def build(
     teachers: Sequence[Teacher | BatchTeacher],
     executor: Executor,
     policy: PolicyFor | None = None,
+    cut: Cut = segment_each,
 ) -> tuple[dict[str, Any], bool]:
     """Build (or go on building) ``folder``; the manifest, and whether there was nothing left to do.
 
@@ -85,7 +86,7 @@ def build(
             for number in range(-(-total // size)):
                 group = list(islice(source, size))
                 if number not in done:
-                    _build_shard(folder, number, group, settings, teachers, executor, policy)
+                    _build_shard(folder, number, group, settings, teachers, executor, policy, cut)
                     progress.advance(len(group))
         manifest = {**assemble(folder, describe(settings)), **identity, "versions": versions()}
         store.finish(folder, manifest)
@@ -136,6 +137,7 @@ def _build_shard(
     teachers: Sequence[Teacher | BatchTeacher],
     executor: Executor,
     policy: PolicyFor | None,
+    cut: Cut,
 ) -> None:
     started = time.monotonic()
     labelled = label(
@@ -147,6 +149,7 @@ def _build_shard(
         unit=settings.unit,
         labels=settings.labels,
         seed=settings.seed,
+        cut=cut,
     )
     counted: dict[str, int] = {}
     if policy is not None and labelled.verified:

@@ -22,7 +22,7 @@ from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.model import BatchTeacher, Place, Teacher, propose_all
 from prlcoder.problems.enumeration import enumeration
 from prlcoder.problems.model import Problem
-from prlcoder.segmenter import Segment, SegmentationError, segment
+from prlcoder.segmenter import Cut, Segment, SegmentationError, segment_each
 from prlcoder.segmenter.model import Mode
 from prlcoder.supervision import coverage
 from prlcoder.supervision.differential import Referee
@@ -110,6 +110,7 @@ def verify(
     executor: Executor,
     limits: Limits,
     unit: Unit = "segment",
+    cut: Cut = segment_each,
 ) -> None:
     """Run each canonical solution, cut those that pass into segments; the others are quarantined with the reason.
 
@@ -127,14 +128,16 @@ def verify(
         else:
             solved.append(problem)
     results = run_all(labelled, executor, (execute(problem, problem.canonical) for problem in solved))
+    right = []
     for problem, result in zip(solved, results, strict=True):
-        if not result.passed:
+        if result.passed:
+            right.append((problem, result))
+        else:
             put_aside(problem, "canonical_solution_fails", verdict=str(result.verdict), detail=result.reason)
-            continue
-        try:
-            segments = segment(problem.canonical, mode)
-        except SegmentationError as error:  # it runs, yet cannot be cut (nested too deep, say)
-            put_aside(problem, "canonical_solution_cannot_be_cut", detail=str(error))
+    pieces = cut([problem.canonical for problem, _ in right], mode)
+    for (problem, result), segments in zip(right, pieces, strict=True):
+        if isinstance(segments, SegmentationError):  # it runs, yet cannot be cut (nested too deep, say)
+            put_aside(problem, "canonical_solution_cannot_be_cut", detail=str(segments))
             continue
         verified = VerifiedProblem(problem, segments, variant_limits(limits, result))
         labelled.verified.append(verified if unit == "segment" else _in_one_piece(verified))
@@ -241,11 +244,12 @@ def label(
     unit: Unit = "segment",
     labels: Labels = "paper",
     seed: int = 0,
+    cut: Cut = segment_each,
 ) -> Labelled:
     """Label the steps of a group of problems, held in memory as a whole. ``limits`` are those of canonical runs, the
     seed is that of the generated tests; ``unit: solution`` makes one step of each solution."""
     labelled = Labelled(referee=Referee(limits, seed) if labels == "strict" else None)
-    verify(labelled, problems, mode, executor, limits, unit)
+    verify(labelled, problems, mode, executor, limits, unit, cut)
     for verified in labelled.verified:
         labelled.steps.extend(canonical_steps(verified))
         problem = verified.problem

@@ -9,6 +9,7 @@ from prlcoder.problems.model import Problem
 from prlcoder.problems.render import render
 from prlcoder.runs.context import Metrics, StageContext
 from prlcoder.runs.models import open_engine
+from prlcoder.runs.services import segmenter
 from prlcoder.runs.spec import LlmTeacher, PolicyTeacher, RulesTeacher
 from prlcoder.supervision import store
 from prlcoder.supervision.build import PolicyFor, Settings, build
@@ -46,6 +47,7 @@ def run(context: StageContext) -> Metrics:
             teachers=teachers,
             executor=executor,
             policy=_policy_source(context, policy) if policy else None,
+            cut=segmenter(spec.services),
         )
     print(render_counts(manifest["counts"]))
     store.publish(context.work / "build", context.output)
