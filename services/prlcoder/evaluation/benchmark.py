@@ -21,7 +21,7 @@ from prlcoder.evaluation.problem_sets import benchmark_problems
 from prlcoder.evaluation.reward_model import as_segment, held_out_figures, own_figures, reranked, whole
 from prlcoder.evaluation.step_scores import ProgramScorer
 from prlcoder.evaluation.step_view import SHOWN, canonical_rows, spread, stored_steps, written_rows
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Limits, Runs
 from prlcoder.jsonl import atomic_output, dump
 from prlcoder.problems.model import digest
 from prlcoder.problems.render import template_digest
@@ -80,7 +80,7 @@ def _passed(judged: Sequence[tuple[Candidate, str]]) -> list[bool]:
 class BenchmarkRun:
     """One benchmark of one run."""
 
-    def __init__(self, context: StageContext, settings: Evaluation, plan: Benchmark, executor: Executor) -> None:
+    def __init__(self, context: StageContext, settings: Evaluation, plan: Benchmark, executor: Runs) -> None:
         self._context, self._settings, self._plan, self._executor = context, settings, plan, executor
         self._problems = benchmark_problems(plan, context)
         self._by_id = {problem.id: problem for problem in self._problems}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prlcoder.errors import WorkError
-from prlcoder.executor import Execution, Executor
+from prlcoder.executor import Execution, Runs
 from prlcoder.problems.model import Problem
 from prlcoder.problems.render import extract_program, render
 from prlcoder.runs.spec import Benchmark
@@ -60,7 +60,7 @@ def generate(engine: Engine, problems: Sequence[Problem], template: str, plan: B
 
 
 def execute(
-    candidates: Sequence[Candidate], problems: Mapping[str, Problem], executor: Executor, known: Verdicts
+    candidates: Sequence[Candidate], problems: Mapping[str, Problem], executor: Runs, known: Verdicts
 ) -> Verdicts:
     """Verdicts of those programs that ``known`` has none for, each distinct one executed once.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from prlcoder.errors import WorkError
 from prlcoder.evaluation.step_scores import cut
-from prlcoder.executor import Execution, Executor
+from prlcoder.executor import Execution, Runs
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import Mode, Segment
 from prlcoder.supervision.policy_teacher import first_difference
@@ -28,7 +28,7 @@ class Written:
     passed: bool
 
 
-def known_steps(written: Sequence[Written], mode: Mode, executor: Executor) -> list[int | None]:
+def known_steps(written: Sequence[Written], mode: Mode, executor: Runs) -> list[int | None]:
     """For each program the number of its segments that are right before the first wrong one: all for a passing one,
     None where the wrong one was not found."""
     found: list[int | None] = [len(cut(one.program, mode)) if one.passed else None for one in written]

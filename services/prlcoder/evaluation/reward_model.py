@@ -10,7 +10,7 @@ from prlcoder.evaluation.discrimination import JudgedStep, figures
 from prlcoder.evaluation.outcomes import best_of_n
 from prlcoder.evaluation.own_steps import Written, known_steps
 from prlcoder.evaluation.step_scores import AGGREGATES, ScoredProgram, aggregate
-from prlcoder.executor import Executor
+from prlcoder.executor import Runs
 from prlcoder.segmenter import Mode, Segment
 from prlcoder.supervision import Step
 
@@ -26,7 +26,7 @@ def held_out_figures(steps: Sequence[Step], probabilities: Sequence[float | None
 
 
 def own_figures(
-    written: Sequence[Written], scored: Sequence[ScoredProgram], mode: Mode, executor: Executor
+    written: Sequence[Written], scored: Sequence[ScoredProgram], mode: Mode, executor: Runs
 ) -> dict[str, Any]:
     """Figures on the steps of a policy's own programs, as far as it is known which are right."""
     judged = []

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from prlcoder.executor import Execution, ExecutionResult
+from prlcoder.executor import Execution, ExecutionResult, Runs
 from prlcoder.problems.model import Problem
-
-
-class Runs(Protocol):
-    """What is needed of an executor: results in the order of the executions."""
-
-    def run(self, executions: Iterable[Execution]) -> Iterator[ExecutionResult]:
-        """One result for each execution."""
-        ...
 
 
 @dataclass(frozen=True)

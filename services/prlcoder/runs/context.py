@@ -7,10 +7,11 @@ It keeps what must survive a kill in ``context.work`` (checkpoints, finished sha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from prlcoder.executor import Executor
+from prlcoder.executor import Runs
 from prlcoder.problems.model import Problem
 from prlcoder.runs.services import open_executor
 from prlcoder.runs.spec import Spec
@@ -30,8 +31,8 @@ class StageContext:
     validation: tuple[Problem, ...]
     test: tuple[Problem, ...]
 
-    def executor(self) -> Executor:
-        """A sandbox with the run's settings, here or behind an address; use it as a context manager."""
+    def executor(self) -> AbstractContextManager[Runs]:
+        """A sandbox with the run's settings, here or behind an address."""
         return open_executor(self.spec.services, self.spec.execution)
 
     def base_model(self) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verdict
+from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Runs, Verdict
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.runs.spec import Execution as ExecutionSection
 from prlcoder.runs.spec import RulesTeacher, Services
@@ -38,12 +39,12 @@ def address(services: Services, name: Name) -> Address | None:
     return Address.of(target)
 
 
-def open_executor(services: Services, settings: ExecutionSection) -> Executor:
-    """A sandbox with these settings, here or behind an address; a context manager."""
+def open_executor(services: Services, settings: ExecutionSection) -> AbstractContextManager[Runs]:
+    """A sandbox with these settings, here or behind an address."""
     limits = Limits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
     remote = address(services, "executor")
     if remote is not None:
-        return cast("Executor", RemoteExecutor(remote, limits))  # it does what an Executor does; there are two kinds
+        return RemoteExecutor(remote, limits)
     return Executor(workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=limits)
 
 

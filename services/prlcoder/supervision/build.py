@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Limits, Runs
 from prlcoder.mutator.model import BatchTeacher, Teacher
 from prlcoder.mutator.solutions import SolutionTeacher
 from prlcoder.problems.model import Problem
@@ -58,7 +58,7 @@ def build(
     settings: Settings,
     *,
     teachers: Sequence[Teacher | BatchTeacher],
-    executor: Executor,
+    executor: Runs,
     policy: PolicyFor | None = None,
     cut: Cut = segment_each,
 ) -> tuple[dict[str, Any], bool]:
@@ -135,7 +135,7 @@ def _build_shard(
     group: list[Problem],
     settings: Settings,
     teachers: Sequence[Teacher | BatchTeacher],
-    executor: Executor,
+    executor: Runs,
     policy: PolicyFor | None,
     cut: Cut,
 ) -> None:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from prlcoder.errors import WorkError
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verdict
+from prlcoder.executor import Execution, ExecutionResult, Limits, Runs, Verdict
 from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.model import BatchTeacher, Place, Teacher, propose_all
 from prlcoder.problems.enumeration import enumeration
@@ -84,7 +84,7 @@ def execute(problem: Problem, program: str, limits: Limits | None = None) -> Exe
     return Execution(program=program, tests=problem.tests, preamble=problem.preamble, limits=limits)
 
 
-def run_all(labelled: Labelled, executor: Executor, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
+def run_all(labelled: Labelled, executor: Runs, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
     """Results in order, counted and timed; ``WorkError`` if the sandbox itself failed on one (after its retries)."""
     for result in executor.run(items):
         if result.verdict is None:
@@ -107,7 +107,7 @@ def verify(
     labelled: Labelled,
     problems: Sequence[Problem],
     mode: Mode,
-    executor: Executor,
+    executor: Runs,
     limits: Limits,
     unit: Unit = "segment",
     cut: Cut = segment_each,
@@ -202,7 +202,7 @@ def propose(labelled: Labelled, teachers: Sequence[Teacher | BatchTeacher]) -> l
     ]
 
 
-def judgeable(labelled: Labelled, proposals: Sequence[Proposal], executor: Executor, limits: Limits) -> list[Proposal]:
+def judgeable(labelled: Labelled, proposals: Sequence[Proposal], executor: Runs, limits: Limits) -> list[Proposal]:
     """The proposals without those whose changed lines no test of the canonical program ever executes."""
     proposed_for = {verified.problem.id: verified.problem for verified, _, _, _ in proposals}
     runs = {id: coverage.executions(problem, limits) for id, problem in proposed_for.items()}
@@ -239,7 +239,7 @@ def label(
     *,
     mode: Mode,
     teachers: Sequence[Teacher | BatchTeacher],
-    executor: Executor,
+    executor: Runs,
     limits: Limits,
     unit: Unit = "segment",
     labels: Labels = "paper",
@@ -266,7 +266,7 @@ def label(
     return labelled
 
 
-def contradicted(labelled: Labelled, programs: Sequence[tuple[Problem, str]], executor: Executor) -> list[bool]:
+def contradicted(labelled: Labelled, programs: Sequence[tuple[Problem, str]], executor: Runs) -> list[bool]:
     """Whether generated tests refute each of these programs, which passed the given ones; never with ``labels:
     paper``."""
     if labelled.referee is None:
@@ -341,7 +341,7 @@ def labelled_steps(
     *,
     mode: Mode,
     seed: int,
-    executor: Executor,
+    executor: Runs,
     limits: Limits,
     labels: Labels = "paper",
 ) -> list[Step]:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Verdict
+from prlcoder.executor import Execution, ExecutionResult, Runs, Verdict
 from prlcoder.problems.render import Prompt, extract_program
 from prlcoder.runs.spec import PolicyTeacher
 from prlcoder.segmenter import Segment, SegmentationError, segment
@@ -75,7 +75,7 @@ class PolicySource:
     settings: PolicyTeacher
 
 
-def teach(labelled: Labelled, source: PolicySource, *, mode: Mode, executor: Executor, seed: int) -> dict[str, int]:
+def teach(labelled: Labelled, source: PolicySource, *, mode: Mode, executor: Runs, seed: int) -> dict[str, int]:
     """Add the policy's steps and programs on the verified problems to ``labelled``; counts of what was found."""
     samples = _sample(labelled, source, mode, executor, seed)
     failing = [sample for sample in samples if not sample.result.passed and sample.segments is not None]
@@ -106,7 +106,7 @@ def teach(labelled: Labelled, source: PolicySource, *, mode: Mode, executor: Exe
     }
 
 
-def _refute(labelled: Labelled, samples: Sequence[Sample], executor: Executor) -> None:
+def _refute(labelled: Labelled, samples: Sequence[Sample], executor: Runs) -> None:
     """Mark the passing samples that a generated test refutes, and forget a first wrong step whose repaired program
     one refutes."""
     asked: list[tuple[Sample, str]] = []
@@ -123,7 +123,7 @@ def _refute(labelled: Labelled, samples: Sequence[Sample], executor: Executor) -
             sample.first_wrong = None
 
 
-def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Executor, seed: int) -> list[Sample]:
+def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Runs, seed: int) -> list[Sample]:
     problems = labelled.verified
     completions = source.engine.generate(
         [source.prompts[verified.problem.id].text for verified in problems],
@@ -154,7 +154,7 @@ def first_difference(sample: Sequence[Segment], canonical: Sequence[Segment]) ->
     return min(len(sample), len(canonical))
 
 
-def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: Executor) -> None:
+def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: Runs) -> None:
     """In rounds over all samples: nearly always the first step that differs is the wrong one, so that most samples
     need one execution and few need a second."""
     searching: list[tuple[Sample, int]] = []
@@ -205,7 +205,7 @@ def _locate_by_rollout(
     failing: Sequence[Sample],
     source: PolicySource,
     mode: Mode,
-    executor: Executor,
+    executor: Runs,
     seed: int,
 ) -> None:
     """Bisection in rounds over all samples. It starts at the first step that differs from the canonical solution, which
@@ -249,7 +249,7 @@ def _passing_rests(
     labelled: Labelled,
     prefixes: Sequence[tuple[Sample, int]],
     source: PolicySource,
-    executor: Executor,
+    executor: Runs,
     seed: int,
 ) -> list[str | None]:
     """For each (sample, end of prefix) the first of the policy's completions that passes, or None."""
