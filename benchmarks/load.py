@@ -44,7 +44,7 @@ RECOVERY_S: Final = 2.0
 GROWTH: Final = 0.05  # of a process's memory over the second half
 GROWTH_MIB: Final = 8.0  # what an allocator may take at any time
 SETTLE_S: Final = 30.0
-SHOWN: Final = 20  # examples of what is beyond a limit
+SHOWN: Final = 40  # different examples of what is beyond a limit
 
 
 @dataclass
@@ -192,7 +192,9 @@ def report(outcome: Outcome) -> bool:
     print("  CPU s: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in ledger.cpu.items()))
     verdicts = judged(outcome)
     for line, examples in verdicts:
-        print(f"{'ok  ' if not examples else 'FAIL'} {line}" + "".join(f"\n       {one}" for one in examples[:SHOWN]))
+        print(f"{'ok  ' if not examples else 'FAIL'} {line}")
+        for example, count in Counter(examples).most_common(SHOWN):
+            print(f"       {example}" + (f" ({count} times)" if count > 1 else ""))
     return not any(examples for _, examples in verdicts)
 
 

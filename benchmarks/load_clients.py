@@ -39,7 +39,9 @@ from prlcoder.segmenter import segment
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc
 
 PATIENCE_S: Final = 120.0  # of the good clients: nothing takes nearly as long
-REFUSED: Final = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE SANDBOX_FAILED"})
+REFUSED: Final = frozenset(
+    {"RESOURCE_EXHAUSTED", "UNAVAILABLE SANDBOX_FAILED", "UNAVAILABLE max_age", "UNAVAILABLE refused"}
+)
 ENDED_EARLY: Final = "ended while writing"  # grpc.aio's client loses the status of a stream that it writes to
 RULES: Final = Rules(seed=3, mutations=2, refactorings=1)
 TEXTS: Final = tuple(dict.fromkeys(one.program for one in stream(60, seed=11, exclude=())))[:24]
@@ -91,7 +93,10 @@ def code_of(error: grpc.aio.AioRpcError) -> str:
         return "RESOURCE_EXHAUSTED without a hint"
     if never_answered(error):
         return ENDED_EARLY
-    return f"{name} SANDBOX_FAILED" if name == "UNAVAILABLE" and "the sandbox failed" in str(error.details()) else name
+    if name == "UNAVAILABLE":
+        causes = {"the sandbox failed": "SANDBOX_FAILED", "max_age": "max_age", "error code 7": "refused"}  # by HTTP/2
+        name = " ".join([name, *(cause for words, cause in causes.items() if words in str(error.details()))])
+    return name
 
 
 # --- good clients of the executor -----------------------------------------------------------------------------------

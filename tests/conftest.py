@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # test folders are no packages
+sys.path.insert(0, str(ROOT / "benchmarks"))  # nor are scripts
 
 if TYPE_CHECKING:
     from vllm_server import VllmServer

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # test folders are no packages
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))  # nor are scripts
 
 from authorities import Authority
 from serving import Serve, serving

@@ -20,7 +20,7 @@ from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.rpc.blocking import BlockingExecutor, BlockingSegmenter
 from prlcoder.rpc.clients.executions import ExecutionWriter
 from prlcoder.rpc.ready import read_ready
-from prlcoder.v1 import executor_pb2, executor_pb2_grpc
+from prlcoder.v1 import executor_pb2, executor_pb2_grpc, segmenter_pb2, segmenter_pb2_grpc
 
 TWICE = CallTests("f", (CallTest((1,), {}, 2),))
 Start = Any
@@ -107,6 +107,23 @@ def test_sigterm_under_load_answers_what_was_accepted_and_refuses_the_rest(start
     assert sorted(names) == list(range(len(names)))  # no hole: every accepted item was answered, once
     assert len(names) > 10
     assert all(response.result.verdict == 1 for response in answered)
+
+
+def test_more_calls_than_can_wait_are_refused_in_words_that_a_client_repeats(start: Start) -> None:
+    """A server that comes to nothing for a while; gRPC alone would cancel what is beyond a thousand calls or so."""
+    process, addresses = start("segmenter", "--workers", "1", "--max-calls", "64")
+    request = segmenter_pb2.SegmentRequest(sources=[segmenter_pb2.Source(program="x = 1\n")], mode=1)
+    with grpc.insecure_channel(addresses["grpc"]) as channel:
+        stub: Any = segmenter_pb2_grpc.SegmenterServiceStub(channel)
+        stub.Segment(request, timeout=60)
+        process.send_signal(signal.SIGSTOP)
+        calls = [stub.Segment.future(request, timeout=60) for _ in range(2000)]
+        process.send_signal(signal.SIGCONT)
+        codes = {call.code() for call in calls}
+        stub.Segment(request, timeout=60)
+    allowed = {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
+    assert grpc.StatusCode.OK in codes
+    assert codes <= allowed
 
 
 @pytest.mark.sandbox

@@ -129,6 +129,7 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
     return [
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", limits.calls),  # a connection's; without it gRPC cancels what it cannot queue
         ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", int(limits.connection_grace_s * 1000)),
         ("grpc.keepalive_time_ms", 30_000),
