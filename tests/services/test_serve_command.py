@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
 from serving import eventually, free_port
 
 from prlcoder.executor import Execution
 from prlcoder.problems.model import CallTest, CallTests
+from prlcoder.rpc.address import Address
 from prlcoder.rpc.blocking import BlockingExecutor, BlockingSegmenter
+from prlcoder.rpc.client import open_channel
 from prlcoder.rpc.clients.executions import ExecutionWriter
 from prlcoder.rpc.ready import read_ready
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, segmenter_pb2, segmenter_pb2_grpc
@@ -110,20 +114,31 @@ def test_sigterm_under_load_answers_what_was_accepted_and_refuses_the_rest(start
 
 
 def test_more_calls_than_can_wait_are_refused_in_words_that_a_client_repeats(start: Start) -> None:
-    """A server that comes to nothing for a while; gRPC alone would cancel what is beyond a thousand calls or so."""
-    process, addresses = start("segmenter", "--workers", "1", "--max-calls", "64")
+    """A server that stands still for a while; gRPC by itself would cancel what is beyond a thousand calls or so."""
+    process, addresses = start("segmenter", "--workers", "1", "--max-calls", "64", "--log-level", "warning")
     request = segmenter_pb2.SegmentRequest(sources=[segmenter_pb2.Source(program="x = 1\n")], mode=1)
-    with grpc.insecure_channel(addresses["grpc"]) as channel:
-        stub: Any = segmenter_pb2_grpc.SegmenterServiceStub(channel)
-        stub.Segment(request, timeout=60)
-        process.send_signal(signal.SIGSTOP)
-        calls = [stub.Segment.future(request, timeout=60) for _ in range(2000)]
-        process.send_signal(signal.SIGCONT)
-        codes = {call.code() for call in calls}
-        stub.Segment(request, timeout=60)
-    allowed = {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
-    assert grpc.StatusCode.OK in codes
-    assert codes <= allowed
+
+    async def codes() -> set[grpc.StatusCode]:
+        async with open_channel(Address(addresses["grpc"])) as channel:
+            stub: Any = segmenter_pb2_grpc.SegmenterServiceStub(channel)
+
+            async def code() -> grpc.StatusCode:
+                try:
+                    await stub.Segment(request, timeout=60)
+                except grpc.aio.AioRpcError as error:
+                    return error.code()
+                return grpc.StatusCode.OK
+
+            assert await code() is grpc.StatusCode.OK
+            process.send_signal(signal.SIGSTOP)
+            calls = [asyncio.create_task(code()) for _ in range(2000)]
+            await asyncio.wait(calls, timeout=1.0)  # they are sent; none can be answered
+            process.send_signal(signal.SIGCONT)
+            return set(await asyncio.gather(*calls))
+
+    found = asyncio.run(codes())
+    assert grpc.StatusCode.OK in found
+    assert found <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
 
 
 @pytest.mark.sandbox
@@ -151,6 +166,17 @@ def test_no_jail_outlives_a_server_that_was_killed(start: Start) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait(60)
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in jails))
+
+
+def test_no_worker_outlives_a_server_that_was_killed(start: Start) -> None:
+    process, addresses = start("segmenter", "--workers", "1")
+    with BlockingSegmenter(addresses["grpc"]) as client:
+        client.segment(["x = 1\n"], "line")
+    workers = descendants(process.pid)
+    assert workers
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(60)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
 def descendants(pid: int) -> list[int]:

@@ -4,6 +4,7 @@ interpreter (deep nesting can) takes a worker with it and not the server."""
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Final, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+PR_SET_PDEATHSIG: Final = 1
 ATTEMPTS: Final = 2  # an innocent item that ran beside a crash gets a second one
 AHEAD: Final = 2  # items a worker that are handed to the pool; the others wait here, where they can be cancelled
 
@@ -55,5 +57,7 @@ class Compute:
 
 
 def _settle() -> None:
-    """A worker ends with its server's pipe, not with the terminal's Ctrl-C: accepted work is finished first."""
+    """A worker ends with its server, however that ends, and not with the terminal's Ctrl-C: accepted work is finished
+    first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
