@@ -33,7 +33,7 @@ def reduced(folder: Path, name: str, changes: Mapping[str, Any]) -> Path:
     document["spec"] = {
         **kept,
         "problems": {"source": "nano", "nano": {"train": 12, "validation": 6, "test": 6}},
-        "pretrain": {**spec["pretrain"], "programs": 1200},
+        "pretrain": {**spec["pretrain"], "programs": 600},
         "storage": {"uri": str(folder)},
         **changes,
     }
@@ -86,7 +86,7 @@ def test_the_content_hash_of_the_supervision_is_the_same(tmp_path: Path) -> None
             "services": {name: services[name]["grpc"] for name in ("segmenter", "mutator", "executor", "policy")},
         }
         there = run(reduced(tmp_path, "there", changes))
-        calls = (tmp_path / "serve.log").read_text()
+    calls = (tmp_path / "serve.log").read_text()
     assert there["content_hash"] == here["content_hash"]
     assert there["counts"]["steps"] == here["counts"]["steps"] > 100
     for method in ("Segmenter/Segment", "Mutator/Propose", "Executor/ExecuteBatch", "Policy/Generate"):
