@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,20 +70,9 @@ def entries(folder: Path) -> int:
     return sum(len(files) for _, _, files in os.walk(folder))
 
 
-def totals(manifest: dict[str, object]) -> dict[str, object]:
-    """The counts, summed over verdicts: which limit a runaway program met first is the machine's affair."""
-    assert isinstance(manifest["counts"], dict)
-    groups = {name: group for name, group in manifest["counts"]["by"].items() if name not in ("verdict", "reason")}
-    summed = {
-        name: {key: sum(count.values()) if isinstance(count, dict) else count for key, count in group.items()}
-        for name, group in groups.items()
-    }
-    return {**manifest["counts"], "by": summed}
-
-
 @pytest.mark.parametrize(("unit", "seed"), [("segment", 1), ("segment", 2), ("solution", 3)])
 def test_killed_at_random_moments_it_ends_with_the_same_content(
-    tmp_path: Path, request: pytest.FixtureRequest, unit: str, seed: int
+    tmp_path: Path, request: pytest.FixtureRequest, totals: Callable[[dict[str, Any]], object], unit: str, seed: int
 ) -> None:
     undisturbed = request.getfixturevalue("undisturbed" if unit == "segment" else "undisturbed_solutions")
     draw = random.Random(seed)
