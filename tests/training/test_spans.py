@@ -127,12 +127,15 @@ class TrimmingTokenizer:
 
     is_fast, bos_token_id = True, 9
 
-    def __call__(self, text: str, *, add_special_tokens: bool = True, **_: object) -> dict[str, list[Any]]:
-        ids = [1, 2] if text else []
-        return {
-            "input_ids": ids if not add_special_tokens else [9, *ids],
-            "offset_mapping": [(0, 1), (3, 4)][: len(ids)],
-        }
+    def __call__(self, text: str | list[str], *, add_special_tokens: bool = True, **_: object) -> dict[str, list[Any]]:
+        if isinstance(text, str):
+            ids = [1, 2] if text else []
+            return {
+                "input_ids": ids if not add_special_tokens else [9, *ids],
+                "offset_mapping": [(0, 1), (3, 4)][: len(ids)],
+            }
+        each = [self(one, add_special_tokens=add_special_tokens) for one in text]
+        return {name: [one[name] for one in each] for name in ("input_ids", "offset_mapping")}
 
 
 def test_trimmed_white_space_belongs_to_the_token_that_follows_and_bos_comes_first() -> None:

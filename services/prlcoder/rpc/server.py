@@ -129,7 +129,9 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
     return [
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", -1),
-        ("grpc.max_concurrent_streams", limits.calls),  # a connection's; without it gRPC cancels what it cannot queue
+        # A connection's: what is above `calls` is told when to come again, what is far above waits with the client.
+        # Without a bound gRPC cancels what it cannot queue.
+        ("grpc.max_concurrent_streams", 2 * limits.calls),
         ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", int(limits.connection_grace_s * 1000)),
         ("grpc.keepalive_time_ms", 30_000),
