@@ -1,8 +1,10 @@
 """Programs that grow, and programs after one prompt: what a reward model has read is kept, only what is new is read.
 
-Keys and values are reused for the tokens that a text has in common with one that was read before, no further: where a
-program grows, its last tokens may change (``"x ="`` and ``"x == 1"`` begin with different tokens). Scores equal
-those of a reading from the start, to float tolerance.
+A text is read in the cheapest way the first time, and only its tokens and scores are remembered: most programs never
+come again. The first that begins like it is read from the start once more and its keys and values are kept; from then
+on only what is new is read. Keys and values are reused for the tokens that a text has in common with one that was read
+before, no further: where a program grows, its last tokens may change (``"x ="`` and ``"x == 1"`` begin with different
+tokens). Scores equal those of a reading from the start, to float tolerance.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ States = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Read:
-    """What a model has read of a program: token ids, states of each layer, known log-odds by token position."""
+    """What a model has read of a program: token ids, states of each layer (none if they were not kept), known log-odds
+    by token position."""
 
     ids: list[int]
     states: list[States]
@@ -51,30 +54,35 @@ class PrefixCache:
         self.tokens = 0
 
     def odds(self, rows: Sequence[Tokenised]) -> list[list[float]]:
-        """Log-odds at each row's places, from one pass over what is new in rows that continue something known and one
-        over the others."""
+        """Log-odds at each row's places, from at most three passes: over what is new in rows that continue something
+        kept, over rows that begin like something remembered, and over the others."""
         found = [self._find(row) for row in rows]
         reads = [self._reads.get(name, NOTHING) for name, _ in found]
+        starts = [shared if read.states else 0 for (_, shared), read in zip(found, reads, strict=True)]
+        open_ = [number for number, (_, shared) in enumerate(found) if shared < len(rows[number].ids)]
         for continues in (True, False):
-            chosen = [
-                number
-                for number, (_, start) in enumerate(found)
-                if start < len(rows[number].ids) and (start > 0) == continues
-            ]
+            chosen = [n for n in open_ if found[n][0] >= 0 and (starts[n] > 0) == continues]
             if chosen:
-                grown = read_on(self._model, [(rows[n], reads[n], found[n][1]) for n in chosen])
+                grown = read_on(self._model, [(rows[n], reads[n], starts[n]) for n in chosen])
                 for number, read in zip(chosen, grown, strict=True):
                     reads[number] = read
-        for (name, start), read in zip(found, reads, strict=True):
-            self._keep(name, start, read)
+        new = [n for n in open_ if found[n][0] < 0]
+        if new:
+            for number, odds in zip(new, self._model.odds([rows[n] for n in new]), strict=True):
+                row = rows[number]
+                reads[number] = Read(row.ids, [], dict(zip(row.places, odds, strict=True)))
+        for (name, shared), read in zip(found, reads, strict=True):
+            self._keep(name, shared, read)
         return [[read.odds[place] for place in row.places] for row, read in zip(rows, reads, strict=True)]
 
     def _find(self, row: Tokenised) -> tuple[int, int]:
-        """The name of the reading that shares most blocks with the row (-1: none), and how much of it can be reused."""
+        """The name of the reading that shares most blocks with the row, and how much of it can be reused; -1 and 0 if
+        that is less than half of the row: putting states together costs more than it saves then."""
         for digest in reversed(list(block_digests(row.ids))):
             name = self._by_blocks.get(digest, -1)
             if name in self._reads:
-                return name, reusable(self._reads[name], row)
+                shared = reusable(self._reads[name], row)
+                return (name, shared) if 2 * shared >= len(row.ids) else (-1, 0)
         return -1, 0
 
     def _keep(self, continued: int, start: int, read: Read) -> None:
