@@ -165,6 +165,15 @@ def test_calls_above_the_limit_are_told_when_to_come_again(serve: Serve) -> None
     first.cancel()
 
 
+def test_watching_health_takes_no_call_from_others(serve: Serve) -> None:
+    opened = channel(serve(lambda *_: OddSegmenter(), ServerSettings(limits=type(SMALL)(calls=1))))
+    watch = health_pb2_grpc.HealthStub(opened).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    stub: Any = segmenter_pb2_grpc.SegmenterServiceStub(opened)
+    assert stub.Segment(FINE, timeout=10).results
+    watch.cancel()
+
+
 def test_metrics_are_named_as_go_grpc_prometheus_names_them(server: Server, stub: Any) -> None:
     stub.Segment(FINE, timeout=10)
     with pytest.raises(grpc.RpcError):

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from prlcoder.policy.sampling import Sampling
 from prlcoder.rpc.address import Address
-from prlcoder.rpc.blocking import Blocking
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.clients.policy import Completion, PolicyClient
+from prlcoder.rpc.remote_model import RemoteModel
 from prlcoder.telemetry.progress import Progress
 
 SAMPLES_A_CALL: Final = 1024
 TIMEOUT_S: Final = 3600.0
 
 
-class RemoteEngine(Blocking[PolicyClient]):
+class RemoteEngine(RemoteModel[PolicyClient]):
     """Samples by the service at ``address``. With ``model`` (a folder that the server can read, or a hub id) the server
     is made to serve it first, its content as it is now; without, whatever it serves answers."""
 
     def __init__(self, address: Address | str, model: str | None = None, *, max_new_tokens: int = 512) -> None:
-        super().__init__(lambda: PolicyClient(address, timeout_s=TIMEOUT_S))
-        self._model = model
+        super().__init__(lambda: PolicyClient(address, timeout_s=TIMEOUT_S), model)
         self._max_new_tokens = max_new_tokens
-        if model is not None:
-            version = self._thread.run(self._client.info()).weights_version
-            self._thread.run(self._client.update(version + 1, model))
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The model's tokenizer, loaded here."""
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(self._model or self._thread.run(self._client.info()).uri)
 
     def generate(
         self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from prlcoder.prm.items import Item, Scored, Span, StepScore
 from prlcoder.rpc.address import Address
-from prlcoder.rpc.blocking import Blocking
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.clients.prm import PrmClient
+from prlcoder.rpc.remote_model import RemoteModel
 
 if TYPE_CHECKING:
     from prlcoder.problems.render import Prompt
@@ -22,23 +21,12 @@ CALLS: Final = 4  # open at a time
 TIMEOUT_S: Final = 600.0
 
 
-class RemoteScorer(Blocking[PrmClient]):
+class RemoteScorer(RemoteModel[PrmClient]):
     """Scores by the service at ``address``. With ``model`` (a folder that the server can read, or a hub id) the server
     is made to serve it first, its content as it is now; without, whatever it serves answers."""
 
     def __init__(self, address: Address | str, model: str | None = None) -> None:
-        super().__init__(lambda: PrmClient(address, timeout_s=TIMEOUT_S))
-        self._model = model
-        if model is not None:
-            version = self._thread.run(self._client.info()).weights_version
-            self._thread.run(self._client.update(version + 1, model))
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The model's tokenizer, loaded here."""
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(self._model or self._thread.run(self._client.info()).uri)
+        super().__init__(lambda: PrmClient(address, timeout_s=TIMEOUT_S), model)
 
     def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
         """For each (prompt, whole program, its segments) one score a segment. ``ValueError`` for a program that is

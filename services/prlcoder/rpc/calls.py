@@ -43,7 +43,7 @@ _SOUND_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 class Gate:
     """Whether calls are let in. The server opens it when the service is ready and closes it when it drains."""
 
-    calls: int  # that may be open at one time
+    calls: int  # that may be open at one time, those of health and reflection apart
     tokens: Tokens | None = None
     ready: bool = False
     draining: bool = False
@@ -91,7 +91,8 @@ class Calls(grpc.aio.ServerInterceptor):
         request_id.set(identity)
         context.set_trailing_metadata(((REQUEST_ID, identity),))
         call, code = self._metrics.begin(method, kind), grpc.StatusCode.OK
-        self._gate.open_calls += 1
+        ours = method.startswith(OURS)
+        self._gate.open_calls += ours
         with call_span(self._tracer, method, metadata) as span:
             try:
                 self._gate.require(method, metadata, context)
@@ -110,7 +111,7 @@ class Calls(grpc.aio.ServerInterceptor):
                 code = grpc.StatusCode.INTERNAL
                 await _abort(context, internal(identity))
             finally:
-                self._gate.open_calls -= 1
+                self._gate.open_calls -= ours
                 seconds = round(call.end(code), 6)
                 end_span(span, code.value[0], code.name)
                 fields = {"method": method, "code": code.name, "seconds": seconds, "peer": context.peer()}

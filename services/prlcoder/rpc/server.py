@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -29,6 +30,8 @@ LOG = logger("rpc")
 SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 WATCH_S: Final = 0.5  # between two looks at a service's own health
+DRAIN_CHECK_S: Final = 0.02  # between two looks at the calls that are still open
+LAST_WORDS_S: Final = 0.5  # for clients to read how their calls ended, before the connection goes
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "[::1]", "localhost"})
 
 
@@ -88,8 +91,18 @@ class Server:
         await asyncio.sleep(self._settings.drain_delay_s)
         self._gate.draining = True
         self._service.drain()
-        await self._close(self._settings.drain_grace_s)
+        ends = time.monotonic() + self._settings.drain_grace_s
+        if self._gate.open_calls:
+            await self._last_words(ends)
+        await self._close(max(ends - time.monotonic(), 0.0))
         LOG.info("stopped", extra={"service": self._service.full_name})
+
+    async def _last_words(self, ends: float) -> None:
+        """Wait for the open calls until ``ends`` (monotonic seconds), then a moment more: a client that is writing into
+        a stream when its connection closes is told of that, and may never read answers and status on their way."""
+        while self._gate.open_calls and time.monotonic() < ends:
+            await asyncio.sleep(DRAIN_CHECK_S)
+        await asyncio.sleep(LAST_WORDS_S)
 
     async def _close(self, grace_s: float | None) -> None:
         await self._server.stop(grace_s)

@@ -1,0 +1,32 @@
+"""A model behind a service, for synchronous code: what scorers and engines elsewhere have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from prlcoder.rpc.blocking import Blocking
+from prlcoder.rpc.clients.policy import PolicyClient
+from prlcoder.rpc.clients.prm import PrmClient
+
+M = TypeVar("M", bound=PrmClient | PolicyClient)
+
+
+class RemoteModel(Blocking[M]):
+    """The model behind the client that ``make`` makes. With ``model`` (a folder that the server can read, or a hub id)
+    the server is made to serve it first, its content as it is now; without, whatever it serves answers."""
+
+    def __init__(self, make: Callable[[], M], model: str | None) -> None:
+        super().__init__(make)
+        self._model = model
+        if model is not None:
+            version = self._thread.run(self._client.info()).weights_version
+            self._thread.run(self._client.update(version + 1, model))
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, loaded here."""
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self._model or self._thread.run(self._client.info()).uri)
