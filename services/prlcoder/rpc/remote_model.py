@@ -21,12 +21,15 @@ class RemoteModel(Blocking[M]):
         super().__init__(make)
         self._model = model
         if model is not None:
-            version = self._thread.run(self._client.info()).weights_version
-            self._thread.run(self._client.update(version + 1, model))
+            self._thread.run(self._client.update(self._info().weights_version + 1, model))
 
     @cached_property
     def tokenizer(self) -> Any:
         """The model's tokenizer, loaded here."""
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(self._model or self._thread.run(self._client.info()).uri)
+        return AutoTokenizer.from_pretrained(self._model or self._info().uri)
+
+    def _info(self) -> Any:
+        """What serves now: the response of ``GetModelInfo``."""
+        return self._thread.run(self._client.info())
