@@ -6,10 +6,9 @@ import ast
 import random
 from bisect import bisect
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TypeVar
 
 from prlcoder.mutator.model import VariantKind
 from prlcoder.mutator.rules.edits import Edits, Span, within
@@ -17,8 +16,6 @@ from prlcoder.mutator.rules.program import Program
 from prlcoder.mutator.rules.registry import FREQUENCY, BugClass, Operator
 
 REPEAT = 0.25  # an operator's weight is multiplied by this after each variant that it gave in the segment
-
-K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,20 @@ class Candidate:
         return "+".join(operator.name for operator in ranked)
 
 
+@dataclass
+class _Group:
+    """The operators of one class of bug that may still be drawn, and how likely each is."""
+
+    frequency: float
+    operators: list[Operator] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """How often the class is drawn: rarely where only rare operators of it are left."""
+        return self.frequency * min(1.0, sum(self.weights))
+
+
 class Pool:
     """An operator is asked about a site only once both are drawn, so that cheap segments stay cheap."""
 
@@ -54,14 +65,19 @@ class Pool:
         kinds = program.sites(span).keys()
         self._most = most
         self._given: Counter[str] = Counter()
-        self._weights: dict[BugClass | None, dict[Operator, float]] = {}
+        groups: dict[BugClass | None, _Group] = {}
         self._left = 0.0  # the sum of the operators' own weights that may still be drawn
         for op in operators:
             if not kinds.isdisjoint(op.sites):
-                self._weights.setdefault(op.bug_class, {})[op] = op.weight
+                if op.bug_class not in groups:
+                    groups[op.bug_class] = _Group(FREQUENCY[op.bug_class])
+                groups[op.bug_class].operators.append(op)
+                groups[op.bug_class].weights.append(op.weight)
                 self._left += op.weight
-        self._classes = {bug: _frequency(bug, weights) for bug, weights in self._weights.items()}
-        self._open: dict[str, list[_Site]] = {}
+        self._groups = list(groups.values())
+        self._shares = [group.share for group in self._groups]
+        self._open: dict[Operator, list[ast.AST]] = {}  # nodes that may have a rewrite left
+        self._rewrites: dict[tuple[Operator, ast.AST], list[Edits]] = {}
 
     def allows(self, candidate: Candidate) -> bool:
         """Whether the candidate's operator may still give a variant."""
@@ -75,12 +91,14 @@ class Pool:
         """Make the candidate's operators less likely, so that a segment's variants differ in kind."""
         for operator in candidate.operators:
             self._given[operator.name] += 1
-            weights = self._weights.get(operator.bug_class, {})
-            if operator in weights:
-                weights[operator] *= REPEAT
-                self._classes[operator.bug_class] = _frequency(operator.bug_class, weights)
-                if self._given[operator.name] == self._most:
-                    self._close(operator)
+            for number, group in enumerate(self._groups):
+                if operator in group.operators:
+                    place = group.operators.index(operator)
+                    group.weights[place] *= REPEAT
+                    self._shares[number] = group.share
+                    if self._given[operator.name] == self._most:
+                        self._close(number, place)
+                    break
 
     def draw(self) -> Candidate | None:
         """A rewrite that was not drawn before; None when there is none left, or nothing but rare ones.
@@ -88,55 +106,54 @@ class Pool:
         A class of bug by its frequency, an operator by weight, one of its sites, one of the rewrites there. Where only
         operators of little weight are left, mostly nothing: what is rare on purpose must not stand in for the rest.
         """
-        while self._weights and self._rng.random() < self._left:
-            operator = picked(self._weights[picked(self._classes, self._rng)], self._rng)
-            sites = self._open.get(operator.name)
-            if sites is None:
-                sites = self._open[operator.name] = self._sites(operator)
-            while sites:
-                place = self._rng.randrange(len(sites))
-                if rewrites := sites[place].rewrites(operator, self._program, self._span):
-                    return Candidate((operator,), rewrites.pop(self._rng.randrange(len(rewrites))))
-                sites[place] = sites[-1]
-                sites.pop()
-            self._close(operator)
+        while self._groups and self._rng.random() < self._left:
+            number = picked(self._shares, self._rng)
+            group = self._groups[number]
+            place = picked(group.weights, self._rng)
+            if candidate := self._draw_of(group.operators[place]):
+                return candidate
+            self._close(number, place)
         return None
 
-    def _close(self, operator: Operator) -> None:
-        """Draw nothing of this operator any more."""
-        bug, weights = operator.bug_class, self._weights[operator.bug_class]
-        del weights[operator]
-        self._left -= operator.weight
-        self._classes[bug] = _frequency(bug, weights)
-        if not weights:
-            del self._weights[bug], self._classes[bug]
+    def _draw_of(self, operator: Operator) -> Candidate | None:
+        """A rewrite by this operator that was not drawn before."""
+        sites = self._open.get(operator)
+        if sites is None:
+            sites = self._open[operator] = self._sites(operator)
+        while sites:
+            place = self._rng.randrange(len(sites))
+            if rewrites := self._left_at(operator, sites[place]):
+                return Candidate((operator,), rewrites.pop(self._rng.randrange(len(rewrites))))
+            sites[place] = sites[-1]
+            sites.pop()
+        return None
 
-    def _sites(self, operator: Operator) -> list[_Site]:
+    def _close(self, number: int, place: int) -> None:
+        """Draw nothing any more of the operator at this place of a group."""
+        group = self._groups[number]
+        self._left -= group.operators.pop(place).weight
+        group.weights.pop(place)
+        self._shares[number] = group.share
+        if not group.operators:
+            del self._groups[number], self._shares[number]
+
+    def _sites(self, operator: Operator) -> list[ast.AST]:
         found = self._program.sites(self._span)
-        return [_Site(node) for kind in operator.sites for node in found.get(kind, ())]
+        return [node for kind in operator.sites for node in found.get(kind, ())]
+
+    def _left_at(self, operator: Operator, node: ast.AST) -> list[Edits]:
+        """The rewrites at the node that lie inside the span and were not drawn."""
+        key = operator, node
+        left = self._rewrites.get(key)
+        if left is None:
+            everywhere = self._program.rewrites.get(key)
+            if everywhere is None:
+                everywhere = self._program.rewrites[key] = tuple(operator.rewrite(node, self._program))
+            left = self._rewrites[key] = [edits for edits in everywhere if within(self._span, edits)]
+        return left
 
 
-class _Site:
-    """A node, and the rewrites that an operator has left there once it has been asked."""
-
-    def __init__(self, node: ast.AST) -> None:
-        self._node = node
-        self._rewrites: list[Edits] | None = None
-
-    def rewrites(self, operator: Operator, program: Program, span: Span) -> list[Edits]:
-        """The rewrites inside ``span`` that are left."""
-        if self._rewrites is None:
-            self._rewrites = [edits for edits in operator.rewrite(self._node, program) if within(span, edits)]
-        return self._rewrites
-
-
-def _frequency(bug: BugClass | None, weights: Mapping[Operator, float]) -> float:
-    """How often the class is drawn: rarely where only rare operators of it are left."""
-    return FREQUENCY[bug] * min(1.0, sum(weights.values()))
-
-
-def picked(weights: Mapping[K, float], rng: random.Random) -> K:
-    """One of the keys, by weight; there must be one."""
-    keys = list(weights)
-    sums = list(accumulate(weights.values()))
-    return keys[bisect(sums, rng.random() * sums[-1], 0, len(keys) - 1)]
+def picked(weights: Sequence[float], rng: random.Random) -> int:
+    """A place in the list, by weight; there must be one."""
+    sums = list(accumulate(weights))
+    return bisect(sums, rng.random() * sums[-1], 0, len(sums) - 1)

@@ -75,6 +75,4 @@ class Shortlist:
         return items.pop(self._place(items))[0] if items else None
 
     def _place(self, items: list[Weighted]) -> int:
-        return picked(
-            {n: weight * REPEAT ** self._pool.times_given(item) for n, (item, weight) in enumerate(items)}, self._rng
-        )
+        return picked([weight * REPEAT ** self._pool.times_given(item) for item, weight in items], self._rng)

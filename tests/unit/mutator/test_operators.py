@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS, BugClass, Operator
 from prlcoder.mutator.rules.catalogue import markdown
 from prlcoder.mutator.rules.edits import Span, splice, within
 from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.refactorings.names import ANY, SYNONYMS
 
 OPERATORS = {**MUTATIONS, **REFACTORINGS}
 
@@ -26,6 +29,11 @@ def rewrites(operator: Operator, source: str) -> list[str]:
         for edits in operator.rewrite(node, program)
         if within(whole, edits)
     ]
+
+
+def test_new_names_hide_nothing() -> None:
+    names = {*ANY, *(name for synonyms in SYNONYMS.values() for name in synonyms)}
+    assert not names & {*keyword.kwlist, *vars(builtins)}
 
 
 @pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)

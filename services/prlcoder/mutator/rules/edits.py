@@ -41,7 +41,8 @@ def splice(source: str, span: Span, edits: Edits) -> str:
 
 def within(span: Span, edits: Edits) -> bool:
     """Whether every edit lies inside ``span``."""
-    return all(span.start <= edit.start and edit.end <= span.end for edit in edits)
+    first, last = span
+    return all(first <= start and end <= last for start, end, _ in edits)
 
 
 def disjoint(left: Edits, right: Edits) -> bool:

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from prlcoder.mutator.bytecode import Fingerprint, fingerprint
-from prlcoder.mutator.rules.edits import Edit, Span
+from prlcoder.mutator.rules.edits import Edit, Edits, Span
 from prlcoder.mutator.rules.inference import Inference
 from prlcoder.mutator.rules.scopes import Scopes
 
@@ -42,7 +42,10 @@ _BARE_PARENTS = (
 
 
 class Program:
-    """The analysis of one source. Raises ``SyntaxError`` or ``ValueError`` if it is not Python."""
+    """The analysis of one source. Raises ``SyntaxError`` or ``ValueError`` if it is not Python.
+
+    ``rewrites`` is for its users: what an operator found at a node, which other segments may share.
+    """
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -50,9 +53,11 @@ class Program:
         self._line_starts = [0, *(match.end() for match in _NEWLINE.finditer(source))]
         self._ascii = source.isascii()
         self.parents: dict[ast.AST, ast.AST] = {}
+        self._children: dict[ast.AST, list[ast.AST]] = {}
         self._spans: dict[ast.AST, Span] = {}
         self._nodes: list[ast.AST] = []
         self._last_sites: tuple[Span, Sites] | None = None
+        self.rewrites: dict[tuple[object, ast.AST], tuple[Edits, ...]] = {}
         self._index()
 
     def _index(self) -> None:
@@ -65,18 +70,17 @@ class Program:
                     self._spans[node] = self._place(node)
                 if not closed:
                     nodes.append(node)
+            fields = _FIELDS[type(node)]
+            if not fields:
+                continue
             hidden = hidden or type(node) is ast.JoinedStr
-            for field in node._fields:
-                value = getattr(node, field, None)
-                if isinstance(value, list):
-                    children = value
-                elif isinstance(value, ast.AST):
-                    children = [value]
-                else:
-                    continue
+            children = self._children[node] = []
+            for field in fields:
+                value = getattr(node, field)
                 shut = closed or field in _NO_SITES
-                for child in children:
-                    if isinstance(child, ast.AST) and type(child) not in _CONTEXTS:
+                for child in value if isinstance(value, list) else (value,):
+                    if isinstance(child, ast.AST):
+                        children.append(child)
                         parents[child] = node
                         stack.append((child, shut or _is_bare_string(child), hidden))
 
@@ -100,7 +104,7 @@ class Program:
     @cached_property
     def scopes(self) -> Scopes:
         """Which scope each name belongs to."""
-        return Scopes(self.tree)
+        return Scopes(self.tree, self._children)
 
     @cached_property
     def types(self) -> Inference:
@@ -165,9 +169,10 @@ class Program:
         """
         if self._last_sites is None or self._last_sites[0] != span:
             found: Sites = {}
+            first, last = span
             for node in self._nodes:
-                place = self._spans.get(node)
-                if place is None or (place.start < span.end and place.end > span.start):
+                start, end = self._spans.get(node, span)
+                if start < last and end > first:
                     found.setdefault(type(node), []).append(node)
             self._last_sites = span, found
         return self._last_sites[1]
@@ -247,11 +252,12 @@ class Program:
         return match.start() if match else len(self.source)
 
 
-_CONTEXTS = frozenset(
-    kind
-    for group in (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
-    for kind in group.__subclasses__()
-)
+_LEAVES = frozenset({"id", "attr", "ctx", "op", "ops", "kind", "type_comment"})
+_FIELDS = {  # what may hold nodes; contexts and operators count as none, for they have no place
+    kind: tuple(field for field in kind._fields if field not in _LEAVES)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+} | {ast.Constant: ()}
 _NO_SITES = frozenset({"annotation", "returns", "decorator_list"})
 
 

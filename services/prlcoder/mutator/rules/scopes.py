@@ -7,22 +7,26 @@ in them; the first iterable of a comprehension belongs outside; ``:=`` in a comp
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_NAMING = (
-    ast.Name,
-    ast.NamedExpr,
-    *FUNCTIONS,
-    ast.ClassDef,
-    ast.alias,
-    ast.Global,
-    ast.Nonlocal,
-    ast.ExceptHandler,
-    ast.MatchAs,
-    ast.MatchStar,
-    ast.MatchMapping,
+_NAMING = frozenset(
+    {
+        ast.Name,
+        ast.NamedExpr,
+        *FUNCTIONS,
+        ast.ClassDef,
+        ast.alias,
+        ast.Global,
+        ast.Nonlocal,
+        ast.ExceptHandler,
+        ast.MatchAs,
+        ast.MatchStar,
+        ast.MatchMapping,
+    }
 )
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -36,6 +40,18 @@ class Scope:
     bound: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)  # declared global or nonlocal here
     occurrences: dict[str, list[ast.AST]] = field(default_factory=dict)
+
+    @cached_property
+    def variables(self) -> dict[str, list[ast.Name | ast.arg]]:
+        """The names that only assignments and parameters bind, each with the nodes that bind it."""
+        found: dict[str, list[ast.Name | ast.arg]] = {}
+        for name, occurrences in self.occurrences.items():
+            stores = [
+                node for node in occurrences if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+            ]
+            if all(isinstance(part, ast.Name | ast.arg | ast.Global | ast.Nonlocal) for part in stores):
+                found[name] = [part for part in stores if isinstance(part, ast.Name | ast.arg)]
+        return found
 
     @property
     def is_function(self) -> bool:
@@ -51,7 +67,9 @@ class Scope:
 class Scopes:
     """All scopes of a module. ``by_node``: the scope that a node opens; ``of``: the scope a name belongs to."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, children: Mapping[ast.AST, list[ast.AST]]) -> None:
+        """``children``: of each node that has any, in the order of its fields."""
+        self._children = children
         module = Scope(tree, None)
         self.by_node: dict[ast.AST, Scope] = {tree: module}
         self._used: list[tuple[str, ast.AST, Scope]] = []
@@ -74,24 +92,24 @@ class Scopes:
         return isinstance(node, ast.Name) and node not in self._owners
 
     def _collect(self, tree: ast.AST, module: Scope) -> None:
-        stack: list[tuple[ast.AST, Scope]] = [(child, module) for child in ast.iter_child_nodes(tree)]
+        stack: list[tuple[ast.AST, Scope]] = [(child, module) for child in self._children.get(tree, ())]
         while stack:
             node, scope = stack.pop()
-            if isinstance(node, _NAMING):
+            if type(node) in _NAMING:
                 self._note(node, scope)
             if isinstance(node, COMPREHENSIONS):
                 stack += self._open_comprehension(node, scope)
             elif isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
                 stack += self._open_definition(node, scope)
             else:
-                stack += [(child, scope) for child in ast.iter_child_nodes(node)]
+                stack += [(child, scope) for child in self._children.get(node, ())]
 
     def _open_comprehension(self, node: Comprehension, scope: Scope) -> list[tuple[ast.AST, Scope]]:
         inner = self.by_node[node] = Scope(node, scope)
         first = node.generators[0].iter
         children: list[tuple[ast.AST, Scope]] = [(first, scope)]
         for generator in node.generators:
-            children += [(child, inner) for child in ast.iter_child_nodes(generator) if child is not first]
+            children += [(child, inner) for child in self._children[generator] if child is not first]
         elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         return children + [(element, inner) for element in elements]
 

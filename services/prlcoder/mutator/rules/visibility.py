@@ -29,22 +29,17 @@ def _visible(node: ast.Name, program: Program) -> dict[str, Scope]:
     scope: Scope | None = program.scopes.around(node)
     while scope is not None:
         if not isinstance(scope.node, ast.ClassDef):
-            for name, occurrences in scope.occurrences.items():
-                if name not in found and _has_value(occurrences, node, scope, program):
+            for name, stores in scope.variables.items():
+                if name not in found and _has_value(stores, node, scope, program):
                     found[name] = scope
         scope = scope.parent
     return found
 
 
-def _has_value(occurrences: list[ast.AST], node: ast.Name, scope: Scope, program: Program) -> bool:
-    """Whether the name is a parameter or is bound before ``node``, and only variables bind it."""
-    stores = [part for part in occurrences if not (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load))]
-    if not all(isinstance(part, ast.Name | ast.arg | ast.Global | ast.Nonlocal) for part in stores):
-        return False
+def _has_value(stores: list[ast.Name | ast.arg], node: ast.Name, scope: Scope, program: Program) -> bool:
+    """Whether one of the stores is a parameter or is before ``node``."""
     return any(
-        store.arg not in ("self", "cls")
-        if isinstance(store, ast.arg)
-        else isinstance(store, ast.Name) and _is_before(store, node, scope, program)
+        store.arg not in ("self", "cls") if isinstance(store, ast.arg) else _is_before(store, node, scope, program)
         for store in stores
     )
 

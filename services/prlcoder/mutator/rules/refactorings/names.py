@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import keyword
 from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edits
@@ -12,14 +10,14 @@ from prlcoder.mutator.rules.program import Program
 from prlcoder.mutator.rules.registry import refactoring
 from prlcoder.mutator.rules.scopes import COMPREHENSIONS, FUNCTIONS
 
-_SYNONYMS = {
+SYNONYMS = {  # none is a keyword or a builtin
     "i": ("idx", "k", "p"), "j": ("k", "q", "idx"), "k": ("t", "idx"), "x": ("item", "value", "v"),
     "c": ("ch", "char", "letter"), "s": ("text", "part"), "n": ("size", "length"), "num": ("value", "number"),
     "res": ("result", "out"), "result": ("res", "answer"), "ans": ("answer", "res"), "count": ("cnt", "total"),
     "cnt": ("count", "freq"), "total": ("acc", "sum_"), "left": ("lo", "first"), "right": ("hi", "last"),
     "word": ("token", "w"), "char": ("ch", "letter"), "temp": ("tmp", "current"), "node": ("vertex", "cur"),
 }  # fmt: skip
-_ANY = ("value", "item", "entry", "cur", "tmp", "elem", "val")
+ANY = ("value", "item", "entry", "cur", "tmp", "elem", "val")
 _OBSERVERS = frozenset({"locals", "vars", "globals", "eval", "exec", "dir"})  # they see names as strings
 _TEXTS = 2
 
@@ -45,8 +43,4 @@ def rename_local(node: ast.AST, program: Program) -> Iterator[Edits]:
 
 def fresh_names(name: str, program: Program) -> list[str]:
     """Usual names for the same thing that occur nowhere in the program and hide nothing."""
-    return [
-        text
-        for text in (*_SYNONYMS.get(name, ()), *_ANY)
-        if text not in program.identifiers and not keyword.iskeyword(text) and not hasattr(builtins, text)
-    ]
+    return [text for text in (*SYNONYMS.get(name, ()), *ANY) if text not in program.identifiers]
