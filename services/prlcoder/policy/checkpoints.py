@@ -35,20 +35,30 @@ class Checkpoint:
 def load(path: str, *, adapter: str | None = None) -> Checkpoint:
     """A folder or hub id, with an adapter merged into it. ``InputError`` if either cannot be loaded, or if weights
     are missing, which would be replaced by random ones."""
+    model, tokenizer, missing = pretrained(AutoModelForCausalLM, path)
+    if missing:
+        raise InputError(f"model {path}: lacks weights ({missing[0]}); give a complete checkpoint of a causal model")
+    if adapter is not None:
+        model = _merged(model, adapter)
+    return Checkpoint(on_best_device(model), tokenizer, _ends(tokenizer, model))
+
+
+def pretrained(kind: Any, path: str) -> tuple[Any, Any, list[str]]:
+    """A folder's or hub id's model of this ``AutoModel`` kind, its tokenizer, and the names of the weights that it
+    lacks, which are random now. ``InputError`` if it cannot be loaded."""
     settle_threads()
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        model, found = AutoModelForCausalLM.from_pretrained(path, dtype="auto", output_loading_info=True)
+        model, found = kind.from_pretrained(path, dtype="auto", output_loading_info=True)
     except Exception as error:  # every kind that the hub, safetensors and torch raise for a broken checkpoint
         raise unloadable("model", path, error) from error
-    if found["missing_keys"] or found.get("mismatched_keys"):
-        missing = sorted(map(str, found["missing_keys"] or found["mismatched_keys"]))[0]
-        raise InputError(f"model {path}: lacks weights ({missing}); give a complete checkpoint of a causal model")
-    if adapter is not None:
-        model = _merged(model, adapter)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Checkpoint(model.to(device).eval(), tokenizer, _ends(tokenizer, model))
+    return model, tokenizer, sorted(found["missing_keys"])
+
+
+def on_best_device(model: Any) -> Any:
+    """The model on the GPU if there is one, for inference."""
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
 def unloadable(what: str, path: str, error: Exception) -> InputError:

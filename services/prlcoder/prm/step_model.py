@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
-from transformers.utils import logging
+from transformers import AutoModelForTokenClassification
 
 from prlcoder.errors import InputError
-from prlcoder.policy.checkpoints import template_name, unloadable
+from prlcoder.policy.checkpoints import on_best_device, pretrained, template_name
 from prlcoder.prm.items import Item, StepScore, TooLongError, check
 from prlcoder.training.batches import token_batch
 from prlcoder.training.spans import encode, segment_end_token
-from prlcoder.training.threads import settle_threads
 
 CHOSEN = 1  # index of the class "chosen"; class 0 is "rejected"
 # Tokens a pass, padding included. A CPU's caches hold no more: 16,384 were measured to take twice the CPU time of 1,024
@@ -48,20 +46,13 @@ class StepModel:
     def load(cls, path: str) -> StepModel:
         """A folder or hub id. ``InputError`` if it cannot be loaded or is not a two-label token classifier: a model
         with another head would be given a random one, and its scores would mean nothing."""
-        settle_threads()
-        logging.disable_progress_bar()
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path)
-            model, found = AutoModelForTokenClassification.from_pretrained(path, dtype="auto", output_loading_info=True)
-        except Exception as error:  # every kind that the hub, safetensors and torch raise for a broken checkpoint
-            raise unloadable("model", path, error) from error
-        if model.config.num_labels != 2 or found["missing_keys"] or found.get("mismatched_keys"):
+        model, tokenizer, missing = pretrained(AutoModelForTokenClassification, path)
+        if model.config.num_labels != 2 or missing:
             raise InputError(
                 f"model {path}: is not a process reward model (a token classifier with the labels rejected, chosen); "
                 "give one, such as the folder `reward` of a run"
             )
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(path, model.to(device).eval(), tokenizer)
+        return cls(path, on_best_device(model), tokenizer)
 
     def tokenise(self, item: Item) -> Tokenised:
         """``ItemError`` for steps outside the program, its kind ``TooLongError`` for a program beyond the context."""
