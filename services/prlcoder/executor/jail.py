@@ -125,7 +125,7 @@ def start(profile: Profile, place: Path | None = None) -> Jail:
     stop_end, stop = os.pipe()
     folder = tempfile.TemporaryDirectory(prefix="prlcoder-")
     os.chmod(folder.name, 0o755)
-    scratch = SCRATCH if profile == "namespaces" else _own_scratch(profile, folder.name)
+    scratch = _own_scratch(folder.name) if profile == "degraded" else SCRATCH
     text = zygote_text(profile == "namespaces", profile != "gvisor", scratch, theirs.fileno(), stop_end)
     group = cgroups.open_group(place, Path(folder.name).name) if place is not None else None
     command = _command(profile, folder.name, (theirs.fileno(), stop_end))
@@ -166,12 +166,10 @@ def log_of(jail: Jail) -> str:
     return Path(jail.folder.name, "log").read_text(encoding="utf-8", errors="replace")
 
 
-def _own_scratch(profile: Profile, folder: str) -> str:
+def _own_scratch(folder: str) -> str:
     """Without a mount namespace: a folder in the jail's own."""
     scratch = Path(folder, "scratch")
     scratch.mkdir()
-    if profile == "gvisor" and os.geteuid() == 0:
-        os.chown(scratch, NOBODY, NOBODY)
     return str(scratch)
 
 
@@ -181,7 +179,7 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...]) -> lis
     if profile == "degraded":
         return run_python
     if profile == "gvisor":
-        return [*gvisor_command(descriptors), *run_python]
+        return [*gvisor_command(python.prefix, descriptors), *run_python]
     stage = str(Path(folder, "python"))
     staged = os.geteuid() == 0 and not reachable_by_others(Path(python.prefix))
     jail = nsjail_command(python.prefix, stage if staged else python.prefix, descriptors)
@@ -191,19 +189,23 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...]) -> lis
     return ["unshare", "--mount", "sh", "-ec", _BIND_THEN_EXEC, python.prefix, stage, *jail, *run_python]
 
 
-def gvisor_command(descriptors: tuple[int, ...]) -> list[str]:
-    """What works under gVisor in a restricted pod: namespaces made by ``unshare`` around all programs of a worker,
-    with no user mapped; of nsjail only what needs no kernel feature that gVisor lacks.
+def gvisor_command(prefix: str, descriptors: tuple[int, ...]) -> list[str]:
+    """What works under gVisor in a restricted pod. ``unshare`` makes every namespace but the mounts', around all
+    programs of a worker: nsjail's own way to them sets secure bits that gVisor refuses, and asks netlink. It keeps the
+    capabilities that its user namespace gives it, so that nsjail can mount; nsjail drops them. Its limits are
+    not asked for, because it also sets one that gVisor refuses (``RLIMIT_MSGQUEUE``).
     """
     drop = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups") if os.geteuid() == 0 else ()
-    kinds = ("user", "ns", "net", "cgroup", "pid", "ipc", "uts")
+    kinds = ("user", "net", "cgroup", "pid", "ipc", "uts")
     return [
         *drop,
-        *("unshare", "--user", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
-        *(_nsjail(), "--mode", "e", "--quiet", "--disable_proc", "--disable_rlimits"),
+        *("prlimit", f"--stack={STACK_MIB << 20}"),
+        *("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--keep-caps"),
+        *("--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
+        *(_nsjail(), "--mode", "e", "--quiet", "--disable_rlimits"),
         *(f"--disable_clone_new{kind}" for kind in kinds),
-        *(part for name, value in ENVIRONMENT.items() for part in ("--env", f"{name}={value}")),
-        *(part for descriptor in descriptors for part in ("--pass_fd", str(descriptor))),
+        *_view(prefix, prefix),
+        *_handed_over(descriptors),
         "--",
     ]
 
@@ -229,23 +231,38 @@ def reachable_by_others(path: Path) -> bool:
 def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...]) -> list[str]:
     """nsjail's arguments up to and including ``--``. ``source`` is mounted as the interpreter's ``prefix``."""
     outer = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())  # root's processes have no limit
-    mounts = [path for path in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
-    if not Path(prefix).is_relative_to("/usr"):
-        mounts.append(f"{source}:{prefix}")
     limits = {"as": "max", "cpu": "max", "fsize": "max", "nproc": "max", "nofile": "256", "core": "0"}
     limits["stack"] = str(STACK_MIB)
     return [
         _nsjail(),
         *("--mode", "o", "--quiet", "--time_limit", "0", "--nice_level", "0"),
         *("--user", f"{NOBODY}:{outer[0]}:1", "--group", f"{NOBODY}:{outer[1]}:1"),
-        *("--disable_proc", "--iface_no_lo", "--hostname", "jail", "--cwd", SCRATCH),
+        *("--iface_no_lo", "--hostname", "jail"),
+        *_view(prefix, source),
+        *(part for name, value in limits.items() for part in (f"--rlimit_{name}", value)),
+        *_handed_over(descriptors),
+        "--",
+    ]
+
+
+def _view(prefix: str, source: str) -> list[str]:
+    """What a jail sees of the file system: the system and the interpreter, read-only, and an empty scratch folder."""
+    mounts = [path for path in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
+    if not Path(prefix).is_relative_to("/usr"):
+        mounts.append(f"{source}:{prefix}")
+    return [
+        *("--disable_proc", "--cwd", SCRATCH),
         *(part for path in mounts for part in ("--bindmount_ro", path)),
         *("--bindmount", "/dev/null", "--bindmount_ro", "/dev/urandom"),
         *("--mount", f"none:{SCRATCH}:tmpfs:size={SCRATCH_MIB << 20},nr_inodes=4096"),
-        *(part for name, value in limits.items() for part in (f"--rlimit_{name}", value)),
+    ]
+
+
+def _handed_over(descriptors: tuple[int, ...]) -> list[str]:
+    """What a jail is given of ours: the environment and these descriptors."""
+    return [
         *(part for name, value in ENVIRONMENT.items() for part in ("--env", f"{name}={value}")),
         *(part for descriptor in descriptors for part in ("--pass_fd", str(descriptor))),
-        "--",
     ]
 
 
