@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import random
 from bisect import bisect
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import NamedTuple
 
 from prlcoder.mutator.model import VariantKind
 from prlcoder.mutator.rules.edits import Edits, Span, within
@@ -18,8 +19,7 @@ from prlcoder.mutator.rules.registry import FREQUENCY, BugClass, Operator
 REPEAT = 0.25  # an operator's weight is multiplied by this after each variant that it gave in the segment
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A possible rewrite and the operators that made it: one, or two for a higher-order mutation or for a refactoring
     with a bug."""
 
@@ -64,15 +64,16 @@ class Pool:
         self._rng = rng
         kinds = program.sites(span).keys()
         self._most = most
-        self._given: Counter[str] = Counter()
+        self._given: defaultdict[Operator, int] = defaultdict(int)
         groups: dict[BugClass | None, _Group] = {}
         self._left = 0.0  # the sum of the operators' own weights that may still be drawn
         for op in operators:
             if not kinds.isdisjoint(op.sites):
-                if op.bug_class not in groups:
-                    groups[op.bug_class] = _Group(FREQUENCY[op.bug_class])
-                groups[op.bug_class].operators.append(op)
-                groups[op.bug_class].weights.append(op.weight)
+                group = groups.get(op.bug_class)
+                if group is None:
+                    group = groups[op.bug_class] = _Group(FREQUENCY[op.bug_class])
+                group.operators.append(op)
+                group.weights.append(op.weight)
                 self._left += op.weight
         self._groups = list(groups.values())
         self._shares = [group.share for group in self._groups]
@@ -85,18 +86,18 @@ class Pool:
 
     def times_given(self, candidate: Candidate) -> int:
         """How many variants the candidate's operators have given."""
-        return max(self._given[operator.name] for operator in candidate.operators)
+        return max([self._given[operator] for operator in candidate.operators])
 
     def discount(self, candidate: Candidate) -> None:
         """Make the candidate's operators less likely, so that a segment's variants differ in kind."""
         for operator in candidate.operators:
-            self._given[operator.name] += 1
+            self._given[operator] += 1
             for number, group in enumerate(self._groups):
                 if operator in group.operators:
                     place = group.operators.index(operator)
                     group.weights[place] *= REPEAT
                     self._shares[number] = group.share
-                    if self._given[operator.name] == self._most:
+                    if self._given[operator] == self._most:
                         self._close(number, place)
                     break
 
@@ -146,10 +147,10 @@ class Pool:
         key = operator, node
         left = self._rewrites.get(key)
         if left is None:
-            everywhere = self._program.rewrites.get(key)
-            if everywhere is None:
-                everywhere = self._program.rewrites[key] = tuple(operator.rewrite(node, self._program))
-            left = self._rewrites[key] = [edits for edits in everywhere if within(self._span, edits)]
+            found = self._program.rewrites.get(key)
+            if found is None:
+                found = self._program.rewrites[key] = tuple(operator.rewrite(node, self._program))
+            left = self._rewrites[key] = [edits for edits in found if within(self._span, edits)] if found else []
         return left
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cached_property
 
 from prlcoder.mutator.bytecode import Fingerprint, fingerprint
 from prlcoder.mutator.rules.edits import Span
@@ -35,9 +36,14 @@ class Trial:
         self._margin = _margin(text)
         self._headers = _HEADER.findall(text)
         self._frame = _frame(program, span)
-        alone = self._alone(text)
-        self._original = None if alone is None else (True, alone)
+        self._text = text
         self._program = program
+
+    @cached_property
+    def _original(self) -> Code | None:
+        """The code of the segment as it is; None if it cannot be compiled alone."""
+        alone = self._alone(self._text)
+        return None if alone is None else (True, alone)
 
     def code(self, text: str) -> Code:
         """What the program with ``text`` compiles to. ``SyntaxError``, ``ValueError`` or ``RecursionError`` if it does

@@ -25,7 +25,7 @@ TABLE = "usage.json.gz"
 START, END = "", "$"
 DEEPEST = 6  # levels of indentation that are told apart at a step's start
 TOKEN = re.compile(
-    r"[^\W\d]\w*|\d[\w.]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#.*|->|//=?|\*\*=?|<<=?|>>=?|[-+*/%<>=!&|^@:]=|[^\w\s]"
+    r"[^\W\d]\w*|[()\[\]{},.]|\d[\w.]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#.*|->|//=?|\*\*=?|<<=?|>>=?|[-+*/%<>=!&|^@:]=|[^\w\s]"
 )
 
 Triple = tuple[str, str, str]
@@ -47,8 +47,9 @@ class Usage:
         self._known = frozenset(counts.words)
         self._cost = _Costs(counts)
         self._line = lru_cache(maxsize=4096)(self._words)
+        self.surprise = lru_cache(maxsize=1024)(self._surprise)
 
-    def surprise(self, text: str) -> float:
+    def _surprise(self, text: str) -> float:
         """Of a step's text in nats, its end included."""
         words = self.words(text)
         return sum(map(self._cost.__getitem__, zip(words, words[1:], words[2:], strict=False)))

@@ -50,12 +50,13 @@ def _is_before(store: ast.Name, node: ast.Name, scope: Scope, program: Program) 
         return False
     if scope.is_comprehension:
         return _is_before_in_comprehension(store, node, program)
+    start = program.span(node).start
+    if program.span(store).start >= start:
+        return False
     statement = program.statement(store)
     if isinstance(statement, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
-        return program.span(store).start < program.span(node).start and not _is_inside(
-            node, getattr(statement, "iter", None), program
-        )
-    return program.span(statement).end <= program.span(node).start
+        return not _is_inside(node, getattr(statement, "iter", None), program)
+    return program.span(statement).end <= start
 
 
 def _is_before_in_comprehension(store: ast.Name, node: ast.Name, program: Program) -> bool:

@@ -43,12 +43,9 @@ def update_missing(node: ast.stmt, program: Program) -> Iterator[Edits]:
 
 def _steers_loop(node: ast.stmt, program: Program) -> bool:
     """Whether the statement changes something that the condition of a ``while`` around it reads."""
-    touched = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-    return any(
-        isinstance(loop, ast.While)
-        and any(isinstance(part, ast.Name) and part.id in touched for part in ast.walk(loop.test))
-        for loop in program.ancestors(node)
-    )
+    tests = [loop.test for loop in program.ancestors(node) if isinstance(loop, ast.While)]
+    read = {part.id for test in tests for part in ast.walk(test) if isinstance(part, ast.Name)}
+    return bool(read) and any(isinstance(part, ast.Name) and part.id in read for part in ast.walk(node))
 
 
 @mutation(
