@@ -163,6 +163,13 @@ def test_limits_are_for_all_tests_together(executor: Executor) -> None:
     assert 1 <= result.tests_passed <= 4
 
 
+def test_the_kernels_cpu_limit_is_only_the_last_resort(executor: Executor) -> None:
+    """It counts ticks, and would kill a program on a busy machine before its time is up."""
+    program = "import resource\ndef f(): return list(resource.getrlimit(resource.RLIMIT_CPU))\n"
+    tests = CallTests("f", (CallTest((), {}, [17, 17]),))
+    assert executor.execute(Execution(program, tests, limits=Limits(cpu_s=8, wall_s=16))).passed
+
+
 def test_large_inputs_and_outputs(executor: Executor) -> None:
     text = "x" * 3_000_000
     tests = StdioTests((StdioTest(text, text),), Comparison.EXACT)
