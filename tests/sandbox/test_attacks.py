@@ -303,6 +303,21 @@ ESCAPES = [
         "",
         gvisor=(R, "PermissionError"),
     ),
+    *[
+        Attack(
+            f"{what} its parent",
+            f"import fcntl, os, resource, tempfile\ndef f(n): {call.format(parent='os.getppid() or 2')}",
+            R,
+            "ProcessLookupError",  # it is alone in its PID namespace
+            gvisor=(R, "PermissionError"),
+        )
+        for what, call in (
+            ("lowers the limits of", "resource.prlimit({parent}, resource.RLIMIT_FSIZE, (0, 0))"),
+            ("takes processors from", "os.sched_setaffinity({parent}, [0])"),
+            ("lowers the priority of", "os.setpriority(os.PRIO_PROCESS, {parent}, 19)"),
+            ("aims a file's signals at", "fcntl.fcntl(tempfile.TemporaryFile(), fcntl.F_SETOWN, {parent})"),
+        )
+    ],
     Attack(
         "raises its limits",
         "import resource\ndef f(n): resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
@@ -338,7 +353,6 @@ ESCAPES = [
         "import os\ndef f(n): os.nice(-5)",
         R,
         "PermissionError",
-        gvisor=(W, ""),  # it is noted and without effect
     ),
     Attack(
         "mounts through a library",

@@ -313,10 +313,20 @@ def test_the_degraded_profile_says_so_and_still_limits() -> None:
     assert {result.profile for result in results} == {"degraded"}
 
 
-def test_without_a_pid_namespace_no_signal_is_sent(executor: Executor) -> None:
+def test_without_a_pid_namespace_no_other_process_is_reached() -> None:
     """Signal 0 only asks whether one could be sent: a program in the degraded profile could kill the machine."""
-    ask = "import os\ndef f(n):\n    os.kill({pid}, 0)\n    return 2 * n\n"
-    items = [Execution(ask.format(pid=pid), TWICE) for pid in ("1", "os.getppid()", "os.getpid()", "-1", "0")]
+    calls = [
+        *(f"os.kill({pid}, 0)" for pid in ("1", "os.getppid()", "os.getpid()", "-1", "0")),
+        "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)",
+        "os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0))",
+        "os.setpriority(os.PRIO_PROCESS, os.getppid(), 0)",
+        "fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid())",
+        "fcntl.ioctl(socket.socketpair()[0], 0x8902, os.getppid().to_bytes(4, sys.byteorder))",
+    ]
+    items = [
+        Execution(f"import fcntl, os, resource, socket, sys\ndef f(n):\n    {call}\n    return 2 * n\n", TWICE)
+        for call in calls
+    ]
     with Executor(workers=1, profile="degraded") as degraded:
         results = list(degraded.run(items))
     assert {(result.verdict, result.reason) for result in results} == {(Verdict.RUNTIME_ERROR, "PermissionError")}

@@ -83,15 +83,27 @@ def f():
     return False
 """
 
+_OTHERS: Final = """\
+import os, resource
+def f():
+    for pid in {1, os.getppid()} - {os.getpid(), 0}:
+        for reach in (lambda: os.kill(pid, 0), lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE)):
+            try:
+                reach()
+            except OSError:
+                continue
+            return False
+    return True
+"""
+
 PROBES: Final = (
     Probe(
         "own process tree", "wants to be PID 1", "import os\ndef f(): return os.getpid() == 1", profiles=("namespaces",)
     ),
     Probe(
         "other processes",
-        "signals its parent and PID 1",
-        "import os\ndef f():\n    for pid in {1, os.getppid()} - {os.getpid(), 0}:\n        try: os.kill(pid, 0)\n"
-        "        except OSError: continue\n        return False\n    return True",
+        "signals its parent and PID 1, and limits them",
+        _OTHERS,
     ),
     Probe(
         "unmapped user",

@@ -99,11 +99,23 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "prctl": (157, 167),
     "prlimit64": (302, 261),
     "wait4": (61, 260),
+    "fcntl": (72, 25),
+    "ioctl": (16, 29),
+    "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "setpriority": (141, 140),
 }
 # By the zygote; not all by candidates.
 _FORKS: Final = ("fork", "vfork")
 _SIGNALS: Final = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal")
-_NEEDED: Final = {"clone", "unshare", "capset", "prctl", "prlimit64", "wait4", *_FORKS, *_SIGNALS}
+_PRIORITIES: Final = ("ioprio_set", "setpriority")
+_OF_ONE: Final = ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler")
+_AIMING: Final = {"fcntl": (8, 15), "ioctl": (0x8901, 0x8902)}  # F_SETOWN, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP
+_REACHING: Final = (*_SIGNALS, *_PRIORITIES, *_OF_ONE, *_AIMING)
+_NEEDED: Final = {"clone", "unshare", "capset", "prctl", "wait4", *_FORKS, *_REACHING}
 _LIMITED: Final = (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC)
 _LIMITS: Final = struct.Struct("=8Q")  # soft and hard of each
 _USAGE: Final = struct.Struct("=qqqqq")  # the start of ``struct rusage``: user and system seconds and microseconds, KiB
@@ -112,6 +124,8 @@ _USAGE_SIZE: Final = 144
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _EAGAIN, _ENOSYS = 1, 11, 38
+_ALLOWED, _REFUSED = (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERRNO | _EPERM)
+_FIRST_ARGUMENT, _SECOND_ARGUMENT = 16, 24  # where their low halves are
 
 Instruction = tuple[int, int, int, int]
 
@@ -138,32 +152,51 @@ def zygote_filter() -> list[Instruction]:
     return [*_prologue(), *_search(sorted(denied.items()))]
 
 
-def candidate_filter(processes: bool, signals: bool) -> list[Instruction]:
+def candidate_filter(processes: bool, others: bool) -> list[Instruction]:
     """Added in the process of a candidate: no new namespaces.
 
     Without ``processes`` no other process, only threads: for a kernel that does not enforce ``RLIMIT_NPROC`` (gVisor).
-    Without ``signals`` none are sent: where a candidate has no PID namespace they would reach others.
+    Without ``others`` it reaches no other process, by a signal or by changing limits, priority or processors: where a
+    candidate has no PID namespace it would find its zygote, and perhaps its supervisor.
     """
-    no_permission, no_process = (_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ERRNO | _EAGAIN)
-    allow = (_RETURN, 0, 0, _ALLOW)
-    denied = {"unshare": no_permission}
+    no_process = (_RETURN, 0, 0, _ERRNO | _EAGAIN)
+    denied = {"unshare": _REFUSED}
     denied |= {} if processes else dict.fromkeys(_FORKS, no_process)
-    denied |= {} if signals else dict.fromkeys(_SIGNALS, no_permission)
+    denied |= {} if others else dict.fromkeys((*_SIGNALS, *_PRIORITIES), _REFUSED)
     numbers = [(number(name), answer) for name, answer in denied.items()]
     flags = [
-        (_LOAD, 0, 0, 16),  # low half of the first argument
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
         (_JUMP_ANY_BIT, 0, 1, CLONE_NEW_ANY),
-        no_permission,
+        _REFUSED,
         *([] if processes else [(_JUMP_ANY_BIT, 1, 0, CLONE_THREAD), no_process]),
-        allow,
+        _ALLOWED,
     ]
     return [
         *_prologue(),
         *(step for call, answer in numbers if call is not None for step in ((_JUMP_EQUAL, 0, 1, call), answer)),
+        *([] if others else _only_itself()),
         (_JUMP_EQUAL, 0, len(flags), _CLONE),
         *flags,
-        allow,
+        _ALLOWED,
     ]
+
+
+def _only_itself() -> list[Instruction]:
+    """For calls that name a process: 0, the caller. No file may name the process that its signals go to."""
+    steps: list[Instruction] = []
+    for name in _OF_ONE:
+        test = [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_EQUAL, 0, 1, 0), _ALLOWED, _REFUSED]
+        steps += [(_JUMP_EQUAL, 0, len(test), number(name) or 0), *test]
+    for name, (one, other) in _AIMING.items():
+        test = [
+            (_LOAD, 0, 0, _SECOND_ARGUMENT),
+            (_JUMP_EQUAL, 1, 0, one),
+            (_JUMP_EQUAL, 0, 1, other),
+            _REFUSED,
+            _ALLOWED,
+        ]
+        steps += [(_JUMP_EQUAL, 0, len(test), number(name) or 0), *test]
+    return steps
 
 
 def _prologue() -> list[Instruction]:
@@ -203,7 +236,7 @@ class Kernel:
         self._header = ctypes.create_string_buffer(struct.pack("<Ii", 0x20080522, 0))
         self._no_capabilities = ctypes.create_string_buffer(24)
         self._drop = (_CAPSET, ctypes.addressof(self._header), ctypes.addressof(self._no_capabilities), 0, 0, 0)
-        filter_address, self._kept = self._assemble(candidate_filter(processes, signals=namespaces))
+        filter_address, self._kept = self._assemble(candidate_filter(processes, others=namespaces))
         self._filter = (_PRCTL, 22, 2, filter_address, 0, 0)
         self._limits = ctypes.create_string_buffer(_LIMITS.size)
         address = ctypes.addressof(self._limits)
