@@ -29,13 +29,17 @@ class Candidate(NamedTuple):
     @property
     def kind(self) -> VariantKind:
         """A mutation as soon as one of the operators is."""
-        return "mutation" if any(operator.kind == "mutation" for operator in self.operators) else "refactoring"
+        return "mutation" if "mutation" in [operator.kind for operator in self.operators] else "refactoring"
 
     @property
     def name(self) -> str:
         """The operators' names joined by ``+``, refactorings first, in alphabetical order."""
         ranked = sorted(self.operators, key=lambda operator: (operator.kind == "mutation", operator.name))
         return "+".join(operator.name for operator in ranked)
+
+
+_Site = ast.AST | list[Edits]
+"""A node that an operator was not asked about yet, or the rewrites that it has left there."""
 
 
 @dataclass
@@ -77,8 +81,7 @@ class Pool:
                 self._left += op.weight
         self._groups = list(groups.values())
         self._shares = [group.share for group in self._groups]
-        self._open: dict[Operator, list[ast.AST]] = {}  # nodes that may have a rewrite left
-        self._rewrites: dict[tuple[Operator, ast.AST], list[Edits]] = {}
+        self._open: dict[Operator, list[_Site]] = {}
 
     def allows(self, candidate: Candidate) -> bool:
         """Whether the candidate's operator may still give a variant."""
@@ -123,8 +126,11 @@ class Pool:
             sites = self._open[operator] = self._sites(operator)
         while sites:
             place = self._rng.randrange(len(sites))
-            if rewrites := self._left_at(operator, sites[place]):
-                return Candidate((operator,), rewrites.pop(self._rng.randrange(len(rewrites))))
+            left = sites[place]
+            if isinstance(left, ast.AST):
+                left = sites[place] = self._found(operator, left)
+            if left:
+                return Candidate((operator,), left.pop(self._rng.randrange(len(left))))
             sites[place] = sites[-1]
             sites.pop()
         return None
@@ -138,20 +144,17 @@ class Pool:
         if not group.operators:
             del self._groups[number], self._shares[number]
 
-    def _sites(self, operator: Operator) -> list[ast.AST]:
+    def _sites(self, operator: Operator) -> list[_Site]:
         found = self._program.sites(self._span)
         return [node for kind in operator.sites for node in found.get(kind, ())]
 
-    def _left_at(self, operator: Operator, node: ast.AST) -> list[Edits]:
-        """The rewrites at the node that lie inside the span and were not drawn."""
+    def _found(self, operator: Operator, node: ast.AST) -> list[Edits]:
+        """The rewrites at the node that lie inside the span."""
         key = operator, node
-        left = self._rewrites.get(key)
-        if left is None:
-            found = self._program.rewrites.get(key)
-            if found is None:
-                found = self._program.rewrites[key] = tuple(operator.rewrite(node, self._program))
-            left = self._rewrites[key] = [edits for edits in found if within(self._span, edits)] if found else []
-        return left
+        found = self._program.rewrites.get(key)
+        if found is None:
+            found = self._program.rewrites[key] = tuple(operator.rewrite(node, self._program))
+        return [edits for edits in found if within(self._span, edits)] if found else []
 
 
 def picked(weights: Sequence[float], rng: random.Random) -> int:
