@@ -19,7 +19,8 @@ from prlcoder.v1 import executor_pb2, verdict_pb2
 
 LONGEST_ID: Final = 128
 TOGETHER: Final = 64  # outcomes in one message
-LINGER_S: Final = 0.01  # for others to go with an outcome; a fraction of what the items in flight take
+LINGER_S: Final = 0.01  # for others to go with an outcome
+CROWD: Final = 32  # items in flight; fewer may take less than that, and an outcome goes at once
 REMEMBERED: Final = 65_536  # finished ids that a stream knows again
 REMEMBERED_BYTES: Final = 16 << 20  # of their outcomes together
 
@@ -88,7 +89,7 @@ class BatchStream:
         """The outcomes that go with one that is due, if the client takes several in a message."""
         if not self._together:
             return []
-        if self._open and self._ready.empty():
+        if len(self._open) >= CROWD and self._ready.empty():
             await asyncio.sleep(LINGER_S)
         found = [self._ready.get_nowait() for _ in range(min(self._ready.qsize(), TOGETHER))]
         return [one for one in found if one is not None]
