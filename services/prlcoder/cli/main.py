@@ -30,7 +30,7 @@ COMMANDS = {
     "doctor": "check this machine and say what to do",
 }
 
-# How torch's threads wait for each other; read once, when torch is loaded (see training.threads). GNU's OpenMP goes by
+# How torch's threads wait for each other; read once, when torch is loaded (see training.cpu). GNU's OpenMP goes by
 # the first where it knows both: some tenths of a millisecond of spinning, then sleep.
 WAITING = {"GOMP_SPINCOUNT": "100000", "OMP_WAIT_POLICY": "PASSIVE"}
 

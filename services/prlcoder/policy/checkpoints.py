@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from prlcoder.errors import InputError
-from prlcoder.training.threads import settle_threads
+from prlcoder.training.cpu import settle_cpu
 
 ADAPTER_CONFIG = "adapter_config.json"
 
@@ -46,7 +46,7 @@ def load(path: str, *, adapter: str | None = None) -> Checkpoint:
 def pretrained(kind: Any, path: str) -> tuple[Any, Any, list[str]]:
     """A folder's or hub id's model of this ``AutoModel`` kind, its tokenizer, and the names of the weights that it
     lacks, which are random now. ``InputError`` if it cannot be loaded."""
-    settle_threads()
+    settle_cpu()
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)

@@ -24,9 +24,9 @@ from transformers.utils import logging
 from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.render import template_digest
 from prlcoder.telemetry.progress import Progress
+from prlcoder.training.cpu import settle_cpu
 from prlcoder.training.job import Job
 from prlcoder.training.order import ShuffledOrder
-from prlcoder.training.threads import settle_threads
 
 LATEST = "LATEST"  # names the newest complete checkpoint
 KEPT_CHECKPOINTS = 2  # one may be incomplete after a kill
@@ -41,7 +41,7 @@ class Ordered(Trainer):  # type: ignore[misc]  # transformers has no types
 
 def arguments(job: Job, kind: type[TrainingArguments] = TrainingArguments, **more: Any) -> TrainingArguments:
     """The spec's settings as ``transformers`` (or TRL, by ``kind``) wants them."""
-    settle_threads()
+    settle_cpu()
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # a new head on a loaded backbone is what a reward model is, not news
     section = job.section
