@@ -114,10 +114,18 @@ async def steady(traffic: Traffic, count: int = 150) -> None:
                     yield program.item
 
             seen: Counter[int] = Counter()
-            async with asyncio.timeout(PATIENCE_S), aclosing(client.as_completed(items())) as results:
-                async for index, result in results:
-                    seen[index] += 1
-                    traffic.ledger.judge(batch[index].fault(result), asked[index])
+            last = time.monotonic()
+            try:
+                async with asyncio.timeout(PATIENCE_S), aclosing(client.as_completed(items())) as results:
+                    async for index, result in results:
+                        seen[index] += 1
+                        last = time.monotonic()
+                        traffic.ledger.judge(batch[index].fault(result), asked[index])
+            except TimeoutError:
+                waited = time.monotonic() - last
+                traffic.ledger.unexpected.append(
+                    f"steady: {len(asked)} drawn, {len(seen)} answered, the last {waited:.1f} s ago"
+                )
             _require_once(traffic, "steady", {str(index): 1 for index in range(count)}, Counter(map(str, seen)))
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from prlcoder.rpc.admission import Admission
+from prlcoder.rpc.admission import Admission, comes_again
 from prlcoder.rpc.refusals import Refusal
 
 
@@ -64,3 +64,18 @@ def test_one_item_may_always_come_in_alone() -> None:
             return admission.held
 
     assert asyncio.run(work()) == 1
+
+
+def test_the_last_places_are_for_calls_that_come_again() -> None:
+    admission = Admission(32)
+    with ExitStack() as calls:
+        for _ in range(30):
+            calls.enter_context(admission.take(1))
+        with pytest.raises(Refusal, match="30 items are waiting, 30 may"), admission.take(1):
+            pass
+        again = comes_again.set(True)
+        for _ in range(2):
+            calls.enter_context(admission.take(1))
+        with pytest.raises(Refusal, match="32 items are waiting, 32 may"), admission.take(1):
+            pass
+        comes_again.reset(again)

@@ -80,7 +80,12 @@ class Driver:
         """What ``submit`` would report of one item. Cancelling ends the run."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
-        ticket = self.submit(item, answered.set_result)
+
+        def done(answer: Answer) -> None:
+            if not answered.done():  # it is, if the caller was cancelled in this very turn of the loop
+                answered.set_result(answer)
+
+        ticket = self.submit(item, done)
         try:
             answer = await answered
         except asyncio.CancelledError:
@@ -182,7 +187,7 @@ class Driver:
     def _deliver(self) -> None:
         if self._answers:
             answers, self._answers = self._answers, []
-            self._call(_answer, answers)
+            self._call(deliver, answers)
 
     def _call(self, function: Callable[..., object], *args: object) -> None:
         assert self._loop is not None
@@ -192,7 +197,8 @@ class Driver:
             self._closed.set()
 
 
-def _answer(answers: list[tuple[Ticket, Answer]]) -> None:
+def deliver(answers: list[tuple[Ticket, Answer]]) -> None:
+    """Tell those who wait, on their event loop."""
     for ticket, answer in answers:
         if not ticket.abandoned:
             ticket.done(answer)

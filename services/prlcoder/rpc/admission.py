@@ -1,6 +1,7 @@
 """The bound on accepted work: what does not fit is refused at once, with a hint when to come again, or waits unread.
 
-Neither starves the other: a place that comes free goes to what waits, but what waits never gets the last quarter.
+None starves the others: a place that comes free goes to what waits, but what waits never gets the last quarter, and the
+last sixteenth is for calls that were refused before and come again.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from prlcoder.rpc.refusals import exhausted
 
 RETRY_AFTER_S: Final = 0.2
+comes_again: ContextVar[bool] = ContextVar("comes_again", default=False)  # whether the present call was refused before
 
 
 class Admission:
@@ -25,14 +28,16 @@ class Admission:
         self.held = self.held_size = 0
         self._waited = 0  # of those held, the ones that came in by `wait`
         self._most_waited = items - items // 4
+        self._most_new = items - items // 16
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @contextmanager
     def take(self, items: int, size: int = 0) -> Iterator[None]:
         """Hold places for the block. ``Refusal`` (RESOURCE_EXHAUSTED) if so many are not free, or due to who waits."""
         due = bool(self._waiting) and self._waited < self._most_waited
-        if due or not self._fits(items, size):
-            raise exhausted(f"{self.held} items are waiting, {self.items} may; come again", RETRY_AFTER_S)
+        most = self.items if comes_again.get() else self._most_new
+        if due or not self._fits(items, size, most):
+            raise exhausted(f"{self.held} items are waiting, {most} may; come again", RETRY_AFTER_S)
         self._hold(items, size)
         try:
             yield
@@ -70,11 +75,11 @@ class Admission:
                 turn.set_result(None)
             self._waiting.popleft()
 
-    def _fits(self, items: int, size: int) -> bool:
-        return self.held == 0 or (self.held + items <= self.items and self.held_size + size <= self.size)
+    def _fits(self, items: int, size: int, most: int) -> bool:
+        return self.held == 0 or (self.held + items <= most and self.held_size + size <= self.size)
 
     def _may_enter(self, size: int) -> bool:
-        return self._waited < self._most_waited and self._fits(1, size)
+        return self._waited < self._most_waited and self._fits(1, size, self.items)
 
     def _enter(self, size: int) -> None:
         self._waited += 1

@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from opentelemetry.trace import Tracer
 
-from prlcoder.rpc.admission import RETRY_AFTER_S
+from prlcoder.rpc.admission import RETRY_AFTER_S, comes_again
 from prlcoder.rpc.call_metrics import Call, CallMetrics
 from prlcoder.rpc.refusals import Refusal, exhausted, internal, unavailable
 from prlcoder.rpc.tokens import Tokens
@@ -36,6 +36,7 @@ LOG = logger("rpc")
 OURS: Final = "/prlcoder.v1."
 HEALTH: Final = "/grpc.health.v1."
 REQUEST_ID: Final = "x-request-id"
+RETRY_ATTEMPT: Final = "x-retry-attempt"  # 1 or more in calls that are made again
 _SOUND_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
@@ -86,9 +87,10 @@ class Calls(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _scope(self, method: str, kind: str, metadata: dict[str, Any], context: Context) -> AsyncIterator[Call]:
-        """Each call is a task of its own, so that the request id needs no reset."""
+        """Each call is a task of its own, so that what is set for it needs no reset."""
         identity = _identity(metadata)
         request_id.set(identity)
+        comes_again.set(RETRY_ATTEMPT in metadata)
         context.set_trailing_metadata(((REQUEST_ID, identity),))
         call, code = self._metrics.begin(method, kind), grpc.StatusCode.OK
         ours = method.startswith(OURS)

@@ -21,7 +21,7 @@ from grpc_status import rpc_status
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.rpc.address import Address, ClientTls
-from prlcoder.rpc.calls import REQUEST_ID
+from prlcoder.rpc.calls import REQUEST_ID, RETRY_ATTEMPT
 
 TIMEOUT_S: Final = 60.0
 FIRST_PAUSE_S: Final = 0.05
@@ -59,27 +59,32 @@ class Client:
         """Close the channel; open calls are cancelled."""
         await self._channel.close()
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What goes with every call: a new request id, and the bearer token if there is one."""
-        identity = (REQUEST_ID, uuid.uuid4().hex)
+    def metadata(self, attempt: int = 0) -> tuple[tuple[str, str], ...]:
+        """What goes with every call: a new request id, the bearer token if there is one, and how often it was made
+        before."""
         token = self.address.token
-        return (identity, ("authorization", f"Bearer {token}")) if token else (identity,)
+        return (
+            (REQUEST_ID, uuid.uuid4().hex),
+            *((("authorization", f"Bearer {token}"),) if token else ()),
+            *(((RETRY_ATTEMPT, str(attempt)),) if attempt else ()),
+        )
 
     async def call(
         self, method: Callable[..., Any], request: Any, *, timeout_s: float | None = None, idempotent: bool = True
     ) -> Any:
         """One unary call; ``ServiceError`` if it fails for good."""
         ends = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
-        pause = FIRST_PAUSE_S
+        pause, attempt = FIRST_PAUSE_S, 0
         while True:
+            left = max(ends - time.monotonic(), 0.001)
             try:
-                return await method(request, timeout=max(ends - time.monotonic(), 0.001), metadata=self.metadata())
+                return await method(request, timeout=left, metadata=self.metadata(attempt))
             except grpc.aio.AioRpcError as error:
                 wait = retry_after(error, pause) if idempotent else None
                 if wait is None or time.monotonic() + wait >= ends:
                     raise service_error(error, self.address.target) from None
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            pause, attempt = min(2 * pause, LONGEST_PAUSE_S), attempt + 1
 
     def item_error(self, status: status_pb2.Status) -> ServiceError:
         """One item's status as an error."""
