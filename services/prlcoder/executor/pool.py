@@ -46,6 +46,7 @@ class Worker:
     def __init__(self, running: jail.Jail, *, ready: bool = True, failed_starts: int = 0) -> None:
         self.jail = running
         self.ready = ready  # whether its zygote has loaded; no orders before that
+        self.broken = False  # its zygote has said that it could not run an order, and leaves
         self.failed_starts = failed_starts  # jails in this one's place that never became ready, one after the other
         self.tasks: deque[Task] = deque()
         self.head_since = time.monotonic()
@@ -103,7 +104,7 @@ class Worker:
         del self.outgoing[:sent]
 
     def receive(self) -> list[tuple[Task, Outcome]]:
-        """Finished tasks. ``EOFError`` or ``OSError`` if the jail has gone."""
+        """Finished tasks; ``broken`` may be true after them. ``EOFError`` or ``OSError`` if the jail has gone."""
         count = self.jail.control.recv_into(self._buffer)
         if not count:
             raise EOFError
@@ -117,7 +118,8 @@ class Worker:
                 self._weigh(task, outcome.answers)
                 continue
             if _failed(outcome):
-                raise EOFError
+                self.broken = True
+                break
             self.tasks.popleft()
             self.head_since = time.monotonic()
             whole = bytes(task.answers) + outcome.answers if task.answers else outcome.answers
@@ -248,6 +250,8 @@ class Pool:
                     self._flush(worker)
                 if events & selectors.EVENT_READ:
                     self._deliver(worker, worker.receive())
+                    if worker.broken and worker in self._workers:
+                        raise EOFError
             except (EOFError, OSError):
                 self._replace(worker, "its jail died")
         now = time.monotonic()
