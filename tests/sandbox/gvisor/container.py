@@ -58,8 +58,8 @@ def run(
 def prepare_root(root: Path, read: Sequence[Path]) -> Iterator[str]:
     """Make the folders that are mounted over, and the links that this system has in its root; yields what to mount."""
     mounted: list[Path] = []
-    python = [Path(prefix).resolve() for prefix in (sys.base_prefix, sys.prefix)]
-    for path in (*map(Path, SYSTEM), *python, ROOT, *(folder.resolve() for folder in read)):
+    ours = [Path(folder).resolve() for folder in (sys.base_prefix, sys.prefix, ROOT, *read)]
+    for path in (*map(Path, SYSTEM), *sorted(ours)):  # a folder before those inside it, which come with it
         place = root / path.relative_to("/")
         if path.is_symlink():
             place.symlink_to(path.readlink())
