@@ -238,6 +238,28 @@ def test_a_client_that_retries_gets_through_a_full_queue(serve: Serve) -> None:
     assert asyncio.run(ask()) == passes
 
 
+def test_a_call_that_comes_again_has_a_place_where_a_new_one_has_none(serve: Serve) -> None:
+    """The client's first attempt is refused; the second waits in the queue until the deadline."""
+    server = executor_server(serve, queue_items=16)
+    stub: Any = executor_pb2_grpc.ExecutorServiceStub(channel(server))
+    asked = [executor_pb2.ExecuteRequest(execution=request("", f"{HANGS} # {n}").execution) for n in range(15)]
+    held = [stub.Execute.future(one, timeout=60) for one in asked]
+    eventually(lambda: "prlcoder_executor_queue_depth 15.0" in metrics(server))
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Execute(asked[0], timeout=60)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    async def ask() -> None:
+        async with ExecutorClient(f"127.0.0.1:{server.port}", timeout_s=1.5) as client:
+            await client.execute(Execution(RIGHT, TWICE))
+
+    with pytest.raises(ServiceError) as failed:
+        asyncio.run(ask())
+    assert failed.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    for call in held:
+        call.cancel()
+
+
 def metrics(server: Server) -> str:
     """The page that Prometheus reads."""
     with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as page:

@@ -26,4 +26,6 @@ def _runsc() -> None:
     try:
         runsc()
     except NoRunscError as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))  # a laptop without a network

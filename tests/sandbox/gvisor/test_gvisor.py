@@ -15,10 +15,9 @@ from container import ROOT, run
 
 from agreement import mutants
 from prlcoder.executor.conformance import NAMESPACES
-from prlcoder.executor.jail import inside_gvisor
 from prlcoder.problems.reading import read
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.skipif(inside_gvisor(), reason="this is gVisor already")]
+pytestmark = pytest.mark.sandbox
 
 TIMEOUT_S = 400.0
 SUPERVISORS = "not many_preambles and not bounded_number and not no_namespace_per_program"  # slow, and of no kernel
