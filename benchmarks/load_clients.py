@@ -173,7 +173,7 @@ async def overload(traffic: Traffic, rate: float) -> None:
 
 async def hasty(traffic: Traffic) -> None:
     """Deadlines that most of the work cannot keep."""
-    allowed = {"OK", "DEADLINE_EXCEEDED", "CANCELLED", ENDED_EARLY, *REFUSED}  # by gRPC, when the time is up
+    allowed = {"OK", "DEADLINE_EXCEEDED", ENDED_EARLY, *REFUSED}
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
             left = traffic.rng.choice((0.001, 0.02, 0.1, 0.5))
@@ -381,7 +381,8 @@ async def _once(traffic: Traffic, client: str, channel: grpc.aio.Channel, timeou
     try:
         response = await executor_stub(channel).Execute(request, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
-        traffic.ledger.status(client, code_of(error), allowed, str(error.details()))
+        detail = f"after {time.monotonic() - asked:.3f} s: {error.debug_error_string()}"
+        traffic.ledger.status(client, code_of(error), allowed, detail)
     except (grpc.aio.UsageError, asyncio.InvalidStateError):
         traffic.ledger.status(client, "RPC closed", allowed)
     else:

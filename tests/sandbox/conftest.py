@@ -8,7 +8,7 @@ import pytest
 
 from prlcoder.executor import Executor, Limits
 
-LIMITS = Limits(cpu_s=2.0, wall_s=4.0, memory_mib=512, output_mib=4, processes=8)
+LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mib=512, output_mib=4, processes=8)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -113,25 +114,31 @@ def test_sigterm_under_load_answers_what_was_accepted_and_refuses_the_rest(start
     assert all(response.result.verdict == 1 for response in answered)
 
 
-def test_more_calls_than_can_wait_are_refused_in_words_that_a_client_repeats(start: Start) -> None:
+@pytest.mark.parametrize(("max_calls", "connections"), [(64, 1), (512, 4)])
+def test_more_calls_than_can_wait_are_refused_in_words_that_a_client_repeats(
+    start: Start, max_calls: int, connections: int
+) -> None:
     """A server that stands still for a while; gRPC by itself would cancel what is beyond a thousand calls or so."""
-    process, addresses = start("segmenter", "--workers", "1", "--max-calls", "64", "--log-level", "warning")
+    process, addresses = start("segmenter", "--workers", "1", "--max-calls", str(max_calls), "--log-level", "warning")
     request = segmenter_pb2.SegmentRequest(sources=[segmenter_pb2.Source(program="x = 1\n")], mode=1)
 
     async def codes() -> set[grpc.StatusCode]:
-        async with open_channel(Address(addresses["grpc"])) as channel:
-            stub: Any = segmenter_pb2_grpc.SegmenterServiceStub(channel)
+        async with AsyncExitStack() as stack:
+            channels = [
+                await stack.enter_async_context(open_channel(Address(addresses["grpc"]))) for _ in range(connections)
+            ]
+            stubs: list[Any] = [segmenter_pb2_grpc.SegmenterServiceStub(channel) for channel in channels]
 
-            async def code() -> grpc.StatusCode:
+            async def code(stub: Any) -> grpc.StatusCode:
                 try:
                     await stub.Segment(request, timeout=60)
                 except grpc.aio.AioRpcError as error:
                     return error.code()
                 return grpc.StatusCode.OK
 
-            assert await code() is grpc.StatusCode.OK
+            assert {await code(stub) for stub in stubs} == {grpc.StatusCode.OK}
             process.send_signal(signal.SIGSTOP)
-            calls = [asyncio.create_task(code()) for _ in range(2000)]
+            calls = [asyncio.create_task(code(stub)) for stub in stubs for _ in range(2000 // connections)]
             await asyncio.wait(calls, timeout=1.0)  # they are sent; none can be answered
             process.send_signal(signal.SIGCONT)
             return set(await asyncio.gather(*calls))

@@ -32,6 +32,7 @@ NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 WATCH_S: Final = 0.5  # between two looks at a service's own health
 DRAIN_CHECK_S: Final = 0.02  # between two looks at the calls that are still open
 LAST_WORDS_S: Final = 0.5  # for clients to read how their calls ended, before the connection goes
+MOST_UNREAD: Final = 1 << 20  # calls; far more than the streams of any number of clients that one server has
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "[::1]", "localhost"})
 
 
@@ -143,8 +144,12 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", -1),
         # A connection's: what is above `calls` is told when to come again, what is far above waits with the client.
-        # Without a bound gRPC cancels what it cannot queue.
         ("grpc.max_concurrent_streams", 2 * limits.calls),
+        # By itself gRPC cancels at random what all connections together queue above 1000 calls, and what waits for
+        # 30 s; a client cannot tell that from a cancelled call, and does not repeat it. Its deadline is the bound.
+        ("grpc.server.max_pending_requests", MOST_UNREAD),
+        ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD),
+        ("grpc.server_max_unrequested_time_in_server", 24 * 3600),
         ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", int(limits.connection_grace_s * 1000)),
         ("grpc.keepalive_time_ms", 30_000),
