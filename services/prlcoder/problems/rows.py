@@ -71,9 +71,17 @@ def _json_rows(file: Place) -> Iterator[Row]:
                 yield Row(file.name, line, value)
             else:
                 error = FieldError("", f"a JSON object was expected, not {described(value)}")
-                yield Row(file.name, line, Malformed(str(value)[:1000], error))
+                yield Row(file.name, line, Malformed(_shown(value), error))
     except json_text.JsonError as error:
         raise located(file.name, error.line, None, f"not JSON ({error})", "is it the right file?") from None
+
+
+def _shown(value: Any) -> str:
+    """The beginning of a value that is no record."""
+    try:
+        return str(value)[:1000]
+    except ValueError:  # an integer of more digits than Python writes, alone or in a list
+        return described(value)
 
 
 def read_text(file: Place) -> str:

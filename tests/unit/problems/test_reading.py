@@ -295,6 +295,7 @@ def test_a_json_file_is_an_array_a_mapping_by_id_or_records_in_a_row(
         ("[{}\n{}]", "p.json:2: not JSON (Expecting ',' or ']' in the array)"),
         ("[{}] x", "p.json:1: not JSON (more text after the end of the array)"),
         ("[\n1]", "p.json:2: a JSON object was expected, not an integer"),
+        ("[[" + "9" * 5_000 + "]]", "p.json:1: a JSON object was expected, not a list"),
         ("[" * 100_000, "p.json:1: not JSON (nested too deep)"),
         (f'[{{"id": {"9" * 100_001}}}]', "p.json:1: not JSON (an integer of 100,001 digits; at most 100,000 are read)"),
     ],
