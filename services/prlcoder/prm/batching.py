@@ -28,6 +28,14 @@ class BatchLimits:
     max_delay_s: float = MAX_DELAY_S
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one pass over the model did, for metrics: tokens read, padding included, and all its scores."""
+
+    tokens: int
+    probabilities: list[float]
+
+
 @dataclass(eq=False)
 class _Waiting(Generic[ItemT, ResultT]):
     item: ItemT

@@ -21,6 +21,11 @@ class TooLongError(ItemError, ValueError):
 
     def __init__(self, tokens: int, limit: int) -> None:
         super().__init__(f"a program of {tokens} tokens is longer than the model's {limit}; score a shorter one")
+        self._given = (tokens, limit)
+
+    def __reduce__(self) -> tuple[type[TooLongError], tuple[int, int]]:
+        """An exception is pickled with its message alone otherwise."""
+        return type(self), self._given
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,11 @@ from typing import Self
 import torch
 
 from prlcoder.errors import InputError
-from prlcoder.prm.batching import Batcher, BatchLimits
+from prlcoder.prm.batching import Batch, Batcher, BatchLimits
 from prlcoder.prm.items import Item, ItemError, Scored
 from prlcoder.prm.prefixes import PrefixCache, can_reuse
 from prlcoder.prm.settings import KEPT_TOKENS
 from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one pass over the model did, for metrics: tokens read, padding included, and all its scores."""
-
-    tokens: int
-    probabilities: list[float]
 
 
 class _Serving:
@@ -53,13 +45,14 @@ class LiveScorer:
         self,
         model: StepModel,
         *,
+        version: int = 0,
         limits: BatchLimits | None = None,
         kept_tokens: int = KEPT_TOKENS,
         on_batch: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         self._kept_tokens = kept_tokens
         self._on_batch = on_batch
-        self._serving = _Serving(0, model, kept_tokens)
+        self._serving = _Serving(version, model, kept_tokens)
         self._tokenising = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
         self._batcher: Batcher[_Job, list[float]] = Batcher(
             self._run, size=lambda job: len(job.row.ids), limits=limits or BatchLimits(model.batch_tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from prlcoder.prm.live import Batch
+from prlcoder.prm.batching import Batch
 
 
 class PrmMetrics:
@@ -22,7 +22,7 @@ class PrmMetrics:
         )  # fmt: skip
 
     def note(self, batch: Batch) -> None:
-        """Count one pass. Called on the model's thread."""
+        """Count one pass."""
         self._tokens.observe(batch.tokens)
         self._steps.inc(len(batch.probabilities))
         for probability in batch.probabilities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -11,20 +12,18 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from prlcoder.errors import InputError
-from prlcoder.prm.batching import BatchLimits
 from prlcoder.prm.cutting import cut
 from prlcoder.prm.items import Item, ItemError, Scored, Span, TooLongError
-from prlcoder.prm.live import LiveScorer
 from prlcoder.prm.metrics import PrmMetrics
+from prlcoder.prm.process import ModelLostError, ModelProcess
 from prlcoder.prm.settings import PrmSettings
-from prlcoder.prm.step_model import StepModel
 from prlcoder.problems.render import Prompt, template_digest
-from prlcoder.rpc.admission import Admission
+from prlcoder.rpc.admission import RETRY_AFTER_S, Admission
 from prlcoder.rpc.batches import fail, require_batch
 from prlcoder.rpc.compute import Compute
-from prlcoder.rpc.messages.prompts import read_problem, read_prompt, render_problem
+from prlcoder.rpc.messages.prompts import read_problem, read_prompt
 from prlcoder.rpc.messages.segments import read_mode, read_segments
-from prlcoder.rpc.refusals import Refusal, invalid
+from prlcoder.rpc.refusals import Refusal, invalid, unavailable
 from prlcoder.rpc.settings import Limits
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
@@ -39,7 +38,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         self._admission = Admission(limits.queue_items)
         self._metrics = PrmMetrics(registry)
         self._cutting = Compute(1)
-        self._live: LiveScorer
+        self._model = ModelProcess(settings, self._metrics.note)
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the handlers."""
@@ -47,12 +46,14 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
 
     async def start(self) -> None:
         """Load the model, start the worker, and see a program cut and scored."""
-        settings = self._settings
-        model = await asyncio.to_thread(StepModel.load, settings.model)
-        limits = BatchLimits(settings.batch_tokens or model.batch_tokens, settings.batch_delay_s)
-        self._live = LiveScorer(model, limits=limits, kept_tokens=settings.kept_tokens, on_batch=self._metrics.note)
+        await self._model.start()
         proof = prm_pb2.ScoreItem(program="pass\n", mode=segmenter_pb2.SEGMENTATION_MODE_LINE)
-        await self._live.score([Item(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
+        await self._model.score([Item(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the model is up."""
+        return self._model.healthy
 
     def drain(self) -> None:
         """Nothing to do: calls are short and each is answered whole."""
@@ -60,8 +61,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
     async def close(self) -> None:
         """Free the model."""
         self._cutting.close()
-        if hasattr(self, "_live"):  # the model may not have been loaded
-            await self._live.close()
+        await self._model.close()
 
     async def ScoreSteps(self, request: prm_pb2.ScoreStepsRequest, context: Any) -> prm_pb2.ScoreStepsResponse:
         """One result an item, in order."""
@@ -70,7 +70,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
             read = await asyncio.gather(
                 *(self._read(item, f"items[{number}]") for number, item in enumerate(request.items))
             )
-            scored = iter(await self._live.score([item for item in read if isinstance(item, Item)]))
+            scored = iter(await self._score([item for item in read if isinstance(item, Item)]))
         outcomes = [next(scored) if isinstance(item, Item) else item for item in read]
         results = [
             _result(item.id, outcome, f"items[{number}]")
@@ -82,15 +82,15 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         self, request: prm_pb2.PrmServiceGetModelInfoRequest, context: Any
     ) -> prm_pb2.PrmServiceGetModelInfoResponse:
         """The model that new items meet."""
-        model = self._live.model
+        model = self._model.model
         return prm_pb2.PrmServiceGetModelInfoResponse(
             uri=model.path,
-            weights_version=self._live.version,
+            weights_version=model.version,
             template=self._template,
             template_digest=template_digest(self._template),
             max_tokens=model.max_length,
-            parameters=model.model.num_parameters(),
-            device=model.model.device.type,
+            parameters=model.parameters,
+            device=model.device,
         )
 
     async def UpdateWeights(
@@ -98,29 +98,38 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
     ) -> prm_pb2.PrmServiceUpdateWeightsResponse:
         """Another checkpoint, from the next item on."""
         try:
-            pause = await self._live.update(request.version, request.uri)
+            pause = await self._model.update(request.version, request.uri)
         except InputError as error:
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
-        return prm_pb2.PrmServiceUpdateWeightsResponse(weights_version=self._live.version, pause_s=pause)
+        return prm_pb2.PrmServiceUpdateWeightsResponse(weights_version=self._model.model.version, pause_s=pause)
+
+    async def _score(self, items: Sequence[Item]) -> Sequence[Scored | ItemError]:
+        try:
+            return await self._model.score(items)
+        except ModelLostError:
+            message = "the model's process ended twice with these items; it is started anew"
+            raise unavailable("MODEL_LOST", message, RETRY_AFTER_S) from None
 
     @property
     def _template(self) -> str:
-        return self._settings.template or self._live.model.template
+        return self._settings.template or self._model.model.template
 
     async def _read(self, message: prm_pb2.ScoreItem, field: str) -> Item | Exception:
         """The item, or why it is none."""
         try:
             if not message.program:
                 raise invalid(f"{field}.program", "is empty; send the program, or its beginning")
-            return Item(self._prompt(message, field), message.program, await self._steps(message, field))
+            return Item(await self._prompt(message, field), message.program, await self._steps(message, field))
         except Exception as error:
             return error
 
-    def _prompt(self, message: prm_pb2.ScoreItem, field: str) -> Prompt:
+    async def _prompt(self, message: prm_pb2.ScoreItem, field: str) -> Prompt:
         match message.WhichOneof("context"):
             case "problem":
-                problem, tokenizer = read_problem(message.problem), self._live.model.tokenizer
-                return render_problem(problem, self._template, tokenizer, f"{field}.problem")
+                try:
+                    return await self._model.render(read_problem(message.problem), self._template)
+                except InputError as error:
+                    raise invalid(f"{field}.problem", str(error)) from None
             case "prompt":
                 return read_prompt(message.prompt, f"{field}.prompt")
         return Prompt("", "", "")

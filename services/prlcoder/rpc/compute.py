@@ -52,11 +52,11 @@ class Compute:
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")  # forking a process that runs gRPC is not safe
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_settle)
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=settle_worker)
         return self._pool
 
 
-def _settle() -> None:
+def settle_worker() -> None:
     """A worker ends with its server, however that ends, and not with the terminal's Ctrl-C: accepted work is finished
     first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
