@@ -41,6 +41,17 @@ class Read:
 NOTHING = Read([], [], {})
 
 
+@dataclass(frozen=True)
+class Part:
+    """A row of which the first ``start`` tokens are in ``known`` with their states. ``keep`` says whether its own
+    states will be wanted."""
+
+    row: Tokenised
+    known: Read
+    start: int
+    keep: bool
+
+
 class PrefixCache:
     """What one model has read, found again by its first tokens. What was used longest ago leaves when more than
     ``max_tokens`` are kept. For one thread."""
@@ -54,26 +65,25 @@ class PrefixCache:
         self.tokens = 0
 
     def odds(self, rows: Sequence[Tokenised]) -> list[list[float]]:
-        """Log-odds at each row's places, from at most three passes: over what is new in rows that continue something
-        kept, over rows that begin like something remembered, and over the others."""
+        """Log-odds at each row's places, from at most two passes: over what is new in rows that continue something
+        kept, and over the other rows, of which those are kept that begin like something remembered."""
         found = [self._find(row) for row in rows]
         reads = [self._reads.get(name, NOTHING) for name, _ in found]
         starts = [shared if read.states else 0 for (_, shared), read in zip(found, reads, strict=True)]
         open_ = [number for number, (_, shared) in enumerate(found) if shared < len(rows[number].ids)]
         for continues in (True, False):
-            chosen = [n for n in open_ if found[n][0] >= 0 and (starts[n] > 0) == continues]
-            if chosen:
-                grown = read_on(self._model, [(rows[n], reads[n], starts[n]) for n in chosen])
-                for number, read in zip(chosen, grown, strict=True):
-                    reads[number] = read
-        new = [n for n in open_ if found[n][0] < 0]
-        if new:
-            for number, odds in zip(new, self._model.odds([rows[n] for n in new]), strict=True):
-                row = rows[number]
-                reads[number] = Read(row.ids, [], dict(zip(row.places, odds, strict=True)))
-        for (name, shared), read in zip(found, reads, strict=True):
-            self._keep(name, shared, read)
-        return [[read.odds[place] for place in row.places] for row, read in zip(rows, reads, strict=True)]
+            chosen = [number for number in open_ if (starts[number] > 0) == continues]
+            known = [found[number][0] >= 0 for number in chosen]
+            if any(known):
+                parts = [Part(rows[n], reads[n], starts[n], keep) for n, keep in zip(chosen, known, strict=True)]
+                fresh = read_on(self._model, parts)
+            else:
+                fresh = read(self._model, [rows[number] for number in chosen])
+            for number, one in zip(chosen, fresh, strict=True):
+                reads[number] = one
+        for (name, shared), one in zip(found, reads, strict=True):
+            self._keep(name, shared, one)
+        return [[one.odds[place] for place in row.places] for row, one in zip(rows, reads, strict=True)]
 
     def _find(self, row: Tokenised) -> tuple[int, int]:
         """The name of the reading that shares most blocks with the row, and how much of it can be reused; -1 and 0 if
@@ -137,20 +147,30 @@ def can_reuse(model: StepModel) -> bool:
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.model.config).layers)
 
 
+def read(model: StepModel, rows: Sequence[Tokenised]) -> list[Read]:
+    """Read each row from the start in one pass, and keep no states."""
+    if not rows:
+        return []
+    return [
+        Read(row.ids, [], dict(zip(row.places, odds, strict=True)))
+        for row, odds in zip(rows, model.odds(rows), strict=True)
+    ]
+
+
 @torch.inference_mode()
-def read_on(model: StepModel, rows: Sequence[tuple[Tokenised, Read, int]]) -> list[Read]:
-    """Read each row from token ``start`` on, after that many of the states in its reading, in one pass.
+def read_on(model: StepModel, parts: Sequence[Part]) -> list[Read]:
+    """Read each row from token ``start`` on, after that many of the states that are known, in one pass.
 
     States are padded on the left and new tokens on the right, so that the two meet in one column of the batch.
     """
-    width, device = max(start for _, _, start in rows), model.model.device
+    width, device = max(part.start for part in parts), model.model.device
     cache = DynamicCache(config=model.model.config)
     if width:
         for layer in range(len(cache.layers)):
-            cache.update(*_past([(read, start) for _, read, start in rows], layer, width), layer)
-    news = [row.ids[start:] for row, _, start in rows]
+            cache.update(*_past(parts, layer, width), layer)
+    news = [part.row.ids[part.start :] for part in parts]
     tokens = padded(news, model.pad)
-    starts = torch.tensor([start for _, _, start in rows])
+    starts = torch.tensor([part.start for part in parts])
     columns = torch.arange(width + tokens.shape[1]) - width  # the first new token's is 0
     ends = torch.tensor([len(new) for new in news])
     seen = (columns >= -starts[:, None]) & (columns < ends[:, None])
@@ -161,22 +181,23 @@ def read_on(model: StepModel, rows: Sequence[tuple[Tokenised, Read, int]]) -> li
             past_key_values=cache, use_cache=True,
         ).logits
     )  # fmt: skip
-    grown = []
-    for number, (row, read, start) in enumerate(rows):
-        kept = slice(width - start, width + len(news[number]))
-        states = [
-            (layer.keys[number, :, kept].clone(), layer.values[number, :, kept].clone()) for layer in cache.layers
-        ]
-        known = {place: value for place, value in read.odds.items() if place < start}
-        found = {place: odds[number, place - start].item() for place in row.places if place >= start}
-        grown.append(Read(row.ids, states, known | found))
-    return grown
+    fresh = []
+    for number, (part, new) in enumerate(zip(parts, news, strict=True)):
+        kept = slice(width - part.start, width + len(new))
+        layers = cache.layers if part.keep else ()
+        states = [(layer.keys[number, :, kept].clone(), layer.values[number, :, kept].clone()) for layer in layers]
+        before = {place: value for place, value in part.known.odds.items() if place < part.start}
+        found = {place: odds[number, place - part.start].item() for place in part.row.places if place >= part.start}
+        fresh.append(Read(part.row.ids, states, before | found))
+    return fresh
 
 
-def _past(rows: Sequence[tuple[Read, int]], layer: int, width: int) -> States:
+def _past(parts: Sequence[Part], layer: int, width: int) -> States:
     """Keys and values of the reused tokens of all rows, ``(rows, heads, width, head_dim)``, zeros on the left."""
     keys, values = (
-        torch.stack([pad(read.states[layer][part][:, :start], (0, 0, width - start, 0)) for read, start in rows])
-        for part in (0, 1)
+        torch.stack(
+            [pad(part.known.states[layer][side][:, : part.start], (0, 0, width - part.start, 0)) for part in parts]
+        )
+        for side in (0, 1)
     )
     return keys, values
