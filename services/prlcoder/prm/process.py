@@ -217,7 +217,7 @@ class ModelProcess:
             ended = await self._end()
             if self._closing:
                 return
-            LOG.error("the model's process ended; starting another", extra={"exit": ended})
+            LOG.warning("the model's process ended; starting another", extra={"exit": ended})
             self._give_up_what_was_fatal()
             await self._open_again()
             for asked in self._asked.values():
