@@ -156,8 +156,7 @@ class ModelProcess:
         """Change over to another checkpoint; seconds that items had to wait for it. ``InputError`` if it cannot be
         loaded or ``version`` is not above the present one: nothing has changed then."""
         async with self._updating:
-            model, pause = await self._ask(Update(next(self._numbers), version, uri))
-            self.model = model
+            _, pause = await self._ask(Update(next(self._numbers), version, uri))
             return float(pause)
 
     async def close(self) -> None:
@@ -209,7 +208,10 @@ class ModelProcess:
             while (said := await _receive(self._reader)) is not None:
                 if isinstance(said, Batch):
                     self._on_batch(said)
-                elif (asked := self._asked.pop(said.number, None)) is not None and not asked.answered.done():
+                    continue
+                if isinstance(said.value, tuple):  # it has changed over, whether or not the caller is still there
+                    self.model = said.value[0]
+                if (asked := self._asked.pop(said.number, None)) is not None and not asked.answered.done():
                     if isinstance(said.value, Exception):
                         asked.answered.set_exception(said.value)
                     else:

@@ -121,6 +121,19 @@ def test_a_checkpoint_whose_loading_ends_the_process_leaves_the_old_one_serving(
     served(reward_models["first"], work)
 
 
+def test_a_change_over_is_known_when_its_caller_has_gone(reward_models: dict[str, Path]) -> None:
+    async def work(model: ModelProcess) -> None:
+        update = asyncio.create_task(model.update(1, str(reward_models["second"])))
+        await sent()
+        model._asked.clear()
+        while model.model.version != 1:
+            await asyncio.sleep(0)
+        assert model.model.path == str(reward_models["second"])
+        update.cancel()
+
+    served(reward_models["first"], work)
+
+
 def test_what_is_cancelled_before_its_turn_is_not_read(reward_models: dict[str, Path]) -> None:
     async def work(model: ModelProcess) -> None:
         os.kill(pid_of(model), signal.SIGSTOP)
