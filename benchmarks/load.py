@@ -8,11 +8,13 @@ two that stream through the typed client, one that writes its stream by hand and
 single calls that are repeated while the queue is full; single calls at twice the measured capacity that are not; two
 each with short deadlines, that cancel, that vanish (connection reset, channel closed); noise on the ports; and clients
 of the other services, while the PRM's checkpoint is exchanged. Meanwhile a worker is killed (SIGKILL) every few
-seconds: a zygote, a jail, all jails, a worker of another service. Connections are closed for their age after 5 s.
+seconds: a zygote, a jail, all jails, the PRM's model, a worker of another service. Connections are closed for their age
+after 5 s.
 
 Verdicts: no wrong, lost or duplicated result; every failure has a status that its client may see; nothing in a
-server's log that a sound one does not write; 2 s at most from a kill of the executor's to its next result; memory flat
-over the second half; nothing left in flight; health, right results and a clean exit at the end.
+server's log that a sound one does not write; 2 s at most from a kill of the executor's or of the PRM's model to its
+next result; memory flat over the second half; nothing left in flight; health, right results and a clean exit at the
+end.
 """
 
 from __future__ import annotations
@@ -151,13 +153,16 @@ async def _settle(outcome: Outcome, servers: dict[str, ServerProcess]) -> None:
 
 
 async def _require_sound(outcome: Outcome, traffic: Traffic) -> None:
-    """Health, and right verdicts as at the start."""
+    """Health, which may be that of a worker that was just killed, and right verdicts as at the start."""
     for name, address in traffic.addresses.items():
         async with grpc.aio.insecure_channel(address) as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
-            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=30)
-            if answer.status != health_pb2.HealthCheckResponse.SERVING:
-                outcome.unhealthy.append(f"{name}: not serving")
+            try:
+                async for answer in stub.Watch(health_pb2.HealthCheckRequest(), timeout=SETTLE_S):
+                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                        break
+            except grpc.aio.AioRpcError as error:
+                outcome.unhealthy.append(f"{name}: not serving ({error.code().name})")
     programs = traffic.draw(40)
     async with ExecutorClient(traffic.addresses["executor"], fresh=True) as client:
         results = [result async for result in client.run(program.item for program in programs)]
@@ -180,9 +185,14 @@ def report(outcome: Outcome) -> bool:
         print(f"  {client:12} {code:28} {count}")
     for victim, count in sorted(Counter(kill.victim for kill in ledger.kills).items()):
         print(f"  killed: {victim}, {count} times")
-    for asked_after, what in ((False, "next result"), (True, "next result of a program sent after it")):
-        if times := ledger.recoveries(asked_after=asked_after):
-            print(f"  kill to {what}: median {median(times):.3f} s, longest {max(times):.3f} s, {len(times)} kills")
+    for service, asked_after, what in (
+        ("executor", False, "its next result"),
+        ("executor", True, "its next result of a program sent after it"),
+        ("prm", False, "its next scores"),
+    ):
+        if times := ledger.recoveries(service, asked_after=asked_after):
+            found = f"median {median(times):.3f} s, longest {max(times):.3f} s, {len(times)} kills"
+            print(f"  {service}: kill to {what}: {found}")
     for name, samples in sorted(ledger.memory.items()):
         sizes = [size for _, size in samples]
         print(
@@ -201,7 +211,10 @@ def report(outcome: Outcome) -> bool:
 def judged(outcome: Outcome) -> list[tuple[str, list[str]]]:
     """Each limit, and what is beyond it."""
     ledger = outcome.ledger
-    slow = [f"{seconds:.3f} s" for seconds in ledger.recoveries(asked_after=False) if seconds > RECOVERY_S]
+    slow = [
+        f"{service}: {seconds:.3f} s" for service in ("executor", "prm")
+        for seconds in ledger.recoveries(service, asked_after=False) if seconds > RECOVERY_S
+    ]  # fmt: skip
     return [
         (f"wrong results: {len(ledger.wrong)}", ledger.wrong),
         (f"lost results: {len(ledger.lost)}", ledger.lost),

@@ -43,6 +43,9 @@ REFUSED: Final = frozenset(
     {"RESOURCE_EXHAUSTED", "UNAVAILABLE SANDBOX_FAILED", "UNAVAILABLE max_age", "UNAVAILABLE refused"}
 )
 ENDED_EARLY: Final = "ended while writing"  # grpc.aio's client loses the status of a stream that it writes to
+# Where a call was the last of a connection that has its age, the connection closes with it; a client that writes just
+# then is told of that, and never reads how the call ended.
+CLOSED: Final = "UNAVAILABLE closed while writing"
 RULES: Final = Rules(seed=3, mutations=2, refactorings=1)
 TEXTS: Final = tuple(dict.fromkeys(one.program for one in stream(60, seed=11, exclude=())))[:24]
 TOLERANCE: Final = 1e-3  # of logits: batches of other shapes round differently
@@ -94,7 +97,10 @@ def code_of(error: grpc.aio.AioRpcError) -> str:
     if never_answered(error):
         return ENDED_EARLY
     if name == "UNAVAILABLE":
-        causes = {"the sandbox failed": "SANDBOX_FAILED", "max_age": "max_age", "error code 7": "refused"}  # by HTTP/2
+        causes = {
+            "the sandbox failed": "SANDBOX_FAILED", "max_age": "max_age", "error code 7": "refused",  # by HTTP/2
+            "Stream removed (sendmsg: Broken pipe": "closed while writing",
+        }  # fmt: skip
         name = " ".join([name, *(cause for words, cause in causes.items() if words in str(error.details()))])
     return name
 
@@ -173,7 +179,7 @@ async def overload(traffic: Traffic, rate: float) -> None:
 
 async def hasty(traffic: Traffic) -> None:
     """Deadlines that most of the work cannot keep."""
-    allowed = {"OK", "DEADLINE_EXCEEDED", ENDED_EARLY, *REFUSED}
+    allowed = {"OK", "DEADLINE_EXCEEDED", ENDED_EARLY, CLOSED, *REFUSED}
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
             left = traffic.rng.choice((0.001, 0.02, 0.1, 0.5))
@@ -188,7 +194,7 @@ async def cancelling(traffic: Traffic) -> None:
     """Calls and streams that are given up in the middle."""
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
-            allowed = {"OK", "CANCELLED", ENDED_EARLY, *REFUSED}
+            allowed = {"OK", "CANCELLED", ENDED_EARLY, CLOSED, *REFUSED}
             if traffic.rng.random() < 0.5:
                 call = asyncio.create_task(_once(traffic, "cancelling", channel, 30.0, allowed))
                 await traffic.pause(0.2)
@@ -201,7 +207,7 @@ async def cancelling(traffic: Traffic) -> None:
 
 async def vanishing(traffic: Traffic) -> None:
     """Connections that break without a word, and channels that are closed while calls are open."""
-    allowed = {"OK", "UNAVAILABLE", "CANCELLED", "RPC closed", ENDED_EARLY, *REFUSED}
+    allowed = {"OK", "UNAVAILABLE", "CANCELLED", "RPC closed", ENDED_EARLY, CLOSED, *REFUSED}
     while traffic.going:
         async with relay(traffic.addresses["executor"]) as (address, cut):
             channel = open_channel(Address(address))
@@ -290,14 +296,14 @@ async def scoring(traffic: Traffic) -> None:
     """Scores that must be those of the checkpoint that they say they are of; every fourth call is given up."""
     async with PrmClient(traffic.addresses["prm"]) as client:
         while traffic.going:
-            picked = traffic.rng.sample(range(len(TEXTS)), 3)
+            picked, asked = traffic.rng.sample(range(len(TEXTS)), 3), time.monotonic()
             call = asyncio.create_task(client.score([prm_item(TEXTS[index]) for index in picked], timeout_s=60.0))
             if traffic.rng.random() < 0.25:
                 await traffic.pause(0.05)
                 call.cancel()
             with suppress(asyncio.CancelledError):
                 for index, scored in zip(picked, await call, strict=True):
-                    _judge_scores(traffic, index, scored)
+                    _judge_scores(traffic, index, scored, asked)
             await traffic.pause(0.6)
 
 
@@ -360,7 +366,7 @@ def _variants(teacher: RuleTeacher, cut: CutProgram) -> dict[int, list[Variant]]
     return {index: teacher.propose(cut.problem_id, cut.program, list(cut.segments), index) for index in indexes}
 
 
-def _judge_scores(traffic: Traffic, index: int, scored: Any) -> None:
+def _judge_scores(traffic: Traffic, index: int, scored: Any, asked: float) -> None:
     if not isinstance(scored, Scored):
         traffic.ledger.status("prm", f"item {scored.code.name}", {"OK"}, str(scored))
         return
@@ -369,6 +375,8 @@ def _judge_scores(traffic: Traffic, index: int, scored: Any) -> None:
     found = [step.logit for step in scored.steps]
     if len(found) != len(expected) or any(abs(a - b) > TOLERANCE for a, b in zip(found, expected, strict=True)):
         traffic.ledger.wrong.append(f"prm: text {index}, version {scored.weights_version}: {found} not {expected}")
+    else:
+        traffic.ledger.scored.append((asked, time.monotonic()))
 
 
 # --- one call, one stream -------------------------------------------------------------------------------------------
@@ -381,8 +389,7 @@ async def _once(traffic: Traffic, client: str, channel: grpc.aio.Channel, timeou
     try:
         response = await executor_stub(channel).Execute(request, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
-        detail = f"after {time.monotonic() - asked:.3f} s: {error.debug_error_string()}"
-        traffic.ledger.status(client, code_of(error), allowed, detail)
+        traffic.ledger.status(client, code_of(error), allowed, _said(error, asked))
     except (grpc.aio.UsageError, asyncio.InvalidStateError):
         traffic.ledger.status(client, "RPC closed", allowed)
     else:
@@ -403,8 +410,11 @@ async def _stream(
     batch = {str(program.number): program for program in traffic.draw(24)}
     asked: dict[str, float] = {}
     seen: Counter[str] = Counter()
+    began = time.monotonic()
+    call = executor_stub(channel).ExecuteBatch(timeout=timeout_s)
+    # Not as an iterator of requests: where the last of them is not taken any more, grpc.aio cancels its own call.
+    writing = asyncio.create_task(_write(call, _requests(traffic, list(batch.values()), asked)))
     try:
-        call = executor_stub(channel).ExecuteBatch(_requests(traffic, list(batch.values()), asked), timeout=timeout_s)
         async for response in call:
             for one in (response, *response.more):
                 seen[one.id] += 1
@@ -412,7 +422,7 @@ async def _stream(
             if cancel_after is not None and len(seen) >= cancel_after:
                 call.cancel()
     except grpc.aio.AioRpcError as error:
-        traffic.ledger.status(client, code_of(error), allowed, str(error.details()))
+        traffic.ledger.status(client, code_of(error), allowed, _said(error, began))
     except asyncio.CancelledError:  # by us: a call that was cancelled, or the whole client
         traffic.ledger.status(client, "CANCELLED", allowed)
     except (grpc.aio.UsageError, asyncio.InvalidStateError):
@@ -420,7 +430,22 @@ async def _stream(
     else:
         traffic.ledger.status(client, "OK", allowed)
         _require_once(traffic, client, dict.fromkeys(batch, 1), seen)
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
     traffic.ledger.duplicated += [f"{client}: {name}" for name, count in seen.items() if count > 1]
+
+
+def _said(error: grpc.aio.AioRpcError, began: float) -> str:
+    """For whoever has to find out why."""
+    return f"after {time.monotonic() - began:.3f} s: {error.debug_error_string()}"
+
+
+async def _write(call: Any, requests: AsyncIterator[executor_pb2.ExecuteBatchRequest]) -> None:
+    """How it ends, the reader learns."""
+    async for request in requests:
+        await call.write(request)
+    await call.done_writing()
 
 
 async def _requests(

@@ -31,6 +31,7 @@ class Ledger:
     began: float = field(default_factory=time.monotonic)
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)  # (client, status code or outcome)
     right: list[tuple[float, float]] = field(default_factory=list)  # the executor's right results: asked, answered
+    scored: list[tuple[float, float]] = field(default_factory=list)  # the PRM's right ones, likewise
     latencies: list[float] = field(default_factory=list)  # s, of single calls that were repeated until they were done
     wrong: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -69,12 +70,13 @@ class Ledger:
         for name, seconds in spent.items():
             self.cpu[name] = self.cpu.get(name, 0.0) + sign * seconds
 
-    def recoveries(self, *, asked_after: bool) -> list[float]:
-        """For each kill of the executor's, seconds to the next right result; ``asked_after``: of a program that was
-        sent after the kill. A kill after the last result has none."""
-        answered = sorted((end, start) for start, end in self.right)
+    def recoveries(self, service: str = "executor", *, asked_after: bool) -> list[float]:
+        """For each kill of the executor's, or of the PRM's model, seconds to the next right result; ``asked_after``:
+        of a program that was sent after the kill. A kill after the last result has none."""
+        answered = sorted((end, start) for start, end in (self.scored if service == "prm" else self.right))
+        victim = "prm's model" if service == "prm" else service
         found = []
-        for kill in (kill for kill in self.kills if kill.victim.startswith("executor")):
+        for kill in (kill for kill in self.kills if kill.victim.startswith(victim)):
             ends = (end for end, start in answered if end > kill.at and (start > kill.at or not asked_after))
             if (first := next(ends, None)) is not None:
                 found.append(first - kill.at)

@@ -48,6 +48,10 @@ class ServerProcess:
         """Processes directly below it that work for it (not Python's own resource tracker)."""
         return [pid for pid in descendants(self.process.pid) if _parent(pid) == self.process.pid and _works(pid)]
 
+    def models(self) -> list[int]:
+        """The model's process of a PRM, which a fork server has started."""
+        return [pid for pid in descendants(self.process.pid) if _parent(pid) != self.process.pid and _forked(pid)]
+
     def zygotes(self) -> list[int]:
         """The processes directly below its jails."""
         jails = set(self.workers)
@@ -132,7 +136,7 @@ class Killer:
     def strike(self) -> str | None:
         """SIGKILL to the next victim; its name, None if there was none just then."""
         executor = self.servers["executor"]
-        turns = ("zygote", "jail", "all", "compute")
+        turns = ("zygote", "jail", "model", "all", "compute")
         turn = turns[self._turn % len(turns)]
         self._turn += 1
         match turn:
@@ -140,6 +144,8 @@ class Killer:
                 return self._kill("executor's zygote", executor.zygotes())
             case "jail":
                 return self._kill("executor's jail", executor.workers)
+            case "model":
+                return self._kill("prm's model", self.servers["prm"].models())
             case "all":
                 return self._kill("executor's jails, all", executor.workers, all_of_them=True)
         name = self.rng.choice(("segmenter", "mutator", "prm"))
@@ -194,6 +200,12 @@ def _parent(pid: int) -> int:
     with suppress(OSError, IndexError):
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return 0
+
+
+def _forked(pid: int) -> bool:
+    with suppress(OSError):
+        return b"multiprocessing.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def _works(pid: int) -> bool:

@@ -73,9 +73,9 @@ class PrefixCache:
         open_ = [number for number, (_, shared) in enumerate(found) if shared < len(rows[number].ids)]
         for continues in (True, False):
             chosen = [number for number in open_ if (starts[number] > 0) == continues]
-            known = [found[number][0] >= 0 for number in chosen]
-            if any(known):
-                parts = [Part(rows[n], reads[n], starts[n], keep) for n, keep in zip(chosen, known, strict=True)]
+            keeps = [found[number][0] >= 0 for number in chosen]
+            if any(keeps):
+                parts = [Part(rows[n], reads[n], starts[n], keep) for n, keep in zip(chosen, keeps, strict=True)]
                 fresh = read_on(self._model, parts)
             else:
                 fresh = read(self._model, [rows[number] for number in chosen])

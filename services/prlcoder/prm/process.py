@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from prlcoder.errors import InputError
+from prlcoder.errors import InputError, WorkError
 from prlcoder.prm.batching import Batch, BatchLimits
 from prlcoder.prm.items import Item, ItemError, Scored
 from prlcoder.problems.render import Prompt, render
+from prlcoder.rpc.admission import RETRY_AFTER_S
 from prlcoder.rpc.compute import settle_worker
+from prlcoder.rpc.refusals import unavailable
 from prlcoder.telemetry.logs import logger
 
 if TYPE_CHECKING:
@@ -38,19 +40,17 @@ ATTEMPTS: Final = 2  # an innocent item that was scored beside a fatal one gets 
 CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
 CLOSE_S: Final = 30.0
 RESTART_S: Final = 1.0  # between attempts to start a new process
+PRELOADED: Final = ("prlcoder.prm.live", "prlcoder.prm.step_model", "transformers.modeling_utils")  # seconds of imports
 _LENGTH: Final = struct.Struct("!Q")
 
 Outcome = list[Scored | ItemError]
 Value: TypeAlias = "Outcome | Prompt | tuple[ServedModel, float]"
 
 
-class ModelLostError(Exception):
-    """The model's process ended while it had this item, and ended again with it in a new one."""
-
-
 @dataclass(frozen=True)
 class ServedModel:
-    """What there is to know of the checkpoint that new items meet."""
+    """What there is to know of the checkpoint that new items meet: ``max_length`` in tokens, the number of its
+    parameters, torch's name of its kind of device."""
 
     version: int
     path: str
@@ -140,7 +140,7 @@ class ModelProcess:
     async def score(self, items: Sequence[Item]) -> Outcome:
         """Scores of each item, or the ``ItemError`` that says why there are none. Cancelling drops what still waits.
 
-        While the process is started anew items wait; ``ModelLostError`` for those with which it ended twice.
+        While the process is started anew items wait; ``Refusal`` (UNAVAILABLE) for those with which it ended twice.
         """
         found: Outcome = await self._ask(Score(next(self._numbers), items))
         return found
@@ -182,7 +182,8 @@ class ModelProcess:
     async def _open(self, version: int, path: str) -> ServedModel:
         ours, theirs = socket.socketpair()
         with theirs:
-            context = multiprocessing.get_context("spawn")  # forking a process that runs gRPC is not safe
+            context = multiprocessing.get_context("forkserver")  # forking a process that runs gRPC is not safe
+            context.set_forkserver_preload(list(PRELOADED))
             arguments = (theirs, self._settings, version, path)
             self._process = context.Process(target=_run, args=arguments, name="model", daemon=True)
             self._process.start()
@@ -192,7 +193,9 @@ class ModelProcess:
             self.healthy = True
             return said.model
         ended = await self._end()
-        raise said if isinstance(said, Exception) else RuntimeError(f"the model's process ended with {ended}")
+        if isinstance(said, Exception):
+            raise said
+        raise WorkError(f"model {path}: its process ended with {ended} while it loaded; is there memory enough?")
 
     async def _end(self) -> int | None:
         """Wait for the process, which has closed its end; its exit status."""
@@ -234,7 +237,8 @@ class ModelProcess:
                     f"model {asked.message.uri}: the process that loaded it ended; {self.model.path} serves on"
                 )
             elif asked.attempts == ATTEMPTS:
-                error = ModelLostError()
+                message = "the model's process ended twice with this; it is started anew"
+                error = unavailable("MODEL_LOST", message, RETRY_AFTER_S)
             else:
                 asked.attempts += 1
                 continue
@@ -246,13 +250,14 @@ class ModelProcess:
         while not self._closing:
             try:
                 self.model = await self._open(self.model.version, self.model.path)
+                return
+            except WorkError as error:
+                LOG.warning("the model's process ended again; starting another", extra={"cause": str(error)})
             except Exception as error:  # whatever it is, those who wait have a deadline
                 LOG.error(
                     "the model does not start", exc_info=not isinstance(error, InputError), extra={"cause": str(error)}
                 )
-                await asyncio.sleep(RESTART_S)
-            else:
-                return
+            await asyncio.sleep(RESTART_S)
 
 
 # --- in the model's process -----------------------------------------------------------------------------------------
@@ -307,13 +312,15 @@ async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: as
             value = _portable(error)
         _send(writer, Answer(message.number, value))
 
+    def start(message: Score | Render | Update) -> None:
+        tasks[message.number] = asyncio.create_task(answer(message))
+        tasks[message.number].add_done_callback(lambda _: tasks.pop(message.number))
+
     while (message := await _receive(reader)) is not None:
-        if isinstance(message, Cancel):
-            if (task := tasks.get(message.number)) is not None:
-                task.cancel()
-            continue
-        tasks[message.number] = task = asyncio.create_task(answer(message))
-        task.add_done_callback(lambda _, number=message.number: tasks.pop(number))  # type: ignore[misc]
+        if not isinstance(message, Cancel):
+            start(message)
+        elif message.number in tasks:
+            tasks[message.number].cancel()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -15,15 +14,15 @@ from prlcoder.errors import InputError
 from prlcoder.prm.cutting import cut
 from prlcoder.prm.items import Item, ItemError, Scored, Span, TooLongError
 from prlcoder.prm.metrics import PrmMetrics
-from prlcoder.prm.process import ModelLostError, ModelProcess
+from prlcoder.prm.process import ModelProcess
 from prlcoder.prm.settings import PrmSettings
 from prlcoder.problems.render import Prompt, template_digest
-from prlcoder.rpc.admission import RETRY_AFTER_S, Admission
+from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
 from prlcoder.rpc.compute import Compute
 from prlcoder.rpc.messages.prompts import read_problem, read_prompt
 from prlcoder.rpc.messages.segments import read_mode, read_segments
-from prlcoder.rpc.refusals import Refusal, invalid, unavailable
+from prlcoder.rpc.refusals import Refusal, invalid
 from prlcoder.rpc.settings import Limits
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
@@ -70,7 +69,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
             read = await asyncio.gather(
                 *(self._read(item, f"items[{number}]") for number, item in enumerate(request.items))
             )
-            scored = iter(await self._score([item for item in read if isinstance(item, Item)]))
+            scored = iter(await self._model.score([item for item in read if isinstance(item, Item)]))
         outcomes = [next(scored) if isinstance(item, Item) else item for item in read]
         results = [
             _result(item.id, outcome, f"items[{number}]")
@@ -102,13 +101,6 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         except InputError as error:
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
         return prm_pb2.PrmServiceUpdateWeightsResponse(weights_version=self._model.model.version, pause_s=pause)
-
-    async def _score(self, items: Sequence[Item]) -> Sequence[Scored | ItemError]:
-        try:
-            return await self._model.score(items)
-        except ModelLostError:
-            message = "the model's process ended twice with these items; it is started anew"
-            raise unavailable("MODEL_LOST", message, RETRY_AFTER_S) from None
 
     @property
     def _template(self) -> str:

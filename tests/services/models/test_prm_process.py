@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -10,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from serving import parent
 
-from prlcoder.errors import InputError
+from prlcoder.errors import InputError, WorkError
 from prlcoder.prm.batching import Batch
 from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.process import ModelLostError, ModelProcess
+from prlcoder.prm.process import ModelProcess
 from prlcoder.prm.scoring import StepScorer
 from prlcoder.prm.settings import PrmSettings
 from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.render import Prompt, render
+from prlcoder.rpc.refusals import Refusal
 from prlcoder.segmenter import segment
 
 NO_PROMPT = Prompt("", "", "")
@@ -93,11 +97,59 @@ def test_what_a_killed_process_owes_is_answered_by_the_next_with_the_same_weight
     served(reward_models["first"], work)
 
 
+def test_a_process_that_dies_while_it_loads_again_is_followed_by_another(
+    reward_models: dict[str, Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("prlcoder"), "propagate", True)
+
+    async def work(model: ModelProcess) -> None:
+        first = pid_of(model)
+        os.kill(first, signal.SIGKILL)
+        while pid_of(model) == first:
+            await asyncio.sleep(0)
+        os.kill(pid_of(model), signal.SIGKILL)
+        (scored,) = await model.score([ITEM])
+        assert isinstance(scored, Scored)
+
+    served(reward_models["first"], work)
+    assert [(row.levelname, getattr(row, "exit", None)) for row in caplog.records] == [
+        ("WARNING", -signal.SIGKILL), ("WARNING", None),
+    ]  # fmt: skip
+    assert "ended with -9 while it loaded" in caplog.records[1].__dict__["cause"]
+
+
+def test_the_model_serves_on_when_what_starts_its_processes_dies(reward_models: dict[str, Path]) -> None:
+    async def work(model: ModelProcess) -> None:
+        first = pid_of(model)
+        os.kill(parent(first), signal.SIGKILL)
+        while pid_of(model) == first:
+            await asyncio.sleep(0)
+        (scored,) = await model.score([ITEM])
+        assert isinstance(scored, Scored)
+
+    served(reward_models["first"], work)
+
+
+def test_a_first_start_that_dies_is_a_message(reward_models: dict[str, Path]) -> None:
+    async def work() -> None:
+        model = ModelProcess(PrmSettings(str(reward_models["first"])))
+        starting = asyncio.create_task(model.start())
+        while model._process is None or model._process.pid is None:
+            await asyncio.sleep(0)
+        os.kill(model._process.pid, signal.SIGKILL)
+        with pytest.raises(WorkError, match=r"first.*: its process ended with -9 while it loaded; is there memory"):
+            await starting
+        await model.close()
+
+    asyncio.run(work())
+
+
 def test_what_ends_the_process_twice_is_given_back_and_the_model_serves_on(reward_models: dict[str, Path]) -> None:
     async def work(model: ModelProcess) -> None:
         fatal: Any = Fatal()
-        with pytest.raises(ModelLostError):
+        with pytest.raises(Refusal, match="ended twice") as lost:
             await model.score([fatal])
+        assert (lost.value.code, lost.value.reason) == (grpc.StatusCode.UNAVAILABLE, "MODEL_LOST")
         (scored,) = await model.score([ITEM])
         assert isinstance(scored, Scored)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
-from serving import Serve
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from serving import Serve, channel, parent
 
 from prlcoder.prm.items import Item, Scored, Span
 from prlcoder.prm.remote import RemoteScorer
@@ -21,7 +25,7 @@ from prlcoder.problems.model import Problem
 from prlcoder.problems.render import Prompt, render
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.clients.prm import PrmClient
-from prlcoder.rpc.server import Server
+from prlcoder.rpc.server import NOT_SERVING, SERVING, Server
 from prlcoder.segmenter import Segment, segment
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, problem_pb2, segmenter_pb2
 
@@ -152,3 +156,24 @@ def test_metrics_count_what_was_scored(server: Server, stub: prm_pb2_grpc.PrmSer
     before = [value(name) for name in names]
     score(stub, prm_pb2.ScoreItem(program="a = 1\nb = 2\n", mode=LINE))
     assert [value(name) - old for name, old in zip(names, before, strict=True)] == [2, 2, 1]
+
+
+def test_health_says_when_the_model_has_died_and_what_was_asked_meanwhile_is_answered(
+    server: Server, reward_models: dict[str, Path], suite: tuple[Problem, ...]
+) -> None:
+    process = server._service._model._process  # type: ignore[attr-defined]
+    asked = programs(suite[:3])
+    watched = health_pb2_grpc.HealthStub(channel(server)).Watch(health_pb2.HealthCheckRequest(), timeout=120)
+    with RemoteScorer(f"127.0.0.1:{server.port}") as remote, ThreadPoolExecutor(1) as thread:
+        expected = remote.score(asked)
+        assert next(watched).status == SERVING
+        starter = parent(process.pid)
+        os.kill(starter, signal.SIGSTOP)  # until health was seen
+        try:
+            os.kill(process.pid, signal.SIGKILL)
+            assert next(watched).status == NOT_SERVING
+            owed = thread.submit(remote.score, asked)
+        finally:
+            os.kill(starter, signal.SIGCONT)
+        assert next(watched).status == SERVING
+        assert owed.result() == expected
