@@ -232,16 +232,16 @@ class ModelProcess:
 
     def _give_up_what_was_fatal(self) -> None:
         for asked in self._asked.values():
-            if isinstance(asked.message, Update):
-                error: Exception = InputError(
-                    f"model {asked.message.uri}: the process that loaded it ended; {self.model.path} serves on"
-                )
-            elif asked.attempts == ATTEMPTS:
-                message = "the model's process ended twice with this; it is started anew"
-                error = unavailable("MODEL_LOST", message, RETRY_AFTER_S)
-            else:
+            if asked.attempts < ATTEMPTS:
                 asked.attempts += 1
                 continue
+            if isinstance(asked.message, Update):
+                error: Exception = InputError(
+                    f"model {asked.message.uri}: the process that loaded it ended, twice; {self.model.path} serves on"
+                )
+            else:
+                message = "the model's process ended twice with this; it is started anew"
+                error = unavailable("MODEL_LOST", message, RETRY_AFTER_S)
             if not asked.answered.done():
                 asked.answered.set_exception(error)
         self._asked = {number: asked for number, asked in self._asked.items() if not asked.answered.done()}

@@ -156,16 +156,25 @@ def test_what_ends_the_process_twice_is_given_back_and_the_model_serves_on(rewar
     served(reward_models["first"], work)
 
 
-def test_a_checkpoint_whose_loading_ends_the_process_leaves_the_old_one_serving(
-    reward_models: dict[str, Path],
-) -> None:
+def test_a_change_over_that_a_dying_process_owed_is_made_by_the_next(reward_models: dict[str, Path]) -> None:
     async def work(model: ModelProcess) -> None:
         os.kill(pid_of(model), signal.SIGSTOP)
         update = asyncio.create_task(model.update(1, str(reward_models["second"])))
         await sent()
         os.kill(pid_of(model), signal.SIGKILL)
-        with pytest.raises(InputError, match="the process that loaded it ended"):
-            await update
+        assert await update >= 0
+        assert (model.model.version, model.model.path) == (1, str(reward_models["second"]))
+
+    served(reward_models["first"], work)
+
+
+def test_a_checkpoint_whose_loading_ends_the_process_leaves_the_old_one_serving(
+    reward_models: dict[str, Path],
+) -> None:
+    async def work(model: ModelProcess) -> None:
+        fatal: Any = Fatal()
+        with pytest.raises(InputError, match=r"the process that loaded it ended, twice; .*first.* serves on"):
+            await model.update(1, fatal)
         ((scored,), again) = await asyncio.gather(model.score([ITEM]), model.update(1, str(reward_models["second"])))
         assert isinstance(scored, Scored)
         assert (again >= 0, model.model.version) == (True, 1)
