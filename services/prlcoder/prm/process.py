@@ -40,7 +40,7 @@ ATTEMPTS: Final = 2  # an innocent item that was scored beside a fatal one gets 
 CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
 CLOSE_S: Final = 30.0
 RESTART_S: Final = 1.0  # between attempts to start a new process
-PRELOADED: Final = ("prlcoder.prm.live", "prlcoder.prm.step_model", "transformers.modeling_utils")  # seconds of imports
+PRELOADED: Final = ("prlcoder.prm.live", "prlcoder.prm.step_model", "transformers.modeling_layers")  # seconds of imports
 _LENGTH: Final = struct.Struct("!Q")
 
 Outcome = list[Scored | ItemError]
