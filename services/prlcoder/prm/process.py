@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prlcoder.errors import InputError, WorkError
@@ -40,7 +41,8 @@ ATTEMPTS: Final = 2  # an innocent item that was scored beside a fatal one gets 
 CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
 CLOSE_S: Final = 30.0
 RESTART_S: Final = 1.0  # between attempts to start a new process
-PRELOADED: Final = ("prlcoder.prm.live", "prlcoder.prm.step_model", "transformers.modeling_layers")  # seconds of imports
+PRELOADED: Final = ("prlcoder.prm.live", "prlcoder.prm.step_model", "transformers.modeling_layers")  # 6 s of imports
+GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")
 _LENGTH: Final = struct.Struct("!Q")
 
 Outcome = list[Scored | ItemError]
@@ -182,10 +184,8 @@ class ModelProcess:
     async def _open(self, version: int, path: str) -> ServedModel:
         ours, theirs = socket.socketpair()
         with theirs:
-            context = multiprocessing.get_context("forkserver")  # forking a process that runs gRPC is not safe
-            context.set_forkserver_preload(list(PRELOADED))
             arguments = (theirs, self._settings, version, path)
-            self._process = context.Process(target=_run, args=arguments, name="model", daemon=True)
+            self._process = _context().Process(target=_run, args=arguments, name="model", daemon=True)
             self._process.start()
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         said = await _receive(self._reader)
@@ -258,6 +258,16 @@ class ModelProcess:
                     "the model does not start", exc_info=not isinstance(error, InputError), extra={"cause": str(error)}
                 )
             await asyncio.sleep(RESTART_S)
+
+
+def _context() -> Any:
+    """How the model's process starts. Forking this one, which runs gRPC, is not safe; a fork server has the imports
+    done, but CUDA is lost to its children if an import has only asked for a device: not where there may be one."""
+    if any(Path(device).exists() for device in GPU_DEVICES):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
 
 
 # --- in the model's process -----------------------------------------------------------------------------------------

@@ -75,9 +75,13 @@ def logits(folder: Path) -> list[float]:
     return [step.logit for step in steps]
 
 
+@pytest.mark.parametrize("gpu", [False, True])
 def test_what_a_killed_process_owes_is_answered_by_the_next_with_the_same_weights(
-    reward_models: dict[str, Path],
+    reward_models: dict[str, Path], gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if gpu:  # no fork server then
+        monkeypatch.setattr("prlcoder.prm.process.GPU_DEVICES", ("/dev/null",))
+
     async def work(model: ModelProcess) -> None:
         await model.update(3, str(reward_models["second"]))
         first = pid_of(model)
