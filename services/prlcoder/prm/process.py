@@ -184,9 +184,18 @@ class ModelProcess:
     async def _open(self, version: int, path: str) -> ServedModel:
         ours, theirs = socket.socketpair()
         with theirs:
-            arguments = (theirs, self._settings, version, path)
-            self._process = _context().Process(target=_run, args=arguments, name="model", daemon=True)
-            self._process.start()
+            process = _context().Process(
+                target=_run, args=(theirs, self._settings, version, path), name="model", daemon=True
+            )
+            starting = asyncio.ensure_future(asyncio.to_thread(process.start))  # seconds, while a fork server imports
+            try:
+                await asyncio.shield(starting)
+            except BaseException:
+                ours.close()
+                raise
+            finally:
+                await starting  # it uses our descriptors
+                self._process = process
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         said = await _receive(self._reader)
         if isinstance(said, Ready):

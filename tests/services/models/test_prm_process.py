@@ -230,6 +230,30 @@ def test_a_start_that_is_broken_off_leaves_no_process(reward_models: dict[str, P
     assert process.exitcode == -signal.SIGKILL
 
 
+def test_a_start_that_takes_long_holds_up_nothing_else(reward_models: dict[str, Path]) -> None:
+    async def work(model: ModelProcess) -> None:
+        slow, broken_off = (ModelProcess(PrmSettings(str(reward_models["second"]))) for _ in range(2))
+        starter = parent(pid_of(model))
+        os.kill(starter, signal.SIGSTOP)
+        try:
+            starting = [asyncio.create_task(one.start()) for one in (slow, broken_off)]
+            (scored,) = await model.score([ITEM])
+            assert isinstance(scored, Scored)
+            starting[1].cancel()
+            await sent()
+        finally:
+            os.kill(starter, signal.SIGCONT)
+        await asyncio.gather(*starting, return_exceptions=True)
+        assert (starting[0].exception(), starting[1].cancelled()) == (None, True)
+        for one in (slow, broken_off):
+            await one.close()
+            process = one._process
+            assert process is not None
+            process.join()
+
+    served(reward_models["first"], work)
+
+
 def test_a_chat_prompt_is_the_model_own_tokenizers(
     reward_models: dict[str, Path], tokenizer: Any, tmp_path: Path
 ) -> None:
