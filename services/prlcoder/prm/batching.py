@@ -1,18 +1,22 @@
 """Dynamic batching: requests that arrive one by one reach the model together.
 
-One thread runs the model. While it is busy, items queue; when it is free, it takes the oldest and those nearest to it
-in length, as many as fit the token budget when padded. A model that waits idle for company that never comes only adds
-latency, so it waits (at most ``max_delay_s`` after the oldest item arrived) only where the batch before had company.
+One thread runs the model. While it is busy, items queue; when it is free, it takes the oldest and those about as long,
+such that the time for a token is least: a pass has its price, and so has padding. A model that waits idle for company
+that never comes only adds latency, so it waits (at most ``max_delay_s`` after the oldest item arrived) only where the
+batch before had company.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from prlcoder.prm.pass_cost import PassCost
 
 MAX_DELAY_S = 0.005
 
@@ -58,6 +62,7 @@ class Batcher(Generic[ItemT, ResultT]):
         self._run, self._size, self._limits = run, size, limits
         self._queue: list[_Waiting[ItemT, ResultT]] = []
         self._arrival = asyncio.Event()
+        self._cost = PassCost(most=limits.max_tokens)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._company = False
         self._closing = False
@@ -102,13 +107,13 @@ class Batcher(Generic[ItemT, ResultT]):
                 await self._wait_for_company()
             if not self._queue:
                 continue  # all of them were cancelled meanwhile
-            taken = fill([waiting.size for waiting in self._queue], self._limits.max_tokens)
+            taken = fill([waiting.size for waiting in self._queue], self._limits.max_tokens, self._cost.tokens)
             batch = [self._queue[index] for index in taken]
             left = set(range(len(self._queue))) - set(taken)
             self._queue = [self._queue[index] for index in sorted(left)]
             self._company = len(batch) > 1
             try:
-                results = await loop.run_in_executor(self._thread, self._run, [waiting.item for waiting in batch])
+                results = await loop.run_in_executor(self._thread, self._timed, batch)
             except Exception as error:  # it is the callers' to handle; the loop serves on
                 for waiting in batch:
                     if not waiting.result.done():
@@ -117,6 +122,12 @@ class Batcher(Generic[ItemT, ResultT]):
                 for waiting, result in zip(batch, results, strict=True):
                     if not waiting.result.done():
                         waiting.result.set_result(result)
+
+    def _timed(self, batch: Sequence[_Waiting[ItemT, ResultT]]) -> Sequence[ResultT]:
+        start = time.perf_counter()
+        results = self._run([waiting.item for waiting in batch])
+        self._cost.saw(len(batch) * max(waiting.size for waiting in batch), time.perf_counter() - start)
+        return results
 
     async def _wait_for_company(self) -> None:
         """Until the queue fills a batch or its oldest item has waited long enough."""
@@ -131,19 +142,34 @@ class Batcher(Generic[ItemT, ResultT]):
                 await asyncio.wait_for(self._arrival.wait(), left)
 
 
-def fill(sizes: Sequence[int], max_tokens: int) -> list[int]:
-    """Indexes of a batch: the first (oldest) item and those nearest to it in size, while rows times the largest stay
-    within ``max_tokens``. The first is always in it.
+def fill(sizes: Sequence[int], max_tokens: int, pass_tokens: float) -> list[int]:
+    """Indexes of a batch: the first (oldest) item and neighbours of it in the order of sizes, rows times the largest
+    within ``max_tokens``, such that most tokens are read for the cost, ``pass_tokens`` and the padded tokens. The
+    first is always in it.
 
-    >>> fill([10, 500, 12, 9, 11], 44)
-    [0, 3, 4]
-    >>> fill([500, 9, 9], 44)
+    >>> [fill([10, 30, 11], 90, pass_tokens) for pass_tokens in (0, 10, 1000)]
+    [[0], [0, 2], [0, 2, 1]]
+    >>> fill([500, 9, 9], 44, 1000)
     [0]
     """
-    order = sorted(range(len(sizes)), key=lambda index: abs(sizes[index] - sizes[0]))  # stable: of equals the older
-    taken, largest = order[:1], sizes[0]
-    for index in order[1:]:
-        if (len(taken) + 1) * max(largest, sizes[index]) <= max_tokens:
-            taken.append(index)
-            largest = max(largest, sizes[index])
-    return taken
+    oldest = sizes[0]
+    order = sorted(range(len(sizes)), key=lambda index: (sizes[index], index if sizes[index] >= oldest else -index))
+    place = order.index(0)
+    best, batch = 0.0, [0]
+    tokens = 0  # of the items from the oldest to the longest
+    for last in range(place, len(order)):
+        longest = sizes[order[last]]
+        tokens += longest
+        most = max(max_tokens // longest, 1)
+        if last - place >= most:
+            break
+        first, read, share = place, tokens, tokens / (pass_tokens + (last - place + 1) * longest)
+        while first > 0 and last - first + 1 < most:  # the next are shorter still: once one is a loss, all are
+            wider = read + sizes[order[first - 1]]
+            cost = pass_tokens + (last - first + 2) * longest
+            if wider / cost < share:
+                break
+            first, read, share = first - 1, wider, wider / cost
+        if share >= best:
+            best, batch = share, order[first : last + 1]
+    return batch

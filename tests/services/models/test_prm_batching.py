@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prlcoder.prm.batching import Batcher, BatchLimits, fill
+from prlcoder.prm.pass_cost import PassCost
 
 T = TypeVar("T")
 
@@ -145,12 +147,54 @@ def test_closing_finishes_what_waits_and_accepts_no_more() -> None:
     run(work())
 
 
-@given(sizes=st.lists(st.integers(1, 100), min_size=1, max_size=30), budget=st.integers(1, 400))
-def test_a_batch_holds_the_oldest_and_fits_the_budget(sizes: list[int], budget: int) -> None:
-    taken = fill(sizes, budget)
-    assert taken[0] == 0
+@given(
+    sizes=st.lists(st.integers(1, 100), min_size=1, max_size=12),
+    budget=st.integers(1, 400),
+    pass_tokens=st.sampled_from([0, 1, 30, 10_000]),
+)
+def test_a_batch_holds_the_oldest_fits_the_budget_and_no_neighbours_read_more_for_its_cost(
+    sizes: list[int], budget: int, pass_tokens: int
+) -> None:
+    def share(items: Sequence[int]) -> Fraction:
+        return Fraction(sum(items), pass_tokens + len(items) * max(items))
+
+    taken = fill(sizes, budget, pass_tokens)
+    assert 0 in taken
     assert len(set(taken)) == len(taken)
     assert len(taken) == 1 or len(taken) * max(sizes[index] for index in taken) <= budget
-    distance = max(abs(sizes[index] - sizes[0]) for index in taken)
-    left_out = [size for index, size in enumerate(sizes) if index not in taken and abs(size - sizes[0]) < distance]
-    assert all((len(taken) + 1) * max(size, *(sizes[index] for index in taken)) > budget for size in left_out)
+    ordered = sorted(sizes)
+    place = ordered.index(sizes[0])
+    windows = [ordered[first : last + 1] for first in range(place + 1) for last in range(place, len(sizes))]
+    fitting = [window for window in windows if len(window) == 1 or len(window) * window[-1] <= budget]
+    assert float(share([sizes[index] for index in taken])) >= float(max(map(share, fitting))) - 1e-9
+
+
+def test_of_items_as_long_as_each_other_the_older_go_first() -> None:
+    assert sorted(fill([10, 9, 9, 9, 10, 10, 10], 40, 0)) == [0, 4, 5, 6]
+    assert sorted(fill([10, 9, 9, 9], 30, 1000)) == [0, 1, 2]
+
+
+def test_the_cost_of_a_pass_is_learned_from_passes_of_several_sizes() -> None:
+    cost = PassCost(most=1000)
+    first = cost.tokens
+    for _ in range(20):
+        cost.saw(300, 0.5)
+    assert cost.tokens == first
+    for tokens in (100, 200, 900) * 200:
+        cost.saw(tokens, 0.001 * (50 + tokens))
+    assert cost.tokens == pytest.approx(50, rel=0.01)
+    for tokens in (100, 200, 900) * 200:  # another machine, or a busy one
+        cost.saw(tokens, 0.002 * tokens)
+    assert cost.tokens == pytest.approx(0, abs=0.5)
+    for tokens in (100, 200, 900) * 200:
+        cost.saw(tokens, 0.1 - 1e-6 * tokens)
+    assert cost.tokens == 1000
+
+
+def test_the_first_passes_say_nothing() -> None:
+    cost = PassCost(most=1000)
+    for tokens in (10, 20, 30):
+        cost.saw(tokens, 60.0 / tokens)
+    for tokens in (10, 20):
+        cost.saw(tokens, 0.001 * (5 + tokens))
+    assert cost.tokens == pytest.approx(5)
