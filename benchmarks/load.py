@@ -153,16 +153,13 @@ async def _settle(outcome: Outcome, servers: dict[str, ServerProcess]) -> None:
 
 
 async def _require_sound(outcome: Outcome, traffic: Traffic) -> None:
-    """Health, which may be that of a worker that was just killed, and right verdicts as at the start."""
+    """Health, and right verdicts as at the start."""
     for name, address in traffic.addresses.items():
         async with grpc.aio.insecure_channel(address) as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
-            try:
-                async for answer in stub.Watch(health_pb2.HealthCheckRequest(), timeout=SETTLE_S):
-                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                        break
-            except grpc.aio.AioRpcError as error:
-                outcome.unhealthy.append(f"{name}: not serving ({error.code().name})")
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=30)
+            if answer.status != health_pb2.HealthCheckResponse.SERVING:
+                outcome.unhealthy.append(f"{name}: not serving")
     programs = traffic.draw(40)
     async with ExecutorClient(traffic.addresses["executor"], fresh=True) as client:
         results = [result async for result in client.run(program.item for program in programs)]
@@ -189,6 +186,7 @@ def report(outcome: Outcome) -> bool:
         ("executor", False, "its next result"),
         ("executor", True, "its next result of a program sent after it"),
         ("prm", False, "its next scores"),
+        ("prm", True, "its next scores of a program sent after it"),
     ):
         if times := ledger.recoveries(service, asked_after=asked_after):
             found = f"median {median(times):.3f} s, longest {max(times):.3f} s, {len(times)} kills"

@@ -194,7 +194,7 @@ async def cancelling(traffic: Traffic) -> None:
     """Calls and streams that are given up in the middle."""
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
-            allowed = {"OK", "CANCELLED", ENDED_EARLY, CLOSED, *REFUSED}
+            allowed = {"OK", "CANCELLED", ENDED_EARLY, *REFUSED}
             if traffic.rng.random() < 0.5:
                 call = asyncio.create_task(_once(traffic, "cancelling", channel, 30.0, allowed))
                 await traffic.pause(0.2)

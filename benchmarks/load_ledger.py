@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -72,14 +73,13 @@ class Ledger:
 
     def recoveries(self, service: str = "executor", *, asked_after: bool) -> list[float]:
         """For each kill of the executor's, or of the PRM's model, seconds to the next right result; ``asked_after``:
-        of a program that was sent after the kill. A kill after the last result has none."""
+        of a program that was sent after the kill. Infinite where none came."""
         answered = sorted((end, start) for start, end in (self.scored if service == "prm" else self.right))
         victim = "prm's model" if service == "prm" else service
         found = []
         for kill in (kill for kill in self.kills if kill.victim.startswith(victim)):
             ends = (end for end, start in answered if end > kill.at and (start > kill.at or not asked_after))
-            if (first := next(ends, None)) is not None:
-                found.append(first - kill.at)
+            found.append(next(ends, math.inf) - kill.at)
         return found
 
 

@@ -42,7 +42,7 @@ CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
 CLOSE_S: Final = 30.0
 RESTART_S: Final = 1.0  # between attempts to start a new process
 PRELOADED: Final = ("prlcoder.prm.live", "prlcoder.prm.step_model", "transformers.modeling_layers")  # 6 s of imports
-GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")
+GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA and AMD: one of them is where a program has a GPU
 _LENGTH: Final = struct.Struct("!Q")
 
 Outcome = list[Scored | ItemError]
@@ -183,20 +183,17 @@ class ModelProcess:
 
     async def _open(self, version: int, path: str) -> ServedModel:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             process = _context().Process(
                 target=_run, args=(theirs, self._settings, version, path), name="model", daemon=True
             )
             starting = asyncio.ensure_future(asyncio.to_thread(process.start))  # seconds, while a fork server imports
             try:
                 await asyncio.shield(starting)
-            except BaseException:
-                ours.close()
-                raise
             finally:
-                await starting  # it uses our descriptors
+                await starting  # also where this is cancelled: it uses the sockets
                 self._process = process
-        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+            self._reader, self._writer = await asyncio.open_connection(sock=ours.dup())
         said = await _receive(self._reader)
         if isinstance(said, Ready):
             self.healthy = True

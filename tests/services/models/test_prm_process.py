@@ -63,6 +63,14 @@ def pid_of(model: ModelProcess) -> int:
     return process.pid
 
 
+async def begun(model: ModelProcess) -> asyncio.Task[None]:
+    """A start that has come as far as a process."""
+    starting = asyncio.create_task(model.start())
+    while model._process is None:
+        await asyncio.sleep(0)
+    return starting
+
+
 async def sent() -> None:
     """Let what was asked be written."""
     for _ in range(3):
@@ -137,10 +145,8 @@ def test_the_model_serves_on_when_what_starts_its_processes_dies(reward_models: 
 def test_a_first_start_that_dies_is_a_message(reward_models: dict[str, Path]) -> None:
     async def work() -> None:
         model = ModelProcess(PrmSettings(str(reward_models["first"])))
-        starting = asyncio.create_task(model.start())
-        while model._process is None or model._process.pid is None:
-            await asyncio.sleep(0)
-        os.kill(model._process.pid, signal.SIGKILL)
+        starting = await begun(model)
+        os.kill(pid_of(model), signal.SIGKILL)
         with pytest.raises(WorkError, match=r"first.*: its process ended with -9 while it loaded; is there memory"):
             await starting
         await model.close()
@@ -216,9 +222,7 @@ def test_what_is_cancelled_before_its_turn_is_not_read(reward_models: dict[str, 
 def test_a_start_that_is_broken_off_leaves_no_process(reward_models: dict[str, Path]) -> None:
     async def work() -> ModelProcess:
         model = ModelProcess(PrmSettings(str(reward_models["first"])))
-        starting = asyncio.create_task(model.start())
-        while model._process is None or model._process.pid is None:
-            await asyncio.sleep(0)
+        starting = await begun(model)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         await model.close()
