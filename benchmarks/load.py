@@ -36,6 +36,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import load_clients as clients
+import load_other_clients as others
 from load_clients import PATIENCE_S, Traffic
 from load_ledger import Kill, Ledger, growth, slope
 from load_servers import Killer, ServerProcess, serving, tiny_prm
@@ -83,7 +84,7 @@ def run(seconds: float, seed: int, folder: Path) -> Outcome:
 async def _load(servers: dict[str, ServerProcess], models: list[str], seconds: float, seed: int) -> Outcome:
     addresses = {name: server.address for name, server in servers.items()}
     traffic = Traffic(addresses, models, Ledger(), rng=random.Random(seed))
-    await clients.learn_scores(traffic)
+    await others.learn_scores(traffic)
     capacity = await _capacity(traffic)
     traffic.ledger = Ledger()
     traffic.ends = time.monotonic() + seconds
@@ -94,9 +95,9 @@ async def _load(servers: dict[str, ServerProcess], models: list[str], seconds: f
         **{f"patient {number}": clients.patient(traffic) for number in range(4)},
         "overload": clients.overload(traffic, 2 * capacity),
         **{f"{kind.__name__} {number}": kind(traffic) for number in range(2)
-           for kind in (clients.hasty, clients.cancelling, clients.vanishing, clients.scoring)},
-        "babbling": clients.babbling(traffic), "cutting": clients.cutting(traffic),
-        "proposing": clients.proposing(traffic), "updating": clients.updating(traffic, 2 * every_s),
+           for kind in (clients.hasty, clients.cancelling, clients.vanishing, others.scoring)},
+        "babbling": clients.babbling(traffic), "cutting": others.cutting(traffic),
+        "proposing": others.proposing(traffic), "updating": others.updating(traffic, 2 * every_s),
         "killing": _kill(traffic, Killer(servers, random.Random(seed)), every_s),
         "weighing": _weigh(traffic, processes),
     }  # fmt: skip

@@ -6,6 +6,7 @@ recover and the memory of a short run, has generous bounds here; the benchmark h
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from pathlib import Path
@@ -58,3 +59,11 @@ def test_growth_is_told_from_a_level_that_is_reached() -> None:
     assert load_ledger.growth(filling) == 0
     assert load_ledger.growth(leaking) == 40
     assert load_ledger.slope(leaking) == pytest.approx(60)
+
+
+def test_a_kill_after_which_nothing_came_was_never_recovered_from() -> None:
+    ledger = load_ledger.Ledger(right=[(0.0, 1.0), (0.6, 1.5)])
+    ledger.kills = [load_ledger.Kill(0.5, "executor's jail"), load_ledger.Kill(2.0, "executor's jail")]
+    assert ledger.recoveries(asked_after=False) == [0.5, math.inf]
+    assert ledger.recoveries(asked_after=True) == [1.0, math.inf]
+    assert ledger.recoveries("prm", asked_after=False) == []

@@ -1,0 +1,110 @@
+"""The clients of the other services in a load test: PRM, segmenter and mutator, each with what it must be told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from contextlib import suppress
+from typing import Any, Final
+
+from load_clients import Traffic
+from prlcoder.mutator import RuleTeacher, Variant
+from prlcoder.prm.items import Item, Scored, Span
+from prlcoder.problems.nano.stream import stream
+from prlcoder.problems.render import Prompt
+from prlcoder.rpc.clients.mutator import CutProgram, MutatorClient, Rules
+from prlcoder.rpc.clients.prm import PrmClient
+from prlcoder.rpc.clients.segmenter import SegmenterClient
+from prlcoder.segmenter import segment
+
+RULES: Final = Rules(seed=3, mutations=2, refactorings=1)
+TEXTS: Final = tuple(dict.fromkeys(one.program for one in stream(60, seed=11, exclude=())))[:24]
+TOLERANCE: Final = 1e-3  # of logits: batches of other shapes round differently
+
+
+async def scoring(traffic: Traffic) -> None:
+    """Scores that must be those of the checkpoint that they say they are of; every fourth call is given up."""
+    async with PrmClient(traffic.addresses["prm"]) as client:
+        while traffic.going:
+            picked, asked = traffic.rng.sample(range(len(TEXTS)), 3), time.monotonic()
+            call = asyncio.create_task(client.score([prm_item(TEXTS[index]) for index in picked], timeout_s=60.0))
+            if traffic.rng.random() < 0.25:
+                await traffic.pause(0.05)
+                call.cancel()
+            with suppress(asyncio.CancelledError):
+                for index, scored in zip(picked, await call, strict=True):
+                    _judge_scores(traffic, index, scored, asked)
+            await traffic.pause(0.6)
+
+
+async def learn_scores(traffic: Traffic) -> None:
+    """What each checkpoint says when nothing else goes on; leaves the last one serving."""
+    async with PrmClient(traffic.addresses["prm"]) as client:
+        for version in range(len(traffic.models)):
+            if version:
+                await client.update(version, traffic.models[version])
+            scored = await client.score([prm_item(text) for text in TEXTS])
+            traffic.logits[version] = [[step.logit for step in one.steps] for one in scored if isinstance(one, Scored)]
+
+
+async def updating(traffic: Traffic, every_s: float) -> None:
+    """Another checkpoint again and again."""
+    async with PrmClient(traffic.addresses["prm"]) as client:
+        for version in itertools.count(len(traffic.models)):
+            if traffic.ends - time.monotonic() < every_s:
+                return
+            await asyncio.sleep(every_s)
+            await client.update(version, traffic.models[version % len(traffic.models)], timeout_s=60.0)
+            traffic.ledger.status("updating", "OK", {"OK"})
+
+
+async def cutting(traffic: Traffic) -> None:
+    """Segments as the segmenter itself gives them."""
+    expected = {text: segment(text, "line") for text in TEXTS}
+    async with SegmenterClient(traffic.addresses["segmenter"]) as client:
+        while traffic.going:
+            asked = traffic.rng.sample(TEXTS, 8)
+            found = await client.segment(asked, "line", timeout_s=60.0)
+            traffic.ledger.status("segmenter", "OK", {"OK"})
+            if found != [expected[text] for text in asked]:
+                traffic.ledger.wrong.append(f"segmenter: {asked!r}")
+            await traffic.pause(0.6)
+
+
+async def proposing(traffic: Traffic) -> None:
+    """Variants as the rule teacher itself gives them."""
+    teacher, texts = RuleTeacher(RULES.seed, RULES.mutations, RULES.refactorings), TEXTS[:8]
+    cut = [CutProgram("p", text, segment(text, "line")) for text in texts]
+    expected = [_variants(teacher, program) for program in cut]
+    async with MutatorClient(traffic.addresses["mutator"]) as client:
+        while traffic.going:
+            picked = traffic.rng.sample(range(len(cut)), 2)
+            found = await client.propose([cut[index] for index in picked], RULES, timeout_s=60.0)
+            traffic.ledger.status("mutator", "OK", {"OK"})
+            if found != [expected[index] for index in picked]:
+                traffic.ledger.wrong.append(f"mutator: {picked}")
+            await traffic.pause(1.0)
+
+
+def prm_item(text: str) -> Item:
+    """A program to score, line by line."""
+    return Item(Prompt("", "", ""), text, tuple(Span(one.start, one.end) for one in segment(text, "line")))
+
+
+def _variants(teacher: RuleTeacher, cut: CutProgram) -> dict[int, list[Variant]]:
+    indexes = [index for index, one in enumerate(cut.segments) if one.is_step]
+    return {index: teacher.propose(cut.problem_id, cut.program, list(cut.segments), index) for index in indexes}
+
+
+def _judge_scores(traffic: Traffic, index: int, scored: Any, asked: float) -> None:
+    if not isinstance(scored, Scored):
+        traffic.ledger.status("prm", f"item {scored.code.name}", {"OK"}, str(scored))
+        return
+    traffic.ledger.status("prm", "OK", {"OK"})
+    expected = traffic.logits[scored.weights_version % len(traffic.models)][index]
+    found = [step.logit for step in scored.steps]
+    if len(found) != len(expected) or any(abs(a - b) > TOLERANCE for a, b in zip(found, expected, strict=True)):
+        traffic.ledger.wrong.append(f"prm: text {index}, version {scored.weights_version}: {found} not {expected}")
+    else:
+        traffic.ledger.scored.append((asked, time.monotonic()))
