@@ -40,7 +40,7 @@ import load_other_clients as others
 from load_clients import PATIENCE_S, Traffic
 from load_ledger import Kill, Ledger, growth, slope
 from load_servers import Killer, ServerProcess, serving, tiny_prm
-from prlcoder.rpc.clients.executor import ExecutorClient
+from prlcoder.executor.serving.client import ExecutorClient
 
 WARM_S: Final = 3.0  # alone, which also tells the capacity
 RECOVERY_S: Final = 2.0

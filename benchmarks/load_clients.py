@@ -23,11 +23,11 @@ import grpc.aio
 
 from load_ledger import Ledger
 from load_programs import Known, known
+from prlcoder.executor.serving.client import ExecutorClient
+from prlcoder.executor.serving.messages import read_result
+from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import never_answered, open_channel, retry_after
-from prlcoder.rpc.clients.executions import ExecutionWriter
-from prlcoder.rpc.clients.executor import ExecutorClient
-from prlcoder.rpc.messages.executions import read_result
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc
 
 PATIENCE_S: Final = 120.0  # of the good clients: nothing takes nearly as long

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from load_clients import Traffic
 from prlcoder.mutator import RuleTeacher, Variant
+from prlcoder.mutator.serving.client import CutProgram, MutatorClient, Rules
 from prlcoder.prm.items import Item, Scored, Span
+from prlcoder.prm.serving.client import PrmClient
 from prlcoder.problems.nano.stream import stream
-from prlcoder.problems.render import Prompt
-from prlcoder.rpc.clients.mutator import CutProgram, MutatorClient, Rules
-from prlcoder.rpc.clients.prm import PrmClient
-from prlcoder.rpc.clients.segmenter import SegmenterClient
+from prlcoder.problems.prompts import Prompt
 from prlcoder.segmenter import segment
+from prlcoder.segmenter.serving.client import SegmenterClient
 
 RULES: Final = Rules(seed=3, mutations=2, refactorings=1)
 TEXTS: Final = tuple(dict.fromkeys(one.program for one in stream(60, seed=11, exclude=())))[:24]

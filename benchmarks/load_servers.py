@@ -18,7 +18,7 @@ from typing import Final
 
 from load_ledger import descendants
 from prlcoder.problems.nano.stream import stream
-from prlcoder.rpc.ready import read_ready
+from prlcoder.rpc.ready_file import read_ready
 
 START_S: Final = 120.0
 STOP_S: Final = 60.0
@@ -166,8 +166,8 @@ def tiny_prm(folder: Path, seed: int) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
-    from prlcoder.training.reward import step_classifier
-    from prlcoder.training.tokenizer import nano_tokenizer
+    from prlcoder.modeling.tokenizer import nano_tokenizer
+    from prlcoder.training.stages.reward import step_classifier
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # a new head is what a reward model has, not news

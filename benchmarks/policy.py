@@ -28,8 +28,8 @@ from pathlib import Path
 import httpx
 
 from prlcoder.policy.sampling import Sampling
+from prlcoder.policy.serving.client import Completion, PolicyClient
 from prlcoder.problems.nano.stream import stream
-from prlcoder.rpc.clients.policy import Completion, PolicyClient
 
 LEAST = 0.95
 RANK = 8
@@ -42,7 +42,7 @@ def make_models(folder: Path, texts: Sequence[str], hidden: int, layers: int) ->
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from prlcoder.training.tokenizer import small_tokenizer
+    from prlcoder.modeling.tokenizer import small_tokenizer
 
     tokenizer = small_tokenizer(texts)
     config = LlamaConfig(

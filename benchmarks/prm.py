@@ -32,12 +32,12 @@ from pathlib import Path
 import torch
 
 from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.live import LiveScorer
 from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.serving.client import PrmClient
+from prlcoder.prm.serving.live import LiveScorer
 from prlcoder.prm.step_model import StepModel
 from prlcoder.problems.nano.stream import stream
-from prlcoder.problems.render import Prompt
-from prlcoder.rpc.clients.prm import PrmClient
+from prlcoder.problems.prompts import Prompt
 from prlcoder.segmenter import Segment, segment
 
 CONCURRENCY = (1, 8, 64)
@@ -69,7 +69,7 @@ def make_model(folder: Path, texts: Sequence[str], hidden: int, layers: int, dty
     """A reward model with random weights; its number of parameters."""
     from transformers import LlamaConfig, LlamaForTokenClassification
 
-    from prlcoder.training.tokenizer import small_tokenizer
+    from prlcoder.modeling.tokenizer import small_tokenizer
 
     torch.manual_seed(0)
     tokenizer = small_tokenizer(texts)

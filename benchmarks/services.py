@@ -37,11 +37,11 @@ from typing import Any
 
 from load_ledger import descendants
 from prlcoder.executor import Execution, ExecutionResult, Executor
-from prlcoder.executor.driver import Driver
+from prlcoder.executor.serving.async_executor import Driver
+from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.problems.nano.suite import problems
-from prlcoder.rpc.clients.executor import ExecutorClient
-from prlcoder.rpc.ready import read_ready
-from prlcoder.runs.spec import NanoSuite
+from prlcoder.rpc.ready_file import read_ready
+from prlcoder.spec.models import NanoSuite
 
 PROBLEMS = 50  # each with many programs, as in supervision
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from prlcoder.executor import Execution
 from prlcoder.prm.items import Item, Span
 from prlcoder.problems.model import CallTest, CallTests
-from prlcoder.problems.render import Prompt
-from prlcoder.rpc.blocking import BlockingExecutor, BlockingPrm, BlockingSegmenter
-from prlcoder.rpc.ready import read_ready
+from prlcoder.problems.prompts import Prompt
+from prlcoder.rpc.ready_file import read_ready
+from prlcoder.stages.blocking import BlockingExecutor, BlockingPrm, BlockingSegmenter
 
 services = {name: ports["grpc"] or "" for name, ports in read_ready(Path(sys.argv[1])).items()}
 

@@ -44,7 +44,7 @@ def tiny_model(folder: Path) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from prlcoder.training.tokenizer import small_tokenizer
+    from prlcoder.modeling.tokenizer import small_tokenizer
 
     tokenizer = small_tokenizer(["def f(a):\n    return a + 1\n"])
     torch.manual_seed(0)

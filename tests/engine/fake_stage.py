@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from prlcoder.errors import WorkError
-from prlcoder.runs.context import Metrics, StageContext
+from prlcoder.stages.context import Metrics, StageContext
 
 UNITS = 4
 SUMMARY = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from workplace import FOLDERS, STAGES, Workplace
 
-from prlcoder.runs import manifest
+from prlcoder.spec import manifest
 
 
 def test_a_run_publishes_every_stage_and_prints_the_table(workplace: Workplace) -> None:

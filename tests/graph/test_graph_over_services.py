@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from load_servers import tiny_prm
-from prlcoder.rpc.ready import read_ready
+from prlcoder.rpc.ready_file import read_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.graph, pytest.mark.sandbox, pytest.mark.training]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import grpc
 
-from prlcoder.rpc.blocking import LoopThread
 from prlcoder.rpc.server import Server
 from prlcoder.rpc.service import Service
 from prlcoder.rpc.settings import Limits, ServerSettings
+from prlcoder.stages.blocking import LoopThread
 from prlcoder.telemetry.metrics import new_registry
 
 SMALL = Limits(message_bytes=1 << 20, batch_items=8, queue_items=64)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from prlcoder.rpc.admission import Admission, comes_again
-from prlcoder.rpc.refusals import Refusal
+from prlcoder.rpc.errors import Refusal
 
 
 def test_what_waits_leaves_a_quarter_to_calls() -> None:

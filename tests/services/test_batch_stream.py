@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from prlcoder.executor import batch_stream
-from prlcoder.executor.batch_stream import BatchStream, Outcome
+from prlcoder.executor.serving import batch_stream
+from prlcoder.executor.serving.batch_stream import BatchStream, Outcome
 from prlcoder.rpc.admission import Admission
 from prlcoder.v1 import executor_pb2, verdict_pb2
 

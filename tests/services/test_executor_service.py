@@ -19,16 +19,16 @@ from serving import Serve, channel, eventually
 
 from prlcoder.errors import WorkError
 from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verdict, jail
-from prlcoder.executor.service import ExecutorService
-from prlcoder.executor.settings import ExecutorSettings
+from prlcoder.executor.serving.client import ExecutorClient
+from prlcoder.executor.serving.requests import ExecutionWriter
+from prlcoder.executor.serving.service import ExecutorService
+from prlcoder.executor.serving.settings import ExecutorSettings
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests
-from prlcoder.rpc.blocking import BlockingExecutor
 from prlcoder.rpc.client import ServiceError
-from prlcoder.rpc.clients.executions import ExecutionWriter
-from prlcoder.rpc.clients.executor import ExecutorClient
 from prlcoder.rpc.server import Server
 from prlcoder.rpc.settings import Limits as ServerLimits
 from prlcoder.rpc.settings import ServerSettings
+from prlcoder.stages.blocking import BlockingExecutor
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, problem_pb2, verdict_pb2
 
 pytestmark = pytest.mark.sandbox

@@ -16,13 +16,13 @@ import pytest
 from serving import Serve, channel
 
 from prlcoder.executor import Execution, Limits
-from prlcoder.executor.service import ExecutorService
-from prlcoder.executor.settings import ExecutorSettings
-from prlcoder.mutator.service import MutatorService
+from prlcoder.executor.serving.requests import ExecutionWriter
+from prlcoder.executor.serving.service import ExecutorService
+from prlcoder.executor.serving.settings import ExecutorSettings
+from prlcoder.mutator.serving.service import MutatorService
 from prlcoder.problems.model import CallTest, CallTests
-from prlcoder.rpc.clients.executions import ExecutionWriter
 from prlcoder.rpc.server import Server
-from prlcoder.segmenter.service import SegmenterService
+from prlcoder.segmenter.serving.service import SegmenterService
 from prlcoder.v1 import executor_pb2, mutator_pb2, segmenter_pb2
 
 pytestmark = pytest.mark.sandbox

@@ -11,13 +11,16 @@ from serving import Serve
 
 from prlcoder.executor import Execution as Item
 from prlcoder.executor import Limits
-from prlcoder.executor.service import ExecutorService
-from prlcoder.executor.settings import ExecutorSettings
+from prlcoder.executor.serving.service import ExecutorService
+from prlcoder.executor.serving.settings import ExecutorSettings
 from prlcoder.mutator import RuleTeacher
-from prlcoder.mutator.service import MutatorService
+from prlcoder.mutator.serving.service import MutatorService
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.nano.suite import problems
-from prlcoder.runs.services import (
+from prlcoder.segmenter import SegmentationError, segment, segment_each
+from prlcoder.segmenter.serving.service import SegmenterService
+from prlcoder.spec.models import Execution, NanoSuite, RulesTeacher, Services
+from prlcoder.stages.services import (
     RemoteExecutor,
     RemoteRuleTeacher,
     RemoteSegmenter,
@@ -26,9 +29,6 @@ from prlcoder.runs.services import (
     rule_teacher,
     segmenter,
 )
-from prlcoder.runs.spec import Execution, NanoSuite, RulesTeacher, Services
-from prlcoder.segmenter import SegmentationError, segment, segment_each
-from prlcoder.segmenter.service import SegmenterService
 from prlcoder.supervision.build import Settings, build
 
 pytestmark = pytest.mark.sandbox

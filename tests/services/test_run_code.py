@@ -12,8 +12,8 @@ import pytest
 from serving import Serve
 
 from prlcoder.executor import Limits
-from prlcoder.executor.service import ExecutorService
-from prlcoder.executor.settings import ExecutorSettings
+from prlcoder.executor.serving.service import ExecutorService
+from prlcoder.executor.serving.settings import ExecutorSettings
 from prlcoder.rpc.settings import Limits as ServerLimits
 from prlcoder.rpc.settings import ServerSettings
 

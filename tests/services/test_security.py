@@ -16,10 +16,10 @@ from serving import Serve, channel
 
 from prlcoder.errors import InputError
 from prlcoder.rpc.address import Address, ClientTls
-from prlcoder.rpc.blocking import BlockingSegmenter
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.rpc.settings import ServerSettings, ServerTls
+from prlcoder.stages.blocking import BlockingSegmenter
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 

@@ -19,12 +19,12 @@ import pytest
 from serving import eventually, free_port
 
 from prlcoder.executor import Execution
+from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.rpc.address import Address
-from prlcoder.rpc.blocking import BlockingExecutor, BlockingSegmenter
 from prlcoder.rpc.client import open_channel
-from prlcoder.rpc.clients.executions import ExecutionWriter
-from prlcoder.rpc.ready import read_ready
+from prlcoder.rpc.ready_file import read_ready
+from prlcoder.stages.blocking import BlockingExecutor, BlockingSegmenter
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, segmenter_pb2, segmenter_pb2_grpc
 
 TWICE = CallTests("f", (CallTest((1,), {}, 2),))

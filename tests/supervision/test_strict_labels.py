@@ -11,9 +11,9 @@ import pytest
 from prlcoder.executor import Executor, Limits
 from prlcoder.mutator import Variant
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, StdioTest, StdioTests
-from prlcoder.problems.render import render
-from prlcoder.runs.spec import PolicyTeacher
+from prlcoder.problems.prompts import render
 from prlcoder.segmenter import Segment
+from prlcoder.spec.models import PolicyTeacher
 from prlcoder.supervision.differential import Oracle, oracles
 from prlcoder.supervision.labelling import Labelled, label
 from prlcoder.supervision.pairs import pairs

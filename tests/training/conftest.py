@@ -14,9 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from prlcoder.problems.model import Problem
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.suite import problems
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Model, NanoSuite, Problems, Scratch, Spec
 from prlcoder.segmenter import segment
+from prlcoder.spec.models import Model, NanoSuite, Problems, Scratch, Spec
+from prlcoder.stages.context import StageContext
 from prlcoder.supervision import store
 from prlcoder.supervision.rows import Pair, Program, Row, Step
 
@@ -103,8 +103,8 @@ def model_folders(tokenizers: dict[str, Any], tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="session")
 def nano_folder(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The nano preset with random weights."""
-    from prlcoder.training.scratch import build
-    from prlcoder.training.tokenizer import nano_tokenizer
+    from prlcoder.modeling.scratch import build
+    from prlcoder.modeling.tokenizer import nano_tokenizer
 
     folder = tmp_path_factory.mktemp("nano")
     tokenizer = nano_tokenizer(texts)

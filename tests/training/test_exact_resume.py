@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Control, Policy, Pretrain, Reward, Sft
+from prlcoder.spec.models import Control, Policy, Pretrain, Reward, Sft
+from prlcoder.stages.context import StageContext
 
 pytest.importorskip("torch")
-from prlcoder.training import policy_stage, pretrain, reward, sft
+from prlcoder.training.stages import policy as policy_stage
+from prlcoder.training.stages import pretrain, reward, sft
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["prlcoder.training.policy_stage", "prlcoder.training.reward", "prlcoder.training.pretrain"]
+    ["prlcoder.training.stages.policy", "prlcoder.training.stages.reward", "prlcoder.training.stages.pretrain"]
 )
 SHORT: dict[str, Any] = {"save_steps": 2, "logging_steps": 3, "learning_rate": 1e-3, "warmup_ratio": 0.1}
 CONTROLS = (Control(kind="nll", epochs=1), Control(kind="rft", epochs=1))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.jsonl import writer
+from prlcoder.files import writer
 from prlcoder.problems.model import Problem
 from prlcoder.supervision import store
 from prlcoder.supervision.export import export

@@ -13,13 +13,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, MambaConfig, MambaForCausalLM
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.problems.render import Prompt, render
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Model, Pretrain, Scratch, Sft, Tracking
-from prlcoder.training import pretrain, sft
-from prlcoder.training.batches import IGNORED, LabelledCollator, packs
+from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, packs
+from prlcoder.modeling.spans import encode_program
+from prlcoder.problems.prompts import Prompt, render
+from prlcoder.spec.models import Model, Pretrain, Scratch, Sft, Tracking
+from prlcoder.stages.context import StageContext
 from prlcoder.training.examples import program_dataset, program_example
-from prlcoder.training.spans import encode_program
+from prlcoder.training.stages import pretrain, sft
 
 
 def test_the_loss_is_on_the_solution_and_eos_alone(make_context: Callable[..., StageContext], tmp_path: Path) -> None:

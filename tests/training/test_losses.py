@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from prlcoder.training.losses import dpo_loss, groups, pair_weights, reward_margins, span_log_probs
+from prlcoder.training.losses.preference import dpo_loss, groups, pair_weights, reward_margins, span_log_probs
 
 
 def test_the_log_probability_of_a_span_is_the_sum_over_its_tokens() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prlcoder.training.order import ShuffledOrder
+from prlcoder.training.loop.order import ShuffledOrder
 
 
 @settings(max_examples=50)

@@ -17,14 +17,14 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.problems.render import render
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Control, Dpo, Policy
+from prlcoder.problems.prompts import render
+from prlcoder.spec.models import Control, Dpo, Policy
+from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
-from prlcoder.training import policy_stage
-from prlcoder.training.dpo import pair_log_probs, reference_log_probs
-from prlcoder.training.job import initial_model
+from prlcoder.training.algorithms.dpo import pair_log_probs, reference_log_probs
+from prlcoder.training.loop.job import initial_model
 from prlcoder.training.pair_examples import PairCollator, pair_dataset
+from prlcoder.training.stages import policy as policy_stage
 
 QUICK: dict[str, Any] = {"learning_rate": 1e-3, "epochs": 1, "warmup_ratio": 0.0, "logging_steps": 1}
 

@@ -10,15 +10,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
+from prlcoder.modeling.packing.rows import IGNORED
 from prlcoder.prm.scoring import StepScorer
-from prlcoder.problems.render import render
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Reward
+from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
+from prlcoder.spec.models import Reward
+from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
-from prlcoder.training import reward
-from prlcoder.training.batches import IGNORED
-from prlcoder.training.reward import step_labels
+from prlcoder.training.stages import reward
+from prlcoder.training.stages.reward import step_labels
 from prlcoder.training.step_examples import step_sequences
 
 

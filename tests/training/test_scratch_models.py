@@ -9,9 +9,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from prlcoder.errors import InputError
-from prlcoder.training.scratch import build
-from prlcoder.training.spans import encode
-from prlcoder.training.tokenizer import nano_tokenizer, small_tokenizer
+from prlcoder.modeling.scratch import build
+from prlcoder.modeling.spans import encode
+from prlcoder.modeling.tokenizer import nano_tokenizer, small_tokenizer
 
 
 def test_nano_tokens_give_the_text_back_and_isolate_newlines_and_digits(texts: list[str]) -> None:

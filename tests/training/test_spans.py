@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
-from prlcoder.segmenter import segment
-from prlcoder.training.spans import (
+from prlcoder.modeling.spans import (
     Encoded,
     check_template,
     completion_start,
@@ -19,6 +16,9 @@ from prlcoder.training.spans import (
     pair_spans,
     segment_end_tokens,
 )
+from prlcoder.problems.model import Problem
+from prlcoder.problems.prompts import Prompt, render
+from prlcoder.segmenter import segment
 
 PROGRAM = "def f(v0):\n    v1 = []\n    for x in v0:\n\n        v1.append(x)\n    return sum(v1)\n"
 FAMILIES = ("before", "after")

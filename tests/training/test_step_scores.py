@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from prlcoder.modeling.spans import encode, segment_end_tokens
 from prlcoder.prm.scoring import StepScorer
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import segment
-from prlcoder.training.reward import step_classifier
-from prlcoder.training.spans import encode, segment_end_tokens
+from prlcoder.training.stages.reward import step_classifier
 
 
 @pytest.fixture(scope="module", params=["llama", "qwen2", "nano"])

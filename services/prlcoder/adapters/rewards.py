@@ -14,7 +14,7 @@ from prlcoder.errors import InputError
 from prlcoder.evaluation.step_scores import AGGREGATES, ProgramScorer, Scorer, aggregate
 from prlcoder.executor import Execution, ExecutionResult, Verdict
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import extract_program
+from prlcoder.problems.prompts import extract_program
 from prlcoder.segmenter import Mode
 
 SIGNAL: Final = MappingProxyType(

@@ -17,7 +17,7 @@ from typing import Any
 from prlcoder.adapters.rewards import SIGNAL, LoadedScorer, Rewards, Runner
 from prlcoder.executor import Verdict
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import render
+from prlcoder.problems.prompts import render
 from prlcoder.segmenter import Mode
 
 Completions = Sequence[str | Sequence[Mapping[str, Any]]]

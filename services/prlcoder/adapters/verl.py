@@ -91,7 +91,7 @@ def _runner(address: str | None) -> Runner:
 
         return Executor()
     from prlcoder.rpc.address import Address
-    from prlcoder.rpc.blocking import BlockingExecutor
+    from prlcoder.stages.blocking import BlockingExecutor
 
     return BlockingExecutor(Address.of(address))
 
@@ -99,8 +99,8 @@ def _runner(address: str | None) -> Runner:
 @cache
 def _scorer(address: str | None, model: str | None) -> LoadedScorer:
     if address is not None:
-        from prlcoder.prm.remote import RemoteScorer
         from prlcoder.rpc.address import Address
+        from prlcoder.stages.remote_scorer import RemoteScorer
 
         return RemoteScorer(Address.of(address), model)
     if model is None:

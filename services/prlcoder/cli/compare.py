@@ -53,7 +53,7 @@ def _evaluated(folder: Path) -> tuple[RunFiles, Summary]:
 
 def as_text(folders: Sequence[Path], comparison: Comparison) -> str:
     """The comparison as tables; sections that neither run has are left out."""
-    from prlcoder.runs.results import aligned
+    from prlcoder.text import aligned
 
     head = "\n".join(f"{name}: {folder}" for name, folder in zip(("first", "second"), folders, strict=True))
     title = ["pass@1, greedy", "first", "n", "second", "n", "difference", "95 % interval, paired"]

@@ -20,7 +20,7 @@ from prlcoder.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from prlcoder.evaluation.recorded import Judged
+    from prlcoder.evaluation.recorded_samples import Judged
     from prlcoder.executor import Runs
     from prlcoder.problems.model import Problem
 
@@ -80,7 +80,7 @@ def _leak(arguments: argparse.Namespace) -> int:
 def _samples(arguments: argparse.Namespace) -> int:
     """Execute every sample; pass@k of each policy and temperature in the file."""
     from prlcoder.cli.execute import executions
-    from prlcoder.evaluation.recorded import recorded_figures
+    from prlcoder.evaluation.recorded_samples import recorded_figures
     from prlcoder.executor import Executor, Limits
     from prlcoder.problems.reading import read
 
@@ -111,8 +111,8 @@ def _judged(
     """Every sample in the order of the file; ``--out`` gets each with its verdict."""
     from prlcoder.cli.execute import executions
     from prlcoder.errors import WorkError
-    from prlcoder.evaluation.recorded import Judged, group_of
-    from prlcoder.jsonl import read_objects, writer
+    from prlcoder.evaluation.recorded_samples import Judged, group_of
+    from prlcoder.files import read_objects, writer
     from prlcoder.telemetry.progress import Progress
 
     target = writer(arguments.out, sys.stdout) if arguments.out is not None else nullcontext(None)
@@ -131,7 +131,7 @@ def _judged(
 
 def _table(groups: Sequence[dict[str, Any]]) -> str:
     """A line a group, and below it one for each difficulty."""
-    from prlcoder.runs.results import aligned
+    from prlcoder.text import aligned
 
     ks = sorted({key for group in groups for key in group if key.startswith("pass@")}, key=lambda key: int(key[5:]))
     head = ["policy", "temperature", "problems", "samples"]

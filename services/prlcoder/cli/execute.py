@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Execute every row; 1 if the sandbox failed for some of them."""
     from prlcoder.executor import Executor, Limits
-    from prlcoder.jsonl import writer
+    from prlcoder.files import writer
     from prlcoder.problems.reading import read
     from prlcoder.telemetry.progress import Progress
 
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[str, Execution]]:
     """Problem id and execution of each row; ``InputError`` with file, line and field at the first bad one."""
     from prlcoder.executor import Execution
-    from prlcoder.jsonl import read_objects
+    from prlcoder.files import read_objects
 
     empty = True
     for line, fields in read_objects(path):

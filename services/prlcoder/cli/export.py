@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write one JSON object a line."""
-    from prlcoder.jsonl import writer
+    from prlcoder.files import writer
     from prlcoder.problems.reading import read
     from prlcoder.supervision.export import export
 

@@ -6,11 +6,11 @@ import argparse
 import json
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments
-from prlcoder.runs import manifest
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.plan import PlannedStage, check_given, check_same_spec, observe, plan
-from prlcoder.runs.results import aligned
 from prlcoder.runs.stages import DEFINITIONS
+from prlcoder.spec import manifest
+from prlcoder.text import aligned
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.problem_arguments import add_selection, selection
 from prlcoder.errors import InputError
-from prlcoder.jsonl import Write, dump, writer
+from prlcoder.files import Write, dump, writer
 
 if TYPE_CHECKING:
     from prlcoder.problems.model import Problem
@@ -87,7 +87,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from prlcoder.executor import Executor, Limits
-    from prlcoder.problems.verification import Tally, verify
+    from prlcoder.supervision.verification import Tally, verify
     from prlcoder.telemetry.progress import Progress
 
     limits = Limits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)

@@ -7,11 +7,11 @@ import json
 import sys
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments
-from prlcoder.runs import manifest
+from prlcoder.files import read_json
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.results import pass_table
-from prlcoder.runs.state import read_json
-from prlcoder.runs.stopping import Stopped
+from prlcoder.signals import Stopped
+from prlcoder.spec import manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prlcoder import jsonl
+from prlcoder import files
 from prlcoder.errors import InputError, located
 from prlcoder.segmenter import Mode, Segment, SegmentationError, segment
 from prlcoder.segmenter.lines import count_ends
@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     except SegmentationError as error:
         remedy = "a program must parse before it can be cut"
         raise located(name, error.line, f"column {error.column}", error.message, remedy) from None
-    print(jsonl.dump(segments_row(name, segments)) if arguments.json else _encodable(_listing(name, segments)))
+    print(files.dump(segments_row(name, segments)) if arguments.json else _encodable(_listing(name, segments)))
     return 0
 
 
 def _cut_programs(path: Path, mode: Mode, out: Path | None) -> int:
     failed = count = total = 0
-    with jsonl.writer(out, sys.stdout) as write, Progress("segment", total=None, unit="programs") as progress:
+    with files.writer(out, sys.stdout) as write, Progress("segment", total=None, unit="programs") as progress:
         for identity, program in _programs(path):
             result = row(identity, program, mode)
             write(result)
@@ -67,7 +67,7 @@ def _cut_programs(path: Path, mode: Mode, out: Path | None) -> int:
 
 
 def _programs(path: Path) -> Iterator[tuple[str | int, str]]:
-    for number, fields in jsonl.read_objects(path):
+    for number, fields in files.read_objects(path):
         identity, program = _field(path, number, fields, "id"), _field(path, number, fields, "program")
         if isinstance(identity, bool) or not isinstance(identity, str | int):
             raise located(path, number, "id", f"a string or an integer was expected, not {_type(identity)}")

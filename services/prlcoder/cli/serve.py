@@ -38,17 +38,32 @@ def _policy_model(parser: argparse.ArgumentParser) -> None:
 
 
 KINDS: Final = {
-    "segmenter": Kind("prlcoder.segmenter.service", "cuts programs into steps", (options.add_compute_options,)),
-    "mutator": Kind("prlcoder.mutator.service", "rewrites steps by rules", (options.add_compute_options,)),
-    "executor": Kind("prlcoder.executor.service", "runs programs in the sandbox", (options.add_executor_options,)),
+    "segmenter": Kind(
+        "prlcoder.segmenter.serving.service",
+        "cuts programs into steps",
+        (options.add_compute_options,),
+    ),
+    "mutator": Kind(
+        "prlcoder.mutator.serving.service",
+        "rewrites steps by rules",
+        (options.add_compute_options,),
+    ),
+    "executor": Kind(
+        "prlcoder.executor.serving.service",
+        "runs programs in the sandbox",
+        (options.add_executor_options,),
+    ),
     "prm": Kind(
-        "prlcoder.prm.service", "scores steps", (_prm_model, options.add_template_option, options.add_prm_options)
+        "prlcoder.prm.serving.service",
+        "scores steps",
+        (_prm_model, options.add_template_option, options.add_prm_options),
     ),
     "policy": Kind(
-        "prlcoder.policy.service", "writes programs",
+        "prlcoder.policy.serving.service",
+        "writes programs",
         (_policy_model, options.add_template_option, options.add_engine_option, options.add_policy_options),
     ),
-}  # fmt: skip
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,14 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     if arguments.service == "all":
-        from prlcoder.rpc.fleet import serve_all
+        from prlcoder.cli.serve_all import serve_all
 
         return serve_all(arguments)
     return asyncio.run(_serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
-    from prlcoder.rpc.ready import write_ready
+    from prlcoder.rpc.ready_file import write_ready
     from prlcoder.rpc.server import Server, serve
     from prlcoder.telemetry.logs import log_json
     from prlcoder.telemetry.metrics import new_registry

@@ -98,7 +98,7 @@ def add_model_options(parser: argparse.ArgumentParser, what: str, prefix: str = 
 
 def add_template_option(parser: argparse.ArgumentParser) -> None:
     """How problems become prompts."""
-    from prlcoder.problems.render import TEMPLATES
+    from prlcoder.problems.prompts import TEMPLATES
 
     parser.add_argument(
         "--template", choices=("auto", *TEMPLATES), default="auto",

@@ -81,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _build(arguments: argparse.Namespace) -> int:
     from prlcoder.executor import Limits
     from prlcoder.problems.reading import read
-    from prlcoder.runs.services import open_executor, segmenter
-    from prlcoder.runs.spec import Execution, Services
+    from prlcoder.spec.models import Execution, Services
+    from prlcoder.stages.services import open_executor, segmenter
     from prlcoder.supervision.build import Settings, build
     from prlcoder.supervision.teachers import described, proposing
 

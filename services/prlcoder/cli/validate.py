@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments
-from prlcoder.runs import manifest
+from prlcoder.spec import manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

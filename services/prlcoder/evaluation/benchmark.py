@@ -14,21 +14,20 @@ from typing import Any
 from prlcoder.errors import InputError
 from prlcoder.evaluation import leak
 from prlcoder.evaluation.candidates import Candidate, Verdicts, execute, generate, rows, verdict_of
-from prlcoder.evaluation.kept import Kept
-from prlcoder.evaluation.outcomes import gain, greedy_figures, sampled_figures
-from prlcoder.evaluation.own_steps import Written
+from prlcoder.evaluation.own_step_labels import Written
+from prlcoder.evaluation.pass_metrics import gain, greedy_figures, sampled_figures
 from prlcoder.evaluation.problem_sets import benchmark_problems
 from prlcoder.evaluation.reward_model import as_segment, held_out_figures, own_figures, reranked, whole
+from prlcoder.evaluation.stage_cache import Kept
 from prlcoder.evaluation.step_scores import ProgramScorer
 from prlcoder.evaluation.step_view import SHOWN, canonical_rows, spread, stored_steps, written_rows
 from prlcoder.executor import Limits, Runs
-from prlcoder.jsonl import atomic_output, dump
+from prlcoder.files import atomic_output, dump, write_json
 from prlcoder.problems.model import digest
-from prlcoder.problems.render import template_digest
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.models import open_engine, open_scorer
-from prlcoder.runs.spec import Benchmark, Evaluation, Supervision
-from prlcoder.runs.state import write_json
+from prlcoder.problems.prompts import template_digest
+from prlcoder.spec.models import Benchmark, Evaluation, Supervision
+from prlcoder.stages.context import StageContext
+from prlcoder.stages.models import open_engine, open_scorer
 from prlcoder.supervision import Step, labelled_steps
 
 STEP_PROBLEMS = 100  # held-out problems whose labelled steps the reward model is measured on

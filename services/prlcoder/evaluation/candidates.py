@@ -9,8 +9,8 @@ from typing import Protocol
 from prlcoder.errors import WorkError
 from prlcoder.executor import Execution, Runs
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import extract_program, render
-from prlcoder.runs.spec import Benchmark
+from prlcoder.problems.prompts import extract_program, render
+from prlcoder.spec.models import Benchmark
 from prlcoder.telemetry.progress import Progress
 
 Verdicts = dict[tuple[str, str], str]

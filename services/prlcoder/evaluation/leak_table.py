@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prlcoder.runs.results import aligned
+from prlcoder.text import aligned
 
 SHOWN = 12  # operators
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.model import Problem
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Benchmark
+from prlcoder.spec.models import Benchmark
+from prlcoder.stages.context import StageContext
 
 
 def benchmark_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:

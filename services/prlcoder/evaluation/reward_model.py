@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from prlcoder.evaluation.discrimination import JudgedStep, figures
-from prlcoder.evaluation.outcomes import best_of_n
-from prlcoder.evaluation.own_steps import Written, known_steps
+from prlcoder.evaluation.own_step_labels import Written, known_steps
+from prlcoder.evaluation.pass_metrics import best_of_n
 from prlcoder.evaluation.step_scores import AGGREGATES, ScoredProgram, aggregate
 from prlcoder.executor import Runs
 from prlcoder.segmenter import Mode, Segment

@@ -7,7 +7,7 @@ is a function of the spec's seed; what a killed attempt has finished is kept, po
 from __future__ import annotations
 
 from prlcoder.evaluation.benchmark import BenchmarkRun
-from prlcoder.runs.context import Metrics, StageContext
+from prlcoder.stages.context import Metrics, StageContext
 
 
 def run(context: StageContext) -> Metrics:

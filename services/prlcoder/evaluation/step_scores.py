@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import Mode, Segment, SegmentationError, segment
 
 AGGREGATES = ("product", "mean", "min", "last")  # the first one stands for all where only one figure is shown

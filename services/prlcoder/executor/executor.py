@@ -10,10 +10,10 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from prlcoder.executor.free_run import FreeRun, open_free_run
-from prlcoder.executor.plans import Plans
+from prlcoder.executor.compiled_tests import Plans
+from prlcoder.executor.judge import Outcome, Session, open_session
 from prlcoder.executor.pool import DEPTH, Pool, Task, require_profile
-from prlcoder.executor.sessions import Outcome, Session, open_session
+from prlcoder.executor.run_code import FreeRun, open_free_run
 from prlcoder.executor.verdicts import Execution, ExecutionResult, Limits
 
 Done = Callable[[ExecutionResult], None]

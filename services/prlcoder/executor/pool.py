@@ -16,7 +16,7 @@ from typing import Final
 from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups, jail
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.sessions import MIB, Order, Outcome
+from prlcoder.executor.judge import MIB, Order, Outcome
 
 DEPTH: Final = 2  # orders a worker holds: one runs, the next waits at its door
 ATTEMPTS: Final = 3

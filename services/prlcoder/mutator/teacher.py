@@ -14,15 +14,15 @@ import random
 import warnings
 from collections.abc import Sequence
 
+from prlcoder.mutator.candidate_filter import Shortlist
+from prlcoder.mutator.compile_check import Code, Trial
 from prlcoder.mutator.model import Variant
-from prlcoder.mutator.pool import Candidate, Pool
+from prlcoder.mutator.ngram_model import usage
+from prlcoder.mutator.rewrite_sampler import Candidate, Pool
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS
 from prlcoder.mutator.rules.edits import Edits, Span, disjoint, splice
 from prlcoder.mutator.rules.program import Program, analyse
 from prlcoder.mutator.rules.registry import BugClass, Operator
-from prlcoder.mutator.shortlist import Shortlist
-from prlcoder.mutator.trial import Code, Trial
-from prlcoder.mutator.usage import usage
 from prlcoder.segmenter.model import Segment
 
 SYNTAX_SHARE = 0.015  # of mutations

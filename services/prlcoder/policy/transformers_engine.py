@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from prlcoder.policy.checkpoints import Checkpoint, load
+from prlcoder.modeling.checkpoints import Checkpoint, load
+from prlcoder.modeling.spans import encode
 from prlcoder.policy.decoding import Decoding, choose, uniforms
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated, settled, without_stop
 from prlcoder.telemetry.progress import Progress
-from prlcoder.training.spans import encode
 
 INTERVAL = 8  # tokens between two looks for a stop text, and between two pieces of a stream
 COMPACT_BELOW = 0.75  # finished rows leave the cache when fewer than this share still write: leaving costs a copy

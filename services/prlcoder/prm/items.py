@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prlcoder.errors import InputError
 
 if TYPE_CHECKING:
-    from prlcoder.problems.render import Prompt
+    from prlcoder.problems.prompts import Prompt
 
 
 class ItemError(InputError):

@@ -19,8 +19,8 @@ from torch.nn.functional import pad
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from prlcoder.modeling.packing.rows import padded
 from prlcoder.prm.step_model import StepModel, Tokenised, log_odds
-from prlcoder.training.batches import padded
 
 BLOCK = 16  # tokens; texts that share fewer are not worth finding
 

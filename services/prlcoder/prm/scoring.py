@@ -9,7 +9,7 @@ from prlcoder.prm.items import Item, Span, StepScore
 from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
 
 if TYPE_CHECKING:
-    from prlcoder.problems.render import Prompt
+    from prlcoder.problems.prompts import Prompt
     from prlcoder.segmenter.model import Segment
 
 __all__ = ["StepScore", "StepScorer"]

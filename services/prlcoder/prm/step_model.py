@@ -10,10 +10,10 @@ import torch
 from transformers import AutoModelForTokenClassification
 
 from prlcoder.errors import InputError
-from prlcoder.policy.checkpoints import on_best_device, pretrained, template_name
+from prlcoder.modeling.checkpoints import on_best_device, pretrained, template_name
+from prlcoder.modeling.packing.rows import token_batch
+from prlcoder.modeling.spans import encode, segment_end_token
 from prlcoder.prm.items import Item, StepScore, TooLongError, check
-from prlcoder.training.batches import token_batch
-from prlcoder.training.spans import encode, segment_end_token
 
 CHOSEN = 1  # index of the class "chosen"; class 0 is "rejected"
 # Tokens a pass, padding included. A CPU's caches hold no more: 16,384 were measured to take twice the CPU time of 1,024

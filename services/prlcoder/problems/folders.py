@@ -9,8 +9,8 @@ from typing import Any, Final
 from prlcoder.errors import InputError, located
 from prlcoder.problems import json_text
 from prlcoder.problems.formats import FieldError
-from prlcoder.problems.places import DATA_ENDINGS, Place
 from prlcoder.problems.rows import Malformed, Row, file_rows, read_text
+from prlcoder.storage import DATA_ENDINGS, Place
 
 QUESTION: Final = "question.txt"
 _PARTS: Final = ("train", "test")

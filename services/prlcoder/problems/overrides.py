@@ -13,8 +13,8 @@ from prlcoder.problems.formats import FieldError, Record
 from prlcoder.problems.formats.own import parse_tests
 from prlcoder.problems.formats.record import check_compiles
 from prlcoder.problems.model import Problem, Tests
-from prlcoder.problems.places import place
 from prlcoder.problems.rows import Malformed, Row, file_rows
+from prlcoder.storage import place
 
 _FIELDS = frozenset({"problem_id", "solution", "tests", "statement"})
 

@@ -10,11 +10,11 @@ from datetime import date
 from typing import Any
 
 from prlcoder.errors import InputError, located
-from prlcoder.jsonl import decoded_lines, parse_object
+from prlcoder.files import decoded_lines, parse_object
 from prlcoder.problems import json_text
 from prlcoder.problems.formats import FieldError
 from prlcoder.problems.formats.record import described
-from prlcoder.problems.places import Place
+from prlcoder.storage import Place
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from prlcoder.errors import located
 from prlcoder.problems.folders import folder_rows
 from prlcoder.problems.hub import SPLITS, LoadingScriptError, hub_rows, is_hub_id
-from prlcoder.problems.places import DATA_ENDINGS, Place, place
 from prlcoder.problems.rows import Row, file_rows
-from prlcoder.runs.spec import Hub
+from prlcoder.spec.models import Hub
+from prlcoder.storage import DATA_ENDINGS, Place, place
 
 
 def rows(source: str, hub: Hub, release: str | None) -> Iterator[Row]:

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prlcoder.errors import WorkError, located
-from prlcoder.jsonl import Write
+from prlcoder.files import Write
 from prlcoder.problems.formats import own
-from prlcoder.problems.places import Place
+from prlcoder.storage import Place
 
 _NESTED = ("tests", "meta")
 _ROWS_PER_GROUP = 256

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prlcoder.errors import located
-from prlcoder.jsonl import atomic_output, dump
+from prlcoder.files import atomic_output, dump
 from prlcoder.problems.formats import own
 from prlcoder.problems.literals import LiteralError
 from prlcoder.problems.model import Problem

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from prlcoder.errors import InputError, located
-from prlcoder.jsonl import read_objects
+from prlcoder.files import read_objects
 from prlcoder.report.records import (
     Counts,
     Manifest,

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from prlcoder.jsonl import atomic_output
+from prlcoder.files import atomic_output
 from prlcoder.report import names
 from prlcoder.report.curves import heading, panels
 from prlcoder.report.headline import headline

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from prlcoder.rpc.refusals import exhausted
+from prlcoder.rpc.errors import exhausted
 
 RETRY_AFTER_S: Final = 0.2
 comes_again: ContextVar[bool] = ContextVar("comes_again", default=False)  # whether the present call was refused before

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from google.rpc import status_pb2
 
-from prlcoder.rpc.refusals import Refusal, internal, invalid
+from prlcoder.rpc.errors import Refusal, internal, invalid
 from prlcoder.telemetry.logs import logger, request_id
 
 LOG = logger("rpc")

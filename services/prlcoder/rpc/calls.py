@@ -22,7 +22,7 @@ from opentelemetry.trace import Tracer
 
 from prlcoder.rpc.admission import RETRY_AFTER_S, comes_again
 from prlcoder.rpc.call_metrics import Call, CallMetrics
-from prlcoder.rpc.refusals import Refusal, exhausted, internal, unavailable
+from prlcoder.rpc.errors import Refusal, exhausted, internal, unavailable
 from prlcoder.rpc.tokens import Tokens
 from prlcoder.telemetry.logs import logger, request_id
 from prlcoder.telemetry.tracing import call_span, end_span

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import grpc
 
 from prlcoder.errors import InputError
-from prlcoder.rpc.files import Watched
 from prlcoder.rpc.settings import ServerTls
+from prlcoder.rpc.watched_files import Watched
 
 
 def server_credentials(tls: ServerTls) -> grpc.ServerCredentials:

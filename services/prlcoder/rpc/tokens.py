@@ -11,8 +11,8 @@ from typing import Any
 import grpc
 
 from prlcoder.errors import InputError
-from prlcoder.rpc.files import Watched
-from prlcoder.rpc.refusals import Refusal
+from prlcoder.rpc.errors import Refusal
+from prlcoder.rpc.watched_files import Watched
 
 SHORTEST = 16
 

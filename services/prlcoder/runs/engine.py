@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prlcoder.errors import PrlcoderError, WorkError
-from prlcoder.jsonl import atomic_output
-from prlcoder.runs import manifest
-from prlcoder.runs.context import Metrics, StageContext
-from prlcoder.runs.data import Data, load_data
+from prlcoder.files import atomic_output
 from prlcoder.runs.folder import RunFolder, remove
+from prlcoder.runs.load_problems import Data, load_data
 from prlcoder.runs.lock import locked
 from prlcoder.runs.plan import check_given, check_same_spec, check_stage, observe, plan, redo_from
-from prlcoder.runs.spec import TrainingRun
 from prlcoder.runs.stages import DEFINITIONS, StageDefinition, reads, stage_function
 from prlcoder.runs.state import FINISHED, RunState, StageRecord, StageStatus, now, save_state
-from prlcoder.runs.stopping import Stopping
-from prlcoder.runs.storage import storage_error, unwritable
+from prlcoder.runs.storage_errors import storage_error, unwritable
 from prlcoder.runs.transcript import transcript
+from prlcoder.signals import Stopping
+from prlcoder.spec import manifest
+from prlcoder.spec.models import TrainingRun
+from prlcoder.stages.context import Metrics, StageContext
 
 
 @dataclass

@@ -13,9 +13,10 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from prlcoder.runs.spec import TrainingRun
+from prlcoder.files import write_json
 from prlcoder.runs.stages import StageDefinition
-from prlcoder.runs.state import StageRecord, write_json
+from prlcoder.runs.state import StageRecord
+from prlcoder.spec.models import TrainingRun
 
 RECORD = "stage.json"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from prlcoder.errors import InputError
-from prlcoder.runs import manifest
-from prlcoder.runs.difference import differences
 from prlcoder.runs.folder import RunFolder, local_path
-from prlcoder.runs.spec import TrainingRun
 from prlcoder.runs.stages import StageDefinition, given_folder, missing_in, reads
 from prlcoder.runs.state import FINISHED, RunState, StageRecord, load_state
+from prlcoder.spec import manifest
+from prlcoder.spec.diff import differences
+from prlcoder.spec.models import TrainingRun
 
 Action = Literal["done", "given", "run", "resume"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prlcoder.text import aligned
+
 
 def pass_table(policies: Mapping[str, Mapping[str, Any]]) -> str:
     """One line a policy: greedy pass@1, its 95 % interval, what it gained on the base, samples, best of n."""
@@ -24,16 +26,6 @@ def pass_table(policies: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     rows = [[name, *_cells(policy, sampled, bool(best))] for name, policy in policies.items()]
     return aligned([header, *rows])
-
-
-def aligned(rows: list[list[str]], *, numbers: bool = True) -> str:
-    """Rows of cells as text in columns, flush left; with ``numbers`` all but the first column flush right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-
-    def cell(text: str, column: int) -> str:
-        return text.rjust(widths[column]) if numbers and column else text.ljust(widths[column])
-
-    return "\n".join("  ".join(cell(text, column) for column, text in enumerate(row)).rstrip() for row in rows)
 
 
 def _cells(policy: Mapping[str, Any], sampled: list[str], best: bool) -> list[str]:

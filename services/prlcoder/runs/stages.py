@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import WorkError
-from prlcoder.runs.spec import Spec, TrainingRun
+from prlcoder.spec.models import Spec, TrainingRun
 
 if TYPE_CHECKING:
-    from prlcoder.runs.context import Stage
+    from prlcoder.stages.context import Stage
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,17 @@ _MODEL = ("config.json",)
 DEFINITIONS = {
     stage.name: stage
     for stage in (
-        StageDefinition("pretrain", "prlcoder.training.pretrain", "pretrain", (), _MODEL),
+        StageDefinition("pretrain", "prlcoder.training.stages.pretrain", "pretrain", (), _MODEL),
         StageDefinition(
             "supervise", "prlcoder.supervision.stage", "supervision", ("pretrain",), ("manifest.json", "steps")
         ),
-        StageDefinition("sft", "prlcoder.training.sft", "sft", ("pretrain", "supervise"), _MODEL),
-        StageDefinition("reward", "prlcoder.training.reward", "reward", ("pretrain", "supervise", "sft"), _MODEL),
-        StageDefinition("policy", "prlcoder.training.policy_stage", "policy", ("pretrain", "supervise", "sft"), _MODEL),
+        StageDefinition("sft", "prlcoder.training.stages.sft", "sft", ("pretrain", "supervise"), _MODEL),
+        StageDefinition(
+            "reward", "prlcoder.training.stages.reward", "reward", ("pretrain", "supervise", "sft"), _MODEL
+        ),
+        StageDefinition(
+            "policy", "prlcoder.training.stages.policy", "policy", ("pretrain", "supervise", "sft"), _MODEL
+        ),
         StageDefinition(
             "evaluate",
             "prlcoder.evaluation.stage",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from prlcoder.errors import WorkError, located
-from prlcoder.jsonl import atomic_output
+from prlcoder.errors import located
+from prlcoder.files import write_json
 
 StageStatus = Literal["to do", "running", "interrupted", "failed", "done", "given"]
 FINISHED = ("done", "given")
@@ -54,21 +54,6 @@ def load_state(path: Path, stages: list[str]) -> RunState:
 def save_state(path: Path, state: RunState) -> None:
     """Write ``state`` to ``path``, whole or not at all."""
     write_json(path, asdict(state))
-
-
-def write_json(path: Path, data: Any) -> None:
-    """``data`` as readable JSON, published by renaming. ``WorkError`` if it cannot be written."""
-    with atomic_output(path) as file:
-        json.dump(data, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-
-
-def read_json(path: Path) -> Any:
-    """The JSON file at ``path``; ``WorkError`` if it is not there or broken."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise WorkError(f"{path}: cannot be read ({error}); run the stage that writes it again") from None
 
 
 def now() -> str:

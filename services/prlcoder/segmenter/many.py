@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from prlcoder.segmenter.cut import segment
 from prlcoder.segmenter.model import Mode, Segment, SegmentationError
+from prlcoder.segmenter.segmentation import segment
 
 Cut = Callable[[Sequence[str], Mode], list[list[Segment] | SegmentationError]]  # here, or behind an address
 

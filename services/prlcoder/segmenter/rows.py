@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from prlcoder.segmenter.cut import segment
 from prlcoder.segmenter.model import Mode, Segment, SegmentationError
+from prlcoder.segmenter.segmentation import segment
 
 
 def segments_row(identity: str | int, segments: list[Segment]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from prlcoder.supervision.envelopes import Envelope
+from prlcoder.supervision.input_ranges import Envelope
 
 MAX_NUMBER: Final = 1 << 62  # of a range that is drawn from
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from prlcoder.errors import InputError
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import SegmentationError, segment
 from prlcoder.segmenter.model import Mode
 from prlcoder.supervision import store

@@ -19,8 +19,8 @@ from prlcoder.executor.jailed.values import encode
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, Problem, StdioTest, StdioTests
 from prlcoder.supervision import stdin_text
 from prlcoder.supervision.argument_mutation import mutated
-from prlcoder.supervision.envelopes import Envelope, describe
-from prlcoder.supervision.relations import Relation, Values, holds, relations
+from prlcoder.supervision.input_invariants import Relation, Values, holds, relations
+from prlcoder.supervision.input_ranges import Envelope, describe
 
 INPUTS: Final = 32  # a problem
 ATTEMPTS: Final = 16  # for each of them

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prlcoder.executor import Execution, ExecutionResult, Runs, Verdict
-from prlcoder.problems.render import Prompt, extract_program
-from prlcoder.runs.spec import PolicyTeacher
+from prlcoder.problems.prompts import Prompt, extract_program
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.model import Mode
+from prlcoder.spec.models import PolicyTeacher
 from prlcoder.supervision.labelling import Labelled, VerifiedProblem, contradicted, execute, judged_as, run_all
 from prlcoder.supervision.rows import Program, Step
 

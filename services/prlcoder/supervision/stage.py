@@ -6,11 +6,11 @@ from typing import Any
 
 from prlcoder.executor import Limits
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import render
-from prlcoder.runs.context import Metrics, StageContext
-from prlcoder.runs.models import open_engine
-from prlcoder.runs.services import segmenter
-from prlcoder.runs.spec import LlmTeacher, PolicyTeacher, RulesTeacher
+from prlcoder.problems.prompts import render
+from prlcoder.spec.models import LlmTeacher, PolicyTeacher, RulesTeacher
+from prlcoder.stages.context import Metrics, StageContext
+from prlcoder.stages.models import open_engine
+from prlcoder.stages.services import segmenter
 from prlcoder.supervision import store
 from prlcoder.supervision.build import PolicyFor, Settings, build
 from prlcoder.supervision.policy_teacher import PolicySource

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from prlcoder.supervision.argument_mutation import mutated
-from prlcoder.supervision.envelopes import Envelope, describe
+from prlcoder.supervision.input_ranges import Envelope, describe
 
 ATTEMPTS: Final = 16
 STACKED: Final = 0.5

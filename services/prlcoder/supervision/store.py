@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.jsonl import atomic_output
+from prlcoder.files import atomic_output
 from prlcoder.supervision.rows import TABLES, Row, as_dict, row_digest, schema
 
 MANIFEST = "manifest.json"

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.errors import WorkError
-from prlcoder.training.batches import IGNORED
-from prlcoder.training.spans import Encoded, Tokenizer, completion_start, encode_programs
+from prlcoder.modeling.packing.rows import IGNORED
+from prlcoder.modeling.spans import Encoded, Tokenizer, completion_start, encode_programs
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from prlcoder.problems.render import Prompt
+    from prlcoder.problems.prompts import Prompt
 
 ENCODED_AT_ONCE = 1024
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prlcoder.errors import WorkError
-from prlcoder.runs.spec import Dpo
-from prlcoder.training.batches import Packing
+from prlcoder.modeling.packing.rows import Packing
+from prlcoder.modeling.spans import Tokenizer, pair_spans
+from prlcoder.spec.models import Dpo
 from prlcoder.training.examples import dataset
-from prlcoder.training.losses import groups, pair_weights
-from prlcoder.training.spans import Tokenizer, pair_spans
+from prlcoder.training.losses.preference import groups, pair_weights
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from prlcoder.problems.render import Prompt
+    from prlcoder.problems.prompts import Prompt
 
 COLUMNS = ("problem_id", "prefix", "chosen", "rejected", "rest", "rejected_origin")
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prlcoder.training.spans import Tokenizer, encode, segment_end_token
+from prlcoder.modeling.spans import Tokenizer, encode, segment_end_token
 
 if TYPE_CHECKING:
-    from prlcoder.problems.render import Prompt
+    from prlcoder.problems.prompts import Prompt
 
 LABELS = {"rejected": 0, "chosen": 1}
 

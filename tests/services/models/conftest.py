@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from prlcoder.problems.model import Problem
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.suite import problems
-from prlcoder.runs.spec import NanoSuite
+from prlcoder.spec.models import NanoSuite
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,7 +77,7 @@ def _policy(tokenizer: Any, seed: int, folder: Path, **shape: int) -> Path:
 @pytest.fixture(scope="session")
 def policies(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """``first`` and ``second`` differ in their weights, ``wider`` in its shape. Every token is whole characters."""
-    from prlcoder.training.tokenizer import nano_tokenizer
+    from prlcoder.modeling.tokenizer import nano_tokenizer
 
     tokenizer = nano_tokenizer(texts)
     folder = tmp_path_factory.mktemp("policies")
@@ -108,7 +108,7 @@ def reward_models(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> d
     """``first`` and ``second``, with heads that tell steps apart."""
     import torch
 
-    from prlcoder.training.reward import step_classifier
+    from prlcoder.training.stages.reward import step_classifier
 
     folder = tmp_path_factory.mktemp("reward_models")
     for seed, name in enumerate(("first", "second")):

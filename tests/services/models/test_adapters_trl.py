@@ -12,7 +12,7 @@ from prlcoder.errors import InputError
 from prlcoder.executor import Executor
 from prlcoder.prm.scoring import StepScorer
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import render
+from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
 
 pytestmark = pytest.mark.sandbox

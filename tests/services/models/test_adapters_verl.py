@@ -13,10 +13,10 @@ from serving import Serve
 
 import prlcoder.adapters.verl as adapter
 from prlcoder.errors import InputError
-from prlcoder.executor.service import ExecutorService
-from prlcoder.executor.settings import ExecutorSettings
-from prlcoder.prm.service import PrmService
-from prlcoder.prm.settings import PrmSettings
+from prlcoder.executor.serving.service import ExecutorService
+from prlcoder.executor.serving.settings import ExecutorSettings
+from prlcoder.prm.serving.service import PrmService
+from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.model import Problem
 
 pytestmark = pytest.mark.sandbox

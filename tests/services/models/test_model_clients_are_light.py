@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 CLIENTS = (
-    "prlcoder.rpc.clients.prm",
-    "prlcoder.rpc.clients.policy",
-    "prlcoder.prm.remote",
-    "prlcoder.prm.cutting",
-    "prlcoder.policy.remote",
-    "prlcoder.policy.settings",
+    "prlcoder.prm.serving.client",
+    "prlcoder.policy.serving.client",
+    "prlcoder.stages.remote_scorer",
+    "prlcoder.prm.serving.cutting",
+    "prlcoder.stages.remote_engine",
+    "prlcoder.policy.serving.settings",
     "prlcoder.adapters.trl",
     "prlcoder.adapters.verl",
 )

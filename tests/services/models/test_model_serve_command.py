@@ -9,11 +9,11 @@ from pathlib import Path
 
 from serving import eventually
 
-from prlcoder.policy.remote import RemoteEngine
-from prlcoder.prm.remote import RemoteScorer
-from prlcoder.problems.render import Prompt
-from prlcoder.rpc.ready import read_ready
+from prlcoder.problems.prompts import Prompt
+from prlcoder.rpc.ready_file import read_ready
 from prlcoder.segmenter import segment
+from prlcoder.stages.remote_engine import RemoteEngine
+from prlcoder.stages.remote_scorer import RemoteScorer
 
 PROGRAM = "a = 1\nb = a\n"
 

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.policy.checkpoints import load
-from prlcoder.policy.live import LivePolicy, Written
+from prlcoder.modeling.checkpoints import load
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread
-from prlcoder.policy.settings import PolicySettings, start
+from prlcoder.policy.serving.live import LivePolicy, Written
+from prlcoder.policy.serving.settings import PolicySettings, start
 from prlcoder.policy.transformers_engine import TransformersEngine
 
 T = TypeVar("T")
@@ -128,7 +128,7 @@ def test_a_sample_ends_before_a_stop_text(served: Served, policies: dict[str, Pa
 def test_log_probabilities_are_the_models_own(served: Served, policies: dict[str, Path]) -> None:
     import torch
 
-    from prlcoder.training.spans import encode
+    from prlcoder.modeling.spans import encode
 
     model, tokenizer = load(str(policies["first"])).model, served.policy.tokenizer
     found = write(served, temperature=0.7, seed=5, log_probabilities=True)

@@ -12,17 +12,17 @@ import grpc
 import pytest
 from serving import Serve
 
-from prlcoder.policy import remote
-from prlcoder.policy.remote import RemoteEngine
 from prlcoder.policy.sampling import Sampling
-from prlcoder.policy.service import PolicyService
-from prlcoder.policy.settings import PolicySettings
+from prlcoder.policy.serving.client import Completion, PolicyClient
+from prlcoder.policy.serving.service import PolicyService
+from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import extract_program, render
+from prlcoder.problems.prompts import extract_program, render
 from prlcoder.rpc.client import ServiceError
-from prlcoder.rpc.clients.policy import Completion, PolicyClient
 from prlcoder.rpc.server import Server
+from prlcoder.stages import remote_engine
+from prlcoder.stages.remote_engine import RemoteEngine
 from prlcoder.v1 import policy_pb2, policy_pb2_grpc, problem_pb2
 
 PROMPTS = ["# 1: x\ndef f(v0):", "# a longer statement than the first one\ndef f(v0):", "def", "x" * 900]
@@ -58,7 +58,7 @@ def test_texts_are_those_of_the_in_process_engine(
             expected = engine.generate(PROMPTS, samples=samples, temperature=temperature, seed=3, stop=stop)
             assert far.generate(PROMPTS, samples=samples, temperature=temperature, seed=3, stop=stop) == expected
         with monkeypatch.context() as patch:  # in several requests the draws are those of one
-            patch.setattr(remote, "SAMPLES_A_CALL", 6)
+            patch.setattr(remote_engine, "SAMPLES_A_CALL", 6)
             expected = engine.generate(PROMPTS, samples=3, temperature=1.0, seed=3)
             assert far.generate(PROMPTS, samples=3, temperature=1.0, seed=3) == expected
 

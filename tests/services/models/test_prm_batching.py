@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prlcoder.prm.batching import Batcher, BatchLimits, fill
-from prlcoder.prm.pass_cost import PassCost
+from prlcoder.prm.serving.batching import Batcher, BatchLimits, fill
+from prlcoder.prm.serving.pass_cost import PassCost
 
 T = TypeVar("T")
 

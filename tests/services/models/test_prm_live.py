@@ -10,11 +10,11 @@ import pytest
 
 from prlcoder.errors import InputError
 from prlcoder.prm.items import Item, ItemError, Scored, Span, StepScore, TooLongError
-from prlcoder.prm.live import Batch, LiveScorer
 from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.serving.live import Batch, LiveScorer
 from prlcoder.prm.step_model import StepModel
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import segment
 
 NO_PROMPT = Prompt(text="", given="", closing="")

@@ -14,7 +14,7 @@ from prlcoder.prm.items import Item, Span, concatenated
 from prlcoder.prm.prefixes import PrefixCache, can_reuse
 from prlcoder.prm.step_model import StepModel, Tokenised
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import segment
 
 NO_PROMPT = Prompt(text="", given="", closing="")

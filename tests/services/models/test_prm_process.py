@@ -16,14 +16,14 @@ import pytest
 from serving import parent
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.prm.batching import Batch
 from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.process import ModelProcess
 from prlcoder.prm.scoring import StepScorer
-from prlcoder.prm.settings import PrmSettings
+from prlcoder.prm.serving.batching import Batch
+from prlcoder.prm.serving.process import ModelProcess
+from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.model import CallTests, Problem
-from prlcoder.problems.render import Prompt, render
-from prlcoder.rpc.refusals import Refusal
+from prlcoder.problems.prompts import Prompt, render
+from prlcoder.rpc.errors import Refusal
 from prlcoder.segmenter import segment
 
 NO_PROMPT = Prompt("", "", "")
@@ -88,7 +88,7 @@ def test_what_a_killed_process_owes_is_answered_by_the_next_with_the_same_weight
     reward_models: dict[str, Path], gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if gpu:  # no fork server then
-        monkeypatch.setattr("prlcoder.prm.process.GPU_DEVICES", ("/dev/null",))
+        monkeypatch.setattr("prlcoder.prm.serving.process.GPU_DEVICES", ("/dev/null",))
 
     async def work(model: ModelProcess) -> None:
         await model.update(3, str(reward_models["second"]))

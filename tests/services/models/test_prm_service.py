@@ -18,17 +18,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from serving import Serve, channel, parent
 
 from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.remote import RemoteScorer
 from prlcoder.prm.scoring import StepScorer
-from prlcoder.prm.service import PrmService
-from prlcoder.prm.settings import PrmSettings
+from prlcoder.prm.serving.client import PrmClient
+from prlcoder.prm.serving.service import PrmService
+from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import Prompt, render
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.rpc.client import ServiceError
-from prlcoder.rpc.clients.prm import PrmClient
 from prlcoder.rpc.server import NOT_SERVING, SERVING, Server
 from prlcoder.rpc.settings import Limits
 from prlcoder.segmenter import Segment, segment
+from prlcoder.stages.remote_scorer import RemoteScorer
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, problem_pb2, segmenter_pb2
 
 LINE = segmenter_pb2.SEGMENTATION_MODE_LINE

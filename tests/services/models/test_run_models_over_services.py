@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from serving import Serve
 
-from prlcoder.policy.service import PolicyService
-from prlcoder.policy.settings import PolicySettings
-from prlcoder.prm.service import PrmService
-from prlcoder.prm.settings import PrmSettings
+from prlcoder.policy.serving.service import PolicyService
+from prlcoder.policy.serving.settings import PolicySettings
+from prlcoder.prm.serving.service import PrmService
+from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.model import Problem
-from prlcoder.problems.render import render
-from prlcoder.runs.models import open_engine, open_scorer
-from prlcoder.runs.spec import Services
+from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
+from prlcoder.spec.models import Services
+from prlcoder.stages.models import open_engine, open_scorer
 
 
 def test_texts_and_scores_are_those_of_this_process(

@@ -14,12 +14,12 @@ import grpc
 import pytest
 from serving import eventually
 
-from prlcoder.policy.checkpoints import load
+from prlcoder.modeling.checkpoints import load
 from prlcoder.policy.sampling import Sampling
+from prlcoder.policy.serving.client import Completion, PolicyClient
 from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.rpc.client import ServiceError
-from prlcoder.rpc.clients.policy import Completion, PolicyClient
-from prlcoder.rpc.ready import read_ready
+from prlcoder.rpc.ready_file import read_ready
 from vllm_server import ENVIRONMENT
 
 PROMPTS = ["# 1: x\ndef f(v0):", "def"]

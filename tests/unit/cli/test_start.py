@@ -14,12 +14,12 @@ HEAVY = ("torch", "transformers", "vllm", "kubernetes", "trl", "datasets", "pyar
 CORES = (
     "prlcoder.problems.reading",
     "prlcoder.problems.splits",
-    "prlcoder.problems.render",
+    "prlcoder.problems.prompts",
     "prlcoder.segmenter",
     "prlcoder.mutator",
     "prlcoder.executor",
     "prlcoder.supervision.build",
-    "prlcoder.runs.manifest",
+    "prlcoder.spec.manifest",
     "prlcoder.runs.engine",
     "prlcoder.report",
 )

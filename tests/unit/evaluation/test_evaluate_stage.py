@@ -11,12 +11,12 @@ import pytest
 from prlcoder.cli.main import main
 from prlcoder.errors import InputError
 from prlcoder.evaluation import benchmark, stage
-from prlcoder.evaluation.kept import Kept
+from prlcoder.evaluation.stage_cache import Kept
 from prlcoder.executor import Executor, Limits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano import suite
-from prlcoder.runs.context import StageContext
-from prlcoder.runs.spec import Evaluation, NanoSuite, Spec
+from prlcoder.spec.models import Evaluation, NanoSuite, Spec
+from prlcoder.stages.context import StageContext
 from prlcoder.supervision.build import Settings, build
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.training]
@@ -54,8 +54,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A base, a policy with one control, and a reward model, all with random weights."""
     from transformers import AutoModelForTokenClassification
 
-    from prlcoder.training import scratch
-    from prlcoder.training.tokenizer import nano_tokenizer
+    from prlcoder.modeling import scratch
+    from prlcoder.modeling.tokenizer import nano_tokenizer
 
     folder = tmp_path_factory.mktemp("models")
     problems = list(suite.problems(NanoSuite(train=30, validation=1, test=1)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prlcoder.evaluation.outcomes import best_of_n, gain, greedy_figures, sampled_figures
+from prlcoder.evaluation.pass_metrics import best_of_n, gain, greedy_figures, sampled_figures
 
 
 def test_greedy_figures_by_difficulty() -> None:

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, replace
 import pytest
 
 from prlcoder.evaluation.candidates import Candidate, execute, generate, rows
-from prlcoder.evaluation.own_steps import Written, known_steps
+from prlcoder.evaluation.own_step_labels import Written, known_steps
 from prlcoder.evaluation.reward_model import own_figures, reranked
 from prlcoder.evaluation.step_scores import ProgramScorer, ScoredProgram, aggregate
 from prlcoder.evaluation.step_view import canonical_rows, spread
 from prlcoder.executor import Executor
 from prlcoder.problems.model import CallTest, CallTests, Problem
-from prlcoder.problems.render import Prompt
-from prlcoder.runs.spec import Benchmark
+from prlcoder.problems.prompts import Prompt
 from prlcoder.segmenter import Segment
+from prlcoder.spec.models import Benchmark
 from prlcoder.supervision import Step
 
 PROMPT = "def f(v0):\n"

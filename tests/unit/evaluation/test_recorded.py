@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prlcoder.cli.main import main
-from prlcoder.evaluation.recorded import Group, Judged, group_of, recorded_figures
+from prlcoder.evaluation.recorded_samples import Group, Judged, group_of, recorded_figures
 
 PROBLEM = {
     "prompt": "def f(n):\n",

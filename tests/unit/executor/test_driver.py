@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from prlcoder.executor import Execution, ExecutionResult, Executor, Verdict
-from prlcoder.executor.driver import Driver, Ticket, deliver
+from prlcoder.executor.serving.async_executor import Driver, Ticket, deliver
 from prlcoder.problems.model import StdioTest, StdioTests
 
 ITEM = Execution("print(1)\n", StdioTests((StdioTest("", "1\n"),)))

@@ -8,8 +8,8 @@ import tempfile
 
 from prlcoder.executor.jail import Jail
 from prlcoder.executor.jailed import wire
+from prlcoder.executor.judge import Order
 from prlcoder.executor.pool import Task, Worker
-from prlcoder.executor.sessions import Order
 from prlcoder.executor.verdicts import Limits
 
 

@@ -16,10 +16,10 @@ from misbehaving import CUT, HANG, RESET, Behaviour, Reply, completion, endpoint
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.mutator.llm import LanguageModelTeacher, described
-from prlcoder.mutator.llm.waiting import Backoff
+from prlcoder.mutator.llm.rate_limits import Backoff
 from prlcoder.mutator.model import BatchTeacher, Place, Proposals
-from prlcoder.runs.spec import LlmTeacher
 from prlcoder.segmenter import segment
+from prlcoder.spec.models import LlmTeacher
 
 KEY = "sk-very-secret-0123456789"
 SOURCE = """\

@@ -12,13 +12,13 @@ from prlcoder.mutator.llm.answers import Candidate, candidates, without_thoughts
 from prlcoder.mutator.llm.breaker import Breaker
 from prlcoder.mutator.llm.completions import Completion, Dialect, MalformedAnswerError, Question, Usage, parse
 from prlcoder.mutator.llm.costs import Budget, estimate, price, render
-from prlcoder.mutator.llm.fitting import Fitting, UnfitError
 from prlcoder.mutator.llm.prompts import BUGS, question, templates_digest
-from prlcoder.mutator.llm.rebasing import rebased
-from prlcoder.mutator.llm.waiting import Backoff, Bucket, asked_wait
+from prlcoder.mutator.llm.rate_limits import Backoff, Bucket, asked_wait
+from prlcoder.mutator.llm.reindent import rebased
+from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
 from prlcoder.mutator.model import Place, VariantKind
-from prlcoder.runs.spec import LlmTeacher
 from prlcoder.segmenter import segment
+from prlcoder.spec.models import LlmTeacher
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 SOURCE = '''\

@@ -12,8 +12,8 @@ from prlcoder.errors import WorkError
 from prlcoder.mutator.llm import LanguageModelTeacher
 from prlcoder.mutator.llm.cache import Cache
 from prlcoder.mutator.model import Place
-from prlcoder.runs.spec import LlmTeacher
 from prlcoder.segmenter import segment
+from prlcoder.spec.models import LlmTeacher
 
 if TYPE_CHECKING:
     from vllm_server import VllmServer

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from prlcoder.mutator.bytecode import fingerprint
+from prlcoder.mutator.compile_check import Trial
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS
 from prlcoder.mutator.rules.edits import Span, splice, within
 from prlcoder.mutator.rules.program import Program
-from prlcoder.mutator.trial import Trial
 from prlcoder.segmenter import segment
 from prlcoder.segmenter.model import Mode
 

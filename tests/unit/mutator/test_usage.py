@@ -11,13 +11,13 @@ from importlib.resources import files
 import pytest
 
 from prlcoder.mutator import RuleTeacher
-from prlcoder.mutator.pool import Pool
+from prlcoder.mutator.build_ngram_model import counted
+from prlcoder.mutator.candidate_filter import Shortlist
+from prlcoder.mutator.ngram_model import TABLE, Counts, Usage, packed, unpacked, usage
+from prlcoder.mutator.rewrite_sampler import Pool
 from prlcoder.mutator.rules import MUTATIONS
 from prlcoder.mutator.rules.edits import Edits, Span, splice
 from prlcoder.mutator.rules.program import Program
-from prlcoder.mutator.shortlist import Shortlist
-from prlcoder.mutator.usage import TABLE, Counts, Usage, packed, unpacked, usage
-from prlcoder.mutator.usage_table import counted
 from prlcoder.segmenter import segment
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prlcoder.errors import InputError
-from prlcoder.jsonl import dump
+from prlcoder.files import dump
 from prlcoder.problems.formats import own
 from prlcoder.problems.formats.record import FieldError, Record
 from prlcoder.problems.model import (
@@ -23,9 +23,9 @@ from prlcoder.problems.model import (
     StdioTest,
     StdioTests,
 )
-from prlcoder.problems.places import place
 from prlcoder.problems.reading import read
 from prlcoder.problems.writing import problem_writer
+from prlcoder.storage import place
 
 filled = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
 text = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -107,7 +107,7 @@ def test_reading_what_was_converted_gives_the_same_problems(tmp_path: Path, name
 
 
 def test_cases_are_written_as_an_argument_list_and_a_literal(fixtures: Path) -> None:
-    problem = next(read(str(fixtures / "prlcoder.jsonl")))
+    problem = next(read(str(fixtures / "prlcoder.files")))
     assert isinstance(problem.tests, CallTests)
     assert problem.tests.cases[0] == CallTest(
         args=([("a", "b"), ("c",)],),

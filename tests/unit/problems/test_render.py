@@ -9,8 +9,8 @@ import pytest
 
 from prlcoder.errors import InputError
 from prlcoder.problems.model import Problem
+from prlcoder.problems.prompts import TEMPLATES, Prompt, extract_program, render, template_digest
 from prlcoder.problems.reading import read
-from prlcoder.problems.render import TEMPLATES, Prompt, extract_program, render, template_digest
 
 
 class ChatTokenizer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prlcoder.runs.reference import page
+from prlcoder.spec.reference import page
 
 ROOT = Path(__file__).resolve().parents[3]
 

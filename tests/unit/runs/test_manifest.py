@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.runs import manifest
+from prlcoder.spec import manifest
 
 GOOD = """\
 apiVersion: prlcoder.dev/v1alpha1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.runs.overrides import apply, parse
+from prlcoder.spec.overrides import apply, parse
 
 
 @pytest.mark.parametrize(

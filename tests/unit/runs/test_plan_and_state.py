@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.runs import manifest
-from prlcoder.runs.difference import differences
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.plan import check_stage, observe, redo_from
 from prlcoder.runs.results import pass_table
-from prlcoder.runs.spec import TrainingRun
 from prlcoder.runs.stages import DEFINITIONS, StageDefinition, reads, stage_function
 from prlcoder.runs.state import RunState, StageRecord, save_state
-from prlcoder.runs.storage import storage_error
+from prlcoder.runs.storage_errors import storage_error
+from prlcoder.spec import manifest
+from prlcoder.spec.diff import differences
+from prlcoder.spec.models import TrainingRun
 
 RUN = TrainingRun.model_validate(
     {

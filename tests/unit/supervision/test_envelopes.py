@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from prlcoder.supervision.envelopes import describe, skeleton
-from prlcoder.supervision.relations import holds, relations
+from prlcoder.supervision.input_invariants import holds, relations
+from prlcoder.supervision.input_ranges import describe, skeleton
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, Problem, StdioTest, StdioTests
 from prlcoder.problems.reading import read
 from prlcoder.supervision import stdin_text
-from prlcoder.supervision.envelopes import describe
 from prlcoder.supervision.generated_inputs import generate, generate_values, given_calls
-from prlcoder.supervision.relations import holds, relations
+from prlcoder.supervision.input_invariants import holds, relations
+from prlcoder.supervision.input_ranges import describe
 
 VALUES = st.recursive(
     st.integers(-50, 50)

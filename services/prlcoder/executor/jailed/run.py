@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from prlcoder.executor.jailed import candidate, dialogue, wire
+from prlcoder.executor.jailed import candidate, wire
+from prlcoder.executor.jailed import tester_rpc as dialogue
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prlcoder.errors import WorkError
 from prlcoder.mutator.llm.completions import Question, Usage
-from prlcoder.runs.spec import LlmTeacher
+from prlcoder.spec.models import LlmTeacher
 
 
 def price(usage: Usage, settings: LlmTeacher) -> float | None:

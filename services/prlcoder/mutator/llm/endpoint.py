@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from prlcoder.errors import WorkError
 from prlcoder.mutator.llm.completions import Completion, Dialect, MalformedAnswerError, Question, parse
-from prlcoder.mutator.llm.waiting import LONGEST_ASKED_S, Backoff, Pace, asked_wait
+from prlcoder.mutator.llm.rate_limits import LONGEST_ASKED_S, Backoff, Pace, asked_wait
 
 if TYPE_CHECKING:
     import httpx

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.mutator.llm.answers import candidates
-from prlcoder.mutator.llm.asking import Asker
+from prlcoder.mutator.llm.batch import Asker
 from prlcoder.mutator.llm.breaker import REST_S
 from prlcoder.mutator.llm.cache import Cache, key
 from prlcoder.mutator.llm.completions import Completion, Question, Usage
 from prlcoder.mutator.llm.costs import Estimate, estimate, price
-from prlcoder.mutator.llm.fitting import Fitting, UnfitError
 from prlcoder.mutator.llm.prompts import question, templates_digest
-from prlcoder.mutator.llm.waiting import Backoff
+from prlcoder.mutator.llm.rate_limits import Backoff
+from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
 from prlcoder.mutator.model import Place, Proposals, Variant, VariantKind
 from prlcoder.mutator.teacher import RuleTeacher
-from prlcoder.runs.spec import LlmTeacher
+from prlcoder.spec.models import LlmTeacher
 
 SEEDS = 2**31  # endpoints take a signed 32-bit integer
 

@@ -1,0 +1,99 @@
+"""All five servers on one machine: a process each, healthy together, stopped together."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from prlcoder.errors import WorkError
+from prlcoder.rpc.ready_file import read_ready, write_ready
+
+PR_SET_PDEATHSIG: Final = 1
+LOOK_S: Final = 0.2
+SHARED: Final = (
+    "host", "log_level", "tls_certificate", "tls_key", "tls_client_ca", "token_file", "max_message_mib", "max_batch",
+    "max_queue", "max_calls", "max_connection_age", "drain_delay", "drain_grace",
+)  # fmt: skip
+
+
+def serve_all(arguments: argparse.Namespace) -> int:
+    """Start the five, say where they are when all are healthy, stop them on SIGTERM or Ctrl-C.
+
+    ``WorkError`` if one of them ends by itself; the others are stopped then.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with tempfile.TemporaryDirectory(prefix="prlcoder-") as folder, _children(arguments, Path(folder)) as children:
+        files = {name: Path(folder) / f"{name}.json" for name in children}
+        while not stop.is_set() and not all(file.exists() for file in files.values()):
+            _require_alive(children)
+            stop.wait(LOOK_S)
+        if not stop.is_set():
+            _announce({name: read_ready(file)[name] for name, file in files.items()}, arguments.ready_file)
+        while not stop.wait(LOOK_S):
+            _require_alive(children)
+    return 0
+
+
+def _announce(addresses: Mapping[str, Mapping[str, str | None]], ready_file: Path | None) -> None:
+    for name, ports in addresses.items():
+        print(f"{name}: {', '.join(f'{part} on {at}' for part, at in ports.items())}", flush=True)
+    if ready_file is not None:
+        write_ready(ready_file, addresses)
+
+
+@contextmanager
+def _children(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, own in _own_options(arguments).items():
+            command = [sys.executable, "-m", "prlcoder.cli", "serve", name, *own, *_shared_options(arguments)]
+            children[name] = subprocess.Popen(
+                [*command, "--ready-file", str(folder / f"{name}.json")],
+                stdout=subprocess.DEVNULL,
+                process_group=0,  # the terminal's Ctrl-C comes to us alone, and from us as SIGTERM to all of them
+                preexec_fn=_end_with_parent,
+            )
+        yield children
+    finally:
+        for child in children.values():
+            child.terminate()
+        for child in children.values():
+            child.wait()
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _own_options(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    template = ["--template", arguments.template]
+    return {
+        "segmenter": [],
+        "mutator": [],
+        "executor": [],
+        "prm": ["--model", arguments.prm_model, *template],
+        "policy": ["--model", arguments.policy_model, *template, "--engine", arguments.engine],
+    }
+
+
+def _shared_options(arguments: argparse.Namespace) -> list[str]:
+    values = {name: getattr(arguments, name) for name in SHARED}
+    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in values.items() if value is not None]
+    return [word for pair in given for word in pair] + (["--insecure"] if arguments.insecure else [])
+
+
+def _require_alive(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    for name, child in children.items():
+        if (code := child.poll()) is not None:
+            raise WorkError(f"serve all: the {name} ended with exit code {code}; its own message is above")

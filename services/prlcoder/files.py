@@ -1,0 +1,124 @@
+"""JSON Lines in and out: ``.gz`` everywhere, errors with file and line, output published whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+from prlcoder.errors import WorkError, located
+
+Write = Callable[[dict[str, Any]], None]
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Non-blank lines with their 1-based numbers. ``InputError`` for a missing, binary or truncated file."""
+    return decoded_lines(path, lambda: _open_binary(path))
+
+
+def decoded_lines(path: str | Path, open_raw: Callable[[], IO[bytes]]) -> Iterator[tuple[int, str]]:
+    """The same from anything that opens as bytes (already decompressed); ``path`` is how messages name it."""
+    number = 0
+    try:
+        with open_raw() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n") as text:
+            for number, line in enumerate(text, start=1):
+                if line.strip():
+                    yield number, line
+    except FileNotFoundError:
+        raise located(path, None, None, "no such file", "check the path") from None
+    except IsADirectoryError:
+        raise located(path, None, None, "is a folder, not a file", "name a file in it") from None
+    except UnicodeDecodeError:
+        raise located(path, number + 1, None, "is not UTF-8 text", "is it the right file?") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise located(path, number + 1, None, f"truncated or damaged gzip ({error})", "fetch it again") from None
+    except OSError as error:
+        raise located(path, None, None, f"cannot be read ({error.strerror or error})") from None
+
+
+def _open_binary(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """One JSON object a line, with line numbers; ``InputError`` at the first line that is not one."""
+    for number, line in read_lines(path):
+        yield number, parse_object(path, number, line)
+
+
+def parse_object(path: str | Path, number: int, line: str) -> dict[str, Any]:
+    """The JSON object on one line; ``InputError`` with file and line if it is not one."""
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        what = f"{error.msg} at column {error.colno}"
+        raise located(path, number, None, f"not JSON ({what})", "each line must hold one JSON object") from None
+    except (RecursionError, ValueError) as error:  # ValueError: a number of more digits than Python converts
+        what = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise located(path, number, None, f"not JSON ({what})", "each line must hold one JSON object") from None
+    if not isinstance(value, dict):
+        raise located(path, number, None, f"a JSON object was expected, not {type(value).__name__}")
+    return value
+
+
+@contextmanager
+def atomic_output(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears under ``path`` only when the block ends well (written beside it, then renamed)."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".gz":
+            raw: IO[str] = io.TextIOWrapper(gzip.GzipFile(temporary, "wb", mtime=0), encoding="utf-8", newline="\n")
+        else:
+            raw = temporary.open("w", encoding="utf-8", newline="\n")
+        with raw:
+            yield raw
+        os.replace(temporary, path)
+    except OSError as error:
+        raise WorkError(f"{path}: cannot be written ({error.strerror or error}); nothing was left behind") from error
+    finally:
+        with suppress(OSError):  # the folder may be what could not be made
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writer(path: Path | None, standard_output: IO[str]) -> Iterator[Write]:
+    """A function that writes one object a line, to ``path`` (atomically) or to standard output when it is None."""
+    if path is None:
+        yield lambda row: print(dump(row), file=standard_output)
+        return
+    with atomic_output(path) as file:
+        yield lambda row: print(dump(row), file=file)
+
+
+def dump(row: dict[str, Any]) -> str:
+    """One line of JSON, keys in the order given. Lone surrogates stay escaped so that the line is valid UTF-8."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(row)
+    return text
+
+
+def write_json(path: Path, data: Any) -> None:
+    """``data`` as readable JSON, published by renaming. ``WorkError`` if it cannot be written."""
+    with atomic_output(path) as file:
+        json.dump(data, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON file at ``path``; ``WorkError`` if it is not there or broken."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkError(f"{path}: cannot be read ({error}); run the stage that writes it again") from None

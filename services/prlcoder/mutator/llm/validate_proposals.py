@@ -1,0 +1,216 @@
+"""What of a model's proposals fits into the program: moved to its indentation, cleaned of added comments, and checked.
+
+The promises are the rule teacher's: the text differs from the segment and from the other variants, the whole program
+still compiles, comment and blank lines are the segment's, a mutation compiles to other byte code. And what a model may
+do and rules cannot: answer with other lines than the segment's, import modules, read files. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import io
+import re
+import tokenize
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+
+from prlcoder.mutator.bytecode import Fingerprint, fingerprint
+from prlcoder.mutator.llm.answers import Candidate
+from prlcoder.mutator.llm.prompts import BUGS
+from prlcoder.mutator.llm.reindent import rebased
+from prlcoder.mutator.model import Place, Variant, VariantKind
+from prlcoder.problems.indentation import unify_line_ends
+
+LONGEST, SHORTEST, SLACK = 3.0, 0.3, 80  # times the segment's length, and characters more or less
+ALIKE = (
+    0.6  # an answer equal to another segment is taken for a rewrite of this one if it is as similar (difflib's ratio)
+)
+FOREIGN_CALLS = frozenset(
+    {"__import__", "breakpoint", "compile", "eval", "exec", "exit", "globals", "input", "locals", "open", "quit"}
+)
+_HEADER = re.compile(r"(async\s+)?(def|class)\s")
+_HEAD = re.compile(r"(?:[ \t\f]*(?:#[^\n]*)?\n)*")
+
+
+class UnfitError(ValueError):
+    """The proposal is not used; the text is the reason's name, which the manifest counts."""
+
+
+class Fitting:
+    """The proposals for one place. ``fit`` is called for one after the other; what fits once does not fit again."""
+
+    def __init__(self, place: Place) -> None:
+        segment = place.segments[place.index]
+        self._place, self._segment = place, segment
+        self._before, self._after = place.source[: segment.start], place.source[segment.end :]
+        self._head = _HEAD.match(segment.text)[0]  # type: ignore[index]
+        self._tail = segment.text[len(segment.text.rstrip()) :]
+        self._core = segment.text[len(self._head) : len(segment.text) - len(self._tail)]
+        self._indent = self._core[: len(self._core) - len(self._core.lstrip(" \t"))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._tree = ast.parse(place.source)
+            self._codes: set[Fingerprint] = {fingerprint(place.source)}
+        self._trees = {ast.dump(self._tree)}
+        self._comments = _comments(place.source, segment.start + len(self._head), segment.end)
+
+    def fit(self, candidate: Candidate, kind: VariantKind) -> Variant:
+        """The variant that a proposal makes; ``UnfitError`` if it makes none."""
+        core = _HEAD.sub("", unify_line_ends(candidate.text).rstrip() + "\n", count=1).rstrip()
+        if not core:
+            raise UnfitError("empty")
+        self._check_extent(core)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python thinks of the model's code is nobody's business here
+            core = self._cleaned(self._parsing(core))
+            program = self._program(core)
+            try:
+                tree, code = ast.parse(program), fingerprint(program)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                raise UnfitError("does_not_parse") from None
+        self._check_boundary(core)
+        self._check_reach(tree)
+        dump = ast.dump(tree)
+        if dump in self._trees or (kind == "mutation" and code in self._codes):
+            raise UnfitError("identical")
+        self._trees.add(dump)
+        self._codes.add(code)
+        return Variant(kind, operator(kind, candidate.bug), self._head + core + self._tail)
+
+    def _program(self, core: str) -> str:
+        return self._before + self._head + core + self._tail + self._after
+
+    def _parsing(self, core: str) -> str:
+        """The first reading of the indentation in which the whole program compiles."""
+        for reading in rebased(core, self._indent):
+            try:
+                compile(self._program(reading), "<variant>", "exec", dont_inherit=True)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+            return reading
+        raise UnfitError("does_not_parse")
+
+    def _cleaned(self, core: str) -> str:
+        """``core`` without the comments and blank lines that the segment does not have. Those it has must be there."""
+        start = len(self._before) + len(self._head)
+        wanted = Counter(text for text, _ in self._comments)
+        pieces, position = [], 0
+        for text, offset in _comments(self._program(core), start, start + len(core)):
+            if wanted[text] > 0:
+                wanted[text] -= 1
+                continue
+            pieces.append(core[position : offset - start].rstrip(" \t"))
+            position = offset - start + len(text)
+        if any(wanted.values()):
+            raise UnfitError("comments_changed")
+        cleaned = "".join([*pieces, core[position:]])
+        if "\n\n" in cleaned and not re.search(r"\n[ \t]*\n", self._core):
+            cleaned = re.sub(r"\n(?:[ \t]*\n)+", "\n", cleaned)
+        return cleaned.strip("\n")
+
+    def _check_extent(self, core: str) -> None:
+        """The proposal is about as long as the segment, and made of its lines rather than of the program's others."""
+        length = len(self._core)
+        if len(core) > LONGEST * length + SLACK:
+            raise UnfitError("whole_program" if self._headers(core) else "too_long")
+        if len(core) < SHORTEST * length - SLACK:
+            raise UnfitError("too_short")
+        if self._headers(core):
+            raise UnfitError("whole_program")
+        lines, own = _code_lines(core), _code_lines(self._core)
+        others = [_code_lines(part.text) for part in self._place.segments if part is not self._segment]
+        if lines in others and _likeness(lines, own) < ALIKE:
+            raise UnfitError("other_segment")
+        foreign = sum(line not in own and any(line in other for other in others) for line in lines)
+        if foreign > 1 and 3 * foreign > len(lines):
+            raise UnfitError("other_lines")
+
+    def _headers(self, core: str) -> bool:
+        """Whether it holds a function's or class's header that stands elsewhere in the program."""
+        elsewhere = {line for line in _code_lines(self._before + self._after) if _HEADER.match(line)}
+        return any(line in elsewhere for line in _code_lines(core)) and not elsewhere & set(_code_lines(self._core))
+
+    def _check_boundary(self, core: str) -> None:
+        """It does not begin with the line before the segment (at any level), nor end with the line after it."""
+        if "\n" not in core:
+            return
+        before, after = _last_line(self._before), _first_line(self._after)
+        begins = _first_line(core).strip() == before.strip() != _first_line(self._core).strip()
+        if begins or _last_line(core) == after != _last_line(self._core):
+            raise UnfitError("other_lines")
+
+    def _check_reach(self, tree: ast.Module) -> None:
+        """No module that the program does not import, no call that reaches outside or ends it, no added docstring."""
+        if _modules(tree) - _modules(self._tree):
+            raise UnfitError("imports")
+        if (_calls(tree) - _calls(self._tree)) & FOREIGN_CALLS:
+            raise UnfitError("foreign_call")
+        if _loose_strings(tree) > _loose_strings(self._tree):
+            raise UnfitError("docstring_added")
+
+
+def operator(kind: VariantKind, bug: str) -> str:
+    """The name under which a model's variants are counted: ``llm-off-by-one``, ``llm-refactoring``."""
+    if kind == "refactoring":
+        return "llm-refactoring"
+    return f"llm-{bug.replace(' ', '-')}" if bug in BUGS else "llm-mutation"
+
+
+def _comments(source: str, start: int, end: int) -> list[tuple[str, int]]:
+    """Text and offset of the comments between two offsets of a source that compiles."""
+    starts = [0]
+    for line in source.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    found: list[tuple[str, int]] = []
+    if "#" not in source[start:end]:  # to cut a program into tokens takes longer than all the rest
+        return found
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source, newline="\n").readline):
+            offset = starts[token.start[0] - 1] + token.start[1]
+            if token.type == tokenize.COMMENT and start <= offset < end:
+                found.append((token.string, offset))
+    except (tokenize.TokenError, SyntaxError):  # it compiles, yet the tokenizer of some versions is stricter
+        raise UnfitError("does_not_parse") from None
+    return found
+
+
+def _code_lines(text: str) -> list[str]:
+    stripped = (line.strip() for line in text.split("\n"))
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _likeness(left: list[str], right: list[str]) -> float:
+    return difflib.SequenceMatcher(None, "\n".join(left), "\n".join(right), autojunk=False).ratio()
+
+
+def _first_line(text: str) -> str:
+    return next((line.rstrip() for line in text.split("\n") if line.strip()), "")
+
+
+def _last_line(text: str) -> str:
+    return next((line.rstrip() for line in reversed(text.split("\n")) if line.strip()), "")
+
+
+def _modules(tree: ast.AST) -> set[str]:
+    return set(_imported(tree))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").split(".")[0]
+
+
+def _calls(tree: ast.AST) -> set[str]:
+    return {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+
+def _loose_strings(tree: ast.AST) -> int:
+    return sum(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for node in ast.walk(tree)
+    )

@@ -1,0 +1,140 @@
+"""The rule teacher behind gRPC: ``prlcoder.v1.MutatorService``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+from typing import Any, Final
+
+import grpc.aio
+from prometheus_client import CollectorRegistry, Counter
+
+from prlcoder.mutator import RuleTeacher
+from prlcoder.mutator.serving.messages import write_variants
+from prlcoder.rpc.admission import Admission
+from prlcoder.rpc.batches import fail, require_batch
+from prlcoder.rpc.errors import Refusal, invalid
+from prlcoder.rpc.process_pool import Compute
+from prlcoder.rpc.settings import Limits
+from prlcoder.segmenter import Segment, SegmentationError, segment
+from prlcoder.segmenter.serving.messages import read_mode, read_segments
+from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
+
+MOST: Final = 64  # variants of one kind a segment
+
+
+class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
+    """Proposes for batches on worker processes, one program a task."""
+
+    full_name = "prlcoder.v1.MutatorService"
+
+    def __init__(self, limits: Limits, registry: CollectorRegistry, workers: int | None = None) -> None:
+        self._limits = limits
+        self._admission = Admission(limits.queue_items)
+        self._compute = Compute(workers)
+        self._variants = Counter(
+            "prlcoder_mutator_variants", "Variants, by teacher, kind and what became of them.",
+            ("teacher", "kind", "outcome"), registry=registry,
+        )  # fmt: skip
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the handlers."""
+        mutator_pb2_grpc.add_MutatorServiceServicer_to_server(self, server)
+
+    async def start(self) -> None:
+        """Start the workers and see one of them answer."""
+        await self._compute.run(propose, b"", b"", "")
+
+    def drain(self) -> None:
+        """Nothing to do: calls are short and each is answered whole."""
+
+    async def close(self) -> None:
+        """End the workers."""
+        self._compute.close()
+
+    async def Propose(self, request: mutator_pb2.ProposeRequest, context: Any) -> mutator_pb2.ProposeResponse:
+        """One result an item, in order."""
+        require_batch(request.items, "items", self._limits.batch_items)
+        _require_teacher(request)
+        rules = request.rules.SerializeToString()
+        with self._admission.take(len(request.items), request.ByteSize()):
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._propose(item, rules, f"items[{number}]"))
+                    for number, item in enumerate(request.items)
+                ]
+        return mutator_pb2.ProposeResponse(results=[task.result() for task in tasks])
+
+    async def _propose(self, item: mutator_pb2.ProposeItem, rules: bytes, field: str) -> mutator_pb2.ProposeResult:
+        result = mutator_pb2.ProposeResult(id=item.id)
+        try:
+            result.MergeFromString(await self._compute.run(propose, item.SerializeToString(), rules, field))
+        except Exception as error:
+            fail(result, error)
+        for part in result.proposal.segments:
+            for variant in part.variants:
+                kind = "mutation" if variant.kind == mutator_pb2.VARIANT_KIND_MUTATION else "refactoring"
+                self._variants.labels(RuleTeacher.name, kind, "proposed").inc()
+        return result
+
+
+def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> MutatorService:
+    """The service that the options of ``prlcoder serve mutator`` describe."""
+    return MutatorService(limits, registry, arguments.workers)
+
+
+def _require_teacher(request: mutator_pb2.ProposeRequest) -> None:
+    if request.WhichOneof("teacher") is None:
+        raise invalid("rules", "no teacher is set; set rules, with how many mutations and refactorings a segment")
+    for name in ("mutations", "refactorings"):
+        if getattr(request.rules, name) > MOST:
+            raise invalid(f"rules.{name}", f"{getattr(request.rules, name)} is above {MOST}")
+
+
+# --- on a worker ----------------------------------------------------------------------------------------------------
+
+
+def propose(item: bytes, rules: bytes, field: str) -> bytes:
+    """One ``ProposeItem``'s result without its id, all serialised: what goes between server and worker."""
+    result = mutator_pb2.ProposeResult()
+    try:
+        result.proposal.CopyFrom(_proposal(mutator_pb2.ProposeItem.FromString(item), rules, field))
+    except Refusal as refusal:
+        fail(result, refusal)
+    return result.SerializeToString()
+
+
+def _proposal(item: mutator_pb2.ProposeItem, rules: bytes, field: str) -> mutator_pb2.Proposal:
+    settings = mutator_pb2.RuleTeacher.FromString(rules)
+    teacher = RuleTeacher(settings.seed, settings.mutations, settings.refactorings)
+    segments = _segments(item, field)
+    try:
+        parts = [
+            write_variants(index, teacher.propose(item.problem_id, item.program, segments, index))
+            for index in _indexes(item, segments, field)
+        ]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise invalid(f"{field}.program", f"does not compile ({type(error).__name__}: {error})") from None
+    return mutator_pb2.Proposal(segments=parts)
+
+
+def _segments(item: mutator_pb2.ProposeItem, field: str) -> list[Segment]:
+    if not item.program:
+        raise invalid(f"{field}.program", "is empty; send the whole program")
+    if item.WhichOneof("segmentation") == "segments":
+        return read_segments(item.segments, item.program, f"{field}.segments")
+    try:
+        return segment(item.program, read_mode(item.mode, f"{field}.mode"))
+    except SegmentationError as error:
+        raise invalid(f"{field}.program", f"cannot be cut ({error})") from None
+
+
+def _indexes(item: mutator_pb2.ProposeItem, segments: list[Segment], field: str) -> Iterator[int]:
+    """The segments asked for, in ascending order; every step if none is named."""
+    if not item.segment_indexes:
+        return (index for index, part in enumerate(segments) if part.is_step)
+    if max(item.segment_indexes) >= len(segments):
+        what = f"{max(item.segment_indexes)} is not below the number of segments, {len(segments)}"
+        raise invalid(f"{field}.segment_indexes", what)
+    return iter(sorted(set(item.segment_indexes)))

@@ -1,0 +1,129 @@
+"""Client of the policy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import grpc.aio
+
+from prlcoder.policy.sampling import Finish, Sampling
+from prlcoder.rpc.address import Address
+from prlcoder.rpc.client import FIRST_PAUSE_S, TIMEOUT_S, Client, ServiceError, retry_after, service_error
+from prlcoder.v1 import policy_pb2, policy_pb2_grpc
+
+_FINISH: Final[dict[int, Finish]] = {
+    policy_pb2.FINISH_REASON_STOP: "stop",
+    policy_pb2.FINISH_REASON_LENGTH: "length",
+}
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sample, whole. ``ids`` and ``log_probabilities`` are those of its tokens, the one that ended it included."""
+
+    text: str
+    ids: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    finish: Finish
+    weights_version: int
+
+
+class PolicyClient(Client):
+    """``prlcoder.policy.serving.live.LivePolicy`` elsewhere."""
+
+    def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(address, timeout_s=timeout_s)
+        self._stub = policy_pb2_grpc.PolicyServiceStub(self._channel)
+
+    async def complete(
+        self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
+    ) -> list[list[Completion | ServiceError]]:
+        """All samples of each prompt, whole, or why there are none (reason ``TOO_LONG``)."""
+        pieces: dict[tuple[int, int], list[policy_pb2.Tokens]] = {}
+        found: list[list[Completion | ServiceError]] = [[] for _ in prompts]
+        ended: dict[tuple[int, int], Completion | ServiceError] = {}
+        whole = replace(sampling, whole=True)
+        async with aclosing(self.events(prompts, whole, timeout_s=timeout_s)) as events:
+            async for event in events:
+                key = int(event.id), event.sample
+                match event.WhichOneof("event"):
+                    case "tokens":
+                        pieces.setdefault(key, []).append(event.tokens)
+                    case "finished":
+                        ended[key] = _completion(event, pieces.pop(key, []))
+                    case _:
+                        ended[key] = self.item_error(event.status)
+        for prompt, sample in sorted(ended):
+            found[prompt].append(ended[prompt, sample])
+        return found
+
+    async def events(
+        self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
+    ) -> AsyncGenerator[policy_pb2.GenerateResponse]:
+        """What happens to all samples, as it happens; an event's ``id`` is its prompt's number. Close it to free the
+        engine. A call that the server has not begun is made again until the time is up."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + (self.timeout_s if timeout_s is None else timeout_s)
+        request, begun = _request(prompts, sampling), False
+        while True:
+            left = max(ends - loop.time(), 0.001)
+            call: Any = self._stub.Generate(request, timeout=left, metadata=self.metadata())
+            try:
+                async for event in call:
+                    begun = True
+                    yield event
+                return
+            except grpc.aio.AioRpcError as error:
+                wait = None if begun else retry_after(error, FIRST_PAUSE_S)
+                if wait is None or loop.time() + wait >= ends:
+                    raise service_error(error, self.address.target) from None
+            finally:
+                call.cancel()
+            await asyncio.sleep(wait)
+
+    async def info(self) -> policy_pb2.PolicyServiceGetModelInfoResponse:
+        """The model that answers now."""
+        response: policy_pb2.PolicyServiceGetModelInfoResponse = await self.call(
+            self._stub.GetModelInfo, policy_pb2.PolicyServiceGetModelInfoRequest()
+        )
+        return response
+
+    async def update(self, version: int, uri: str, *, adapter: bool = False, timeout_s: float | None = None) -> float:
+        """Write with other weights; seconds that requests had to wait for them."""
+        kind = policy_pb2.WEIGHTS_KIND_ADAPTER if adapter else policy_pb2.WEIGHTS_KIND_FULL
+        request = policy_pb2.PolicyServiceUpdateWeightsRequest(version=version, uri=uri, kind=kind)
+        response = await self.call(self._stub.UpdateWeights, request, timeout_s=timeout_s, idempotent=False)
+        return float(response.pause_s)
+
+
+def _request(prompts: Sequence[str], sampling: Sampling) -> policy_pb2.GenerateRequest:
+    drawing = policy_pb2.Sampling(
+        samples=sampling.samples,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        max_tokens=sampling.max_tokens or 0,
+        stop=sampling.stop,
+        seed=sampling.seed,
+    )
+    return policy_pb2.GenerateRequest(
+        items=[policy_pb2.GenerateItem(id=str(number), text=prompt) for number, prompt in enumerate(prompts)],
+        sampling=drawing,
+        log_probabilities=sampling.log_probabilities,
+        first_item=sampling.first_prompt,
+        whole=sampling.whole,
+    )
+
+
+def _completion(event: policy_pb2.GenerateResponse, pieces: Sequence[policy_pb2.Tokens]) -> Completion:
+    return Completion(
+        text=event.finished.text,
+        ids=tuple(token for piece in pieces for token in piece.ids),
+        log_probabilities=tuple(value for piece in pieces for value in piece.log_probabilities),
+        finish=_FINISH[event.finished.reason],
+        weights_version=event.weights_version,
+    )

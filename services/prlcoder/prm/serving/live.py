@@ -1,0 +1,143 @@
+"""A reward model that serves many at once: dynamic batches, reused prefixes, checkpoints exchanged while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+
+from prlcoder.errors import InputError
+from prlcoder.prm.items import Item, ItemError, Scored
+from prlcoder.prm.prefixes import PrefixCache, can_reuse
+from prlcoder.prm.serving.batching import Batch, Batcher, BatchLimits
+from prlcoder.prm.serving.settings import KEPT_TOKENS
+from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
+
+
+class _Serving:
+    """One checkpoint with what it has read."""
+
+    def __init__(self, version: int, model: StepModel, kept_tokens: int) -> None:
+        self.version, self.model = version, model
+        self._prefixes = PrefixCache(model, kept_tokens) if kept_tokens and can_reuse(model) else None
+
+    def odds(self, rows: Sequence[Tokenised]) -> list[list[float]]:
+        return self.model.odds(rows) if self._prefixes is None else self._prefixes.odds(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """An item, tokenised for the checkpoint that served when it arrived, which will score it."""
+
+    serving: _Serving
+    row: Tokenised
+
+
+class LiveScorer:
+    """``score`` items, ``update`` the checkpoint. Create and use it within one event loop."""
+
+    def __init__(
+        self,
+        model: StepModel,
+        *,
+        version: int = 0,
+        limits: BatchLimits | None = None,
+        kept_tokens: int = KEPT_TOKENS,
+        on_batch: Callable[[Batch], None] = lambda batch: None,
+    ) -> None:
+        self._kept_tokens = kept_tokens
+        self._on_batch = on_batch
+        self._serving = _Serving(version, model, kept_tokens)
+        self._tokenising = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
+        self._batcher: Batcher[_Job, list[float]] = Batcher(
+            self._run, size=lambda job: len(job.row.ids), limits=limits or BatchLimits(model.batch_tokens)
+        )
+        self._updating = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def model(self) -> StepModel:
+        """The checkpoint that new items meet."""
+        return self._serving.model
+
+    @property
+    def version(self) -> int:
+        """Its version."""
+        return self._serving.version
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a batch."""
+        return self._batcher.waiting
+
+    async def score(self, items: Sequence[Item]) -> list[Scored | ItemError]:
+        """Scores of each item, or the ``ItemError`` that says why there are none.
+
+        Items of one call are batched with those of others. Cancelling the call drops those that still wait.
+        """
+        serving = self._serving
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._tokenising, _tokenise, serving.model, items)
+        found = await asyncio.gather(*(self._score_one(serving, row) for row in rows), return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, ItemError):
+                raise outcome
+        return found  # type: ignore[return-value]  # the other exceptions were raised
+
+    async def _score_one(self, serving: _Serving, row: Tokenised | ItemError) -> Scored:
+        if isinstance(row, ItemError):
+            raise row
+        if not row.ids:
+            return Scored([], serving.version)
+        odds = await self._batcher.submit(_Job(serving, row))
+        return Scored(step_scores(row.item, odds), serving.version)
+
+    async def update(self, version: int, uri: str) -> float:
+        """Load another checkpoint beside the present one and change over; seconds that requests had to wait for it.
+
+        Items that have arrived are scored by the former checkpoint, which leaves after the last of them.
+        ``InputError`` if it cannot be loaded or ``version`` is not above the present one: nothing has changed then.
+        """
+        async with self._updating:
+            if version <= self.version:
+                raise InputError(f"version: {version} is not above the present {self.version}; give a higher one")
+            model = await asyncio.to_thread(StepModel.load, uri)
+            start = time.monotonic()
+            self._serving = _Serving(version, model, self._kept_tokens)
+            return time.monotonic() - start
+
+    async def close(self) -> None:
+        """Finish what waits, then end the threads."""
+        await self._batcher.close()
+        self._tokenising.shutdown()
+
+    def _run(self, jobs: Sequence[_Job]) -> list[list[float]]:
+        """One batch, in the model's thread; during a changeover it may hold items of two checkpoints."""
+        odds: dict[_Job, list[float]] = {}
+        for serving in dict.fromkeys(job.serving for job in jobs):
+            own = [job for job in jobs if job.serving is serving]
+            rows = [job.row for job in own]
+            odds.update(zip(own, serving.odds(rows), strict=True))
+            chances = torch.sigmoid(torch.tensor([odd for job in own for odd in odds[job]])).tolist()
+            self._on_batch(Batch(len(rows) * max(len(row.ids) for row in rows), chances))
+        return [odds[job] for job in jobs]
+
+
+def _tokenise(model: StepModel, items: Sequence[Item]) -> list[Tokenised | ItemError]:
+    rows: list[Tokenised | ItemError] = []
+    for item in items:
+        try:
+            rows.append(model.tokenise(item))
+        except ItemError as error:
+            rows.append(error)
+    return rows

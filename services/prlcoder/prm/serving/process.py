@@ -1,0 +1,376 @@
+"""A reward model in a process of its own, for a server.
+
+A pass over the model takes Python's interpreter lock hundreds of times, and what serves calls holds it for milliseconds
+at a time: in one process each pass stands still for as long as the calls beside it take. And what ends the model's
+process (memory, a driver) does not end the server: a new one starts and scores what the old one owes.
+
+The two ends exchange pickled messages over a socket: ``Score``, ``Render``, ``Update`` and ``Cancel`` one way;
+``Ready``, ``Answer`` and ``Batch`` the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import pickle
+import socket
+import struct
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from prlcoder.errors import InputError, WorkError
+from prlcoder.prm.items import Item, ItemError, Scored
+from prlcoder.prm.serving.batching import Batch, BatchLimits
+from prlcoder.problems.prompts import Prompt, render
+from prlcoder.rpc.admission import RETRY_AFTER_S
+from prlcoder.rpc.errors import unavailable
+from prlcoder.rpc.process_pool import settle_worker
+from prlcoder.telemetry.logs import logger
+
+if TYPE_CHECKING:
+    from prlcoder.prm.serving.live import LiveScorer
+    from prlcoder.prm.serving.settings import PrmSettings
+    from prlcoder.problems.model import Problem
+
+LOG = logger("prm")
+ATTEMPTS: Final = 2  # an innocent item that was scored beside a fatal one gets a second one
+CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
+CLOSE_S: Final = 30.0
+RESTART_S: Final = 1.0  # between attempts to start a new process
+PRELOADED: Final = (
+    "prlcoder.prm.serving.live",
+    "prlcoder.prm.step_model",
+    "transformers.modeling_layers",
+)  # 6 s of imports
+GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA and AMD: one of them is where a program has a GPU
+_LENGTH: Final = struct.Struct("!Q")
+
+Outcome = list[Scored | ItemError]
+Value: TypeAlias = "Outcome | Prompt | tuple[ServedModel, float]"
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """What there is to know of the checkpoint that new items meet: ``max_length`` in tokens, the number of its
+    parameters, torch's name of its kind of device."""
+
+    version: int
+    path: str
+    template: str
+    max_length: int
+    parameters: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """Items to score together."""
+
+    number: int
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Render:
+    """A problem to show as the model's own chat template says."""
+
+    number: int
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Nobody waits for this answer any more."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Update:
+    """Another checkpoint to change over to."""
+
+    number: int
+    version: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is loaded."""
+
+    model: ServedModel
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To ``Score`` an ``Outcome``, to ``Render`` a prompt, to ``Update`` the model that serves now and the pause in
+    seconds; or an error."""
+
+    number: int
+    value: Value | Exception
+
+
+@dataclass(eq=False)
+class _Asked:
+    message: Score | Render | Update
+    answered: asyncio.Future[Any]
+    attempts: int = 1
+
+
+class ModelProcess:
+    """``score`` and ``update`` as ``LiveScorer`` has them, elsewhere. For one event loop."""
+
+    def __init__(self, settings: PrmSettings, on_batch: Callable[[Batch], None] = lambda batch: None) -> None:
+        self._settings = settings
+        self._on_batch = on_batch
+        self._asked: dict[int, _Asked] = {}
+        self._numbers = count()
+        self._updating = asyncio.Lock()
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+        self._reading: asyncio.Task[None] | None = None
+        self._closing = False
+        self.healthy = False
+        self.model: ServedModel
+
+    async def start(self) -> None:
+        """Load the model. ``InputError`` if it cannot be, or is no reward model."""
+        self.model = await self._open(0, self._settings.model)
+        self._reading = asyncio.create_task(self._read())
+
+    async def score(self, items: Sequence[Item]) -> Outcome:
+        """Scores of each item, or the ``ItemError`` that says why there are none. Cancelling drops what still waits.
+
+        While the process is started anew items wait; ``Refusal`` (UNAVAILABLE) for those with which it ended twice.
+        """
+        found: Outcome = await self._ask(Score(next(self._numbers), items))
+        return found
+
+    async def render(self, problem: Problem, template: str) -> Prompt:
+        """The problem's prompt; ``InputError`` where this model's tokenizer cannot make it."""
+        if template != CHAT:
+            return render(problem, template)
+        prompt: Prompt = await self._ask(Render(next(self._numbers), problem))
+        return prompt
+
+    async def update(self, version: int, uri: str) -> float:
+        """Change over to another checkpoint; seconds that items had to wait for it. ``InputError`` if it cannot be
+        loaded or ``version`` is not above the present one: nothing has changed then."""
+        async with self._updating:
+            _, pause = await self._ask(Update(next(self._numbers), version, uri))
+            return float(pause)
+
+    async def close(self) -> None:
+        """Finish what waits and end the process."""
+        self._closing = True
+        if self._reading is not None:
+            self._writer.write_eof()
+            await asyncio.wait([self._reading], timeout=CLOSE_S)
+        if self._process is not None:
+            self._process.kill()  # it has ended, but for a pass that takes too long or a start that was broken off
+
+    async def _ask(self, message: Score | Render | Update) -> Any:
+        asked = _Asked(message, asyncio.get_running_loop().create_future())
+        self._asked[message.number] = asked
+        if self.healthy:
+            _send(self._writer, message)
+        try:
+            return await asked.answered
+        finally:
+            if self._asked.pop(message.number, None) is not None and self.healthy:  # cancelled
+                _send(self._writer, Cancel(message.number))
+
+    async def _open(self, version: int, path: str) -> ServedModel:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            process = _context().Process(
+                target=_run, args=(theirs, self._settings, version, path), name="model", daemon=True
+            )
+            starting = asyncio.ensure_future(asyncio.to_thread(process.start))  # seconds, while a fork server imports
+            try:
+                await asyncio.shield(starting)
+            finally:
+                await starting  # also where this is cancelled: it uses the sockets
+                self._process = process
+            self._reader, self._writer = await asyncio.open_connection(sock=ours.dup())
+        said = await _receive(self._reader)
+        if isinstance(said, Ready):
+            self.healthy = True
+            return said.model
+        ended = await self._end()
+        if isinstance(said, Exception):
+            raise said
+        raise WorkError(f"model {path}: its process ended with {ended} while it loaded; is there memory enough?")
+
+    async def _end(self) -> int | None:
+        """Wait for the process, which has closed its end; its exit status."""
+        assert self._process is not None
+        self.healthy = False
+        self._writer.close()
+        await asyncio.to_thread(self._process.join)
+        return self._process.exitcode
+
+    async def _read(self) -> None:
+        """Hand out what the process says; where it ends unasked, start another."""
+        while True:
+            while (said := await _receive(self._reader)) is not None:
+                if isinstance(said, Batch):
+                    self._on_batch(said)
+                    continue
+                if isinstance(said.value, tuple):  # it has changed over, whether or not the caller is still there
+                    self.model = said.value[0]
+                if (asked := self._asked.pop(said.number, None)) is not None and not asked.answered.done():
+                    if isinstance(said.value, Exception):
+                        asked.answered.set_exception(said.value)
+                    else:
+                        asked.answered.set_result(said.value)
+            ended = await self._end()
+            if self._closing:
+                return
+            LOG.warning("the model's process ended; starting another", extra={"exit": ended})
+            self._give_up_what_was_fatal()
+            await self._open_again()
+            for asked in self._asked.values():
+                _send(self._writer, asked.message)
+            if self._closing:
+                self._writer.write_eof()
+
+    def _give_up_what_was_fatal(self) -> None:
+        for asked in self._asked.values():
+            if asked.attempts < ATTEMPTS:
+                asked.attempts += 1
+                continue
+            if isinstance(asked.message, Update):
+                error: Exception = InputError(
+                    f"model {asked.message.uri}: the process that loaded it ended, twice; {self.model.path} serves on"
+                )
+            else:
+                message = "the model's process ended twice with this; it is started anew"
+                error = unavailable("MODEL_LOST", message, RETRY_AFTER_S)
+            if not asked.answered.done():
+                asked.answered.set_exception(error)
+        self._asked = {number: asked for number, asked in self._asked.items() if not asked.answered.done()}
+
+    async def _open_again(self) -> None:
+        while not self._closing:
+            try:
+                self.model = await self._open(self.model.version, self.model.path)
+                return
+            except WorkError as error:
+                LOG.warning("the model's process ended again; starting another", extra={"cause": str(error)})
+            except Exception as error:  # whatever it is, those who wait have a deadline
+                LOG.error(
+                    "the model does not start", exc_info=not isinstance(error, InputError), extra={"cause": str(error)}
+                )
+            await asyncio.sleep(RESTART_S)
+
+
+def _context() -> Any:
+    """How the model's process starts. Forking this one, which runs gRPC, is not safe; a fork server has the imports
+    done, but CUDA is lost to its children if an import has only asked for a device: not where there may be one."""
+    if any(Path(device).exists() for device in GPU_DEVICES):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
+# --- in the model's process -----------------------------------------------------------------------------------------
+
+
+def _run(end: socket.socket, settings: PrmSettings, version: int, path: str) -> None:
+    settle_worker()
+    asyncio.run(_serve(end, settings, version, path))
+
+
+async def _serve(end: socket.socket, settings: PrmSettings, version: int, path: str) -> None:
+    from prlcoder.prm.serving.live import LiveScorer
+    from prlcoder.prm.step_model import StepModel
+
+    loop = asyncio.get_running_loop()
+    reader, writer = await asyncio.open_connection(sock=end)
+    try:
+        model = await asyncio.to_thread(StepModel.load, path)
+    except Exception as error:
+        _send(writer, _portable(error))
+    else:
+        limits = BatchLimits(settings.batch_tokens or model.batch_tokens, settings.batch_delay_s)
+
+        def note(batch: Batch) -> None:  # on the model's thread
+            loop.call_soon_threadsafe(_send, writer, batch)
+
+        async with LiveScorer(
+            model, version=version, limits=limits, kept_tokens=settings.kept_tokens, on_batch=note
+        ) as live:
+            _send(writer, Ready(_served(live)))
+            await _answer_all(live, reader, writer)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the server says no more, and every answer is given."""
+    tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def answer(message: Score | Render | Update) -> None:
+        value: Value | Exception
+        try:
+            match message:
+                case Score():
+                    value = await live.score(message.items)
+                case Render():
+                    value = render(message.problem, CHAT, live.model.tokenizer)
+                case Update():
+                    pause = await live.update(message.version, message.uri)
+                    value = _served(live), pause
+        except Exception as error:
+            value = _portable(error)
+        _send(writer, Answer(message.number, value))
+
+    def start(message: Score | Render | Update) -> None:
+        tasks[message.number] = asyncio.create_task(answer(message))
+        tasks[message.number].add_done_callback(lambda _: tasks.pop(message.number))
+
+    while (message := await _receive(reader)) is not None:
+        if not isinstance(message, Cancel):
+            start(message)
+        elif message.number in tasks:
+            tasks[message.number].cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+def _served(live: LiveScorer) -> ServedModel:
+    model = live.model
+    return ServedModel(
+        live.version, model.path, model.template, model.max_length, model.model.num_parameters(),
+        model.model.device.type,
+    )  # fmt: skip
+
+
+def _portable(error: Exception) -> Exception:
+    """One that the other process can read: our own as it is, another as text with its traceback."""
+    if isinstance(error, InputError):
+        return error
+    return RuntimeError("".join(traceback.format_exception(error)))
+
+
+# --- messages -------------------------------------------------------------------------------------------------------
+
+
+def _send(writer: asyncio.StreamWriter, message: object) -> None:
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    writer.write(_LENGTH.pack(len(data)) + data)
+
+
+async def _receive(reader: asyncio.StreamReader) -> Any:
+    """The next message; None if there is none, because the other end has closed or is gone."""
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        return pickle.loads(await reader.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None

@@ -1,0 +1,162 @@
+"""The reward model behind gRPC: ``prlcoder.v1.PrmService``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+from prometheus_client import CollectorRegistry
+
+from prlcoder.errors import InputError
+from prlcoder.prm.items import Item, ItemError, Scored, Span, TooLongError
+from prlcoder.prm.serving.cutting import cut
+from prlcoder.prm.serving.metrics import PrmMetrics
+from prlcoder.prm.serving.process import ModelProcess
+from prlcoder.prm.serving.settings import PrmSettings
+from prlcoder.problems.prompt_messages import read_problem, read_prompt
+from prlcoder.problems.prompts import Prompt, template_digest
+from prlcoder.rpc.admission import Admission
+from prlcoder.rpc.batches import fail, require_batch
+from prlcoder.rpc.errors import Refusal, invalid
+from prlcoder.rpc.process_pool import Compute
+from prlcoder.rpc.settings import Limits
+from prlcoder.segmenter.serving.messages import read_mode, read_segments
+from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
+
+
+class PrmService(prm_pb2_grpc.PrmServiceServicer):
+    """Scores batches; their items meet those of other calls in the model."""
+
+    full_name = "prlcoder.v1.PrmService"
+
+    def __init__(self, limits: Limits, settings: PrmSettings, registry: CollectorRegistry) -> None:
+        self._limits, self._settings = limits, settings
+        self._admission = Admission(limits.queue_items)
+        self._metrics = PrmMetrics(registry)
+        self._cutting = Compute(1)
+        self._model = ModelProcess(settings, self._metrics.note)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the handlers."""
+        prm_pb2_grpc.add_PrmServiceServicer_to_server(self, server)
+
+    async def start(self) -> None:
+        """Load the model, start the worker, and see a program cut and scored."""
+        await self._model.start()
+        proof = prm_pb2.ScoreItem(program="pass\n", mode=segmenter_pb2.SEGMENTATION_MODE_LINE)
+        await self._model.score([Item(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the model is up."""
+        return self._model.healthy
+
+    def drain(self) -> None:
+        """Nothing to do: calls are short and each is answered whole."""
+
+    async def close(self) -> None:
+        """Free the model."""
+        self._cutting.close()
+        await self._model.close()
+
+    async def ScoreSteps(self, request: prm_pb2.ScoreStepsRequest, context: Any) -> prm_pb2.ScoreStepsResponse:
+        """One result an item, in order."""
+        require_batch(request.items, "items", self._limits.batch_items)
+        with self._admission.take(len(request.items), request.ByteSize()):
+            read = await asyncio.gather(
+                *(self._read(item, f"items[{number}]") for number, item in enumerate(request.items))
+            )
+            scored = iter(await self._model.score([item for item in read if isinstance(item, Item)]))
+        outcomes = [next(scored) if isinstance(item, Item) else item for item in read]
+        results = [
+            _result(item.id, outcome, f"items[{number}]")
+            for number, (item, outcome) in enumerate(zip(request.items, outcomes, strict=True))
+        ]
+        return prm_pb2.ScoreStepsResponse(results=results)
+
+    async def GetModelInfo(
+        self, request: prm_pb2.PrmServiceGetModelInfoRequest, context: Any
+    ) -> prm_pb2.PrmServiceGetModelInfoResponse:
+        """The model that new items meet."""
+        model = self._model.model
+        return prm_pb2.PrmServiceGetModelInfoResponse(
+            uri=model.path,
+            weights_version=model.version,
+            template=self._template,
+            template_digest=template_digest(self._template),
+            max_tokens=model.max_length,
+            parameters=model.parameters,
+            device=model.device,
+        )
+
+    async def UpdateWeights(
+        self, request: prm_pb2.PrmServiceUpdateWeightsRequest, context: Any
+    ) -> prm_pb2.PrmServiceUpdateWeightsResponse:
+        """Another checkpoint, from the next item on."""
+        try:
+            pause = await self._model.update(request.version, request.uri)
+        except InputError as error:
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
+        return prm_pb2.PrmServiceUpdateWeightsResponse(weights_version=self._model.model.version, pause_s=pause)
+
+    @property
+    def _template(self) -> str:
+        return self._settings.template or self._model.model.template
+
+    async def _read(self, message: prm_pb2.ScoreItem, field: str) -> Item | Exception:
+        """The item, or why it is none."""
+        try:
+            if not message.program:
+                raise invalid(f"{field}.program", "is empty; send the program, or its beginning")
+            return Item(await self._prompt(message, field), message.program, await self._steps(message, field))
+        except Exception as error:
+            return error
+
+    async def _prompt(self, message: prm_pb2.ScoreItem, field: str) -> Prompt:
+        match message.WhichOneof("context"):
+            case "problem":
+                try:
+                    return await self._model.render(read_problem(message.problem), self._template)
+                except InputError as error:
+                    raise invalid(f"{field}.problem", str(error)) from None
+            case "prompt":
+                return read_prompt(message.prompt, f"{field}.prompt")
+        return Prompt("", "", "")
+
+    async def _steps(self, message: prm_pb2.ScoreItem, field: str) -> tuple[Span, ...]:
+        if message.WhichOneof("segmentation") == "segments":
+            segments = read_segments(message.segments, message.program, f"{field}.segments")
+            return tuple(Span(one.start, one.end) for one in segments)
+        mode = read_mode(message.mode, f"{field}.mode")
+        steps = await self._cutting.run(cut, message.program, mode)
+        if isinstance(steps, str):
+            raise invalid(f"{field}.program", f"cannot be cut ({steps})")
+        return tuple(Span(*ends) for ends in steps)
+
+
+def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> PrmService:
+    """The service that the options of ``prlcoder serve prm`` describe."""
+    settings = PrmSettings(
+        arguments.model,
+        None if arguments.template == "auto" else arguments.template,
+        arguments.batch_tokens,
+        arguments.batch_delay_ms / 1000,
+        arguments.prefix_tokens,
+    )
+    return PrmService(limits, settings, registry)
+
+
+def _result(identity: str, outcome: Scored | Exception, field: str) -> prm_pb2.ScoreResult:
+    result = prm_pb2.ScoreResult(id=identity)
+    if isinstance(outcome, Scored):
+        result.scores.weights_version = outcome.weights_version
+        for step in outcome.steps:
+            result.scores.steps.add(start=step.start, end=step.end, probability=step.probability, logit=step.logit)
+    elif isinstance(outcome, TooLongError):
+        fail(result, Refusal(grpc.StatusCode.INVALID_ARGUMENT, "TOO_LONG", str(outcome), field=f"{field}.program"))
+    else:
+        fail(result, invalid(field, str(outcome)) if isinstance(outcome, ItemError) else outcome)
+    return result

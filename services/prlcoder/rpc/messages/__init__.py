@@ -1,1 +1,0 @@
-"""Messages of the protocol from and to the cores' own types. Reading a message checks it."""

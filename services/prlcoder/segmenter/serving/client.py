@@ -1,0 +1,32 @@
+"""Client of the segmenter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prlcoder.rpc.client import Client
+from prlcoder.segmenter import Mode, Segment, SegmentationError
+from prlcoder.segmenter.serving.messages import read_segments, write_mode
+from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
+
+
+class SegmenterClient(Client):
+    """``prlcoder.segmenter.segment`` for a batch of programs."""
+
+    async def segment(
+        self, programs: Sequence[str], mode: Mode, *, timeout_s: float | None = None
+    ) -> list[list[Segment] | SegmentationError]:
+        """Each program's segments, or why it has none. ``ServiceError`` if the server cannot tell for one of them."""
+        sources = [segmenter_pb2.Source(program=program) for program in programs]
+        request = segmenter_pb2.SegmentRequest(sources=sources, mode=write_mode(mode))
+        stub = segmenter_pb2_grpc.SegmenterServiceStub(self._channel)
+        response = await self.call(stub.Segment, request, timeout_s=timeout_s)
+        return [self._read(result, program) for result, program in zip(response.results, programs, strict=True)]
+
+    def _read(self, result: segmenter_pb2.SegmentResult, program: str) -> list[Segment] | SegmentationError:
+        match result.WhichOneof("outcome"):
+            case "segments":
+                return read_segments(result.segments, program, "segments")
+            case "error":
+                return SegmentationError(result.error.message, result.error.line, result.error.column)
+        raise self.item_error(result.status)

@@ -1,0 +1,38 @@
+"""Where two TrainingRuns differ, field by field. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from prlcoder.spec.document import Location, dotted
+from prlcoder.spec.models import TrainingRun
+
+
+def differences(before: TrainingRun, after: TrainingRun) -> list[str]:
+    """One line a field: ``spec.seed: was 0, is now 1``."""
+    pair = (run.model_dump(mode="json", by_alias=True) for run in (before, after))
+    return [f"{dotted(location)}: was {_shown(old)}, is now {_shown(new)}" for location, old, new in _walk((), *pair)]
+
+
+_ABSENT = object()
+
+
+def _walk(location: Location, old: Any, new: Any) -> Iterator[tuple[Location, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _walk((*location, key), old.get(key, _ABSENT), new.get(key, _ABSENT))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            items = [values[index] if index < len(values) else _ABSENT for values in (old, new)]
+            yield from _walk((*location, index), *items)
+    elif old != new:
+        yield location, old, new
+
+
+def _shown(value: Any) -> str:
+    if value is _ABSENT or value is None:
+        return "not given"
+    if isinstance(value, dict):
+        return "given"
+    return repr(value)

@@ -1,0 +1,77 @@
+"""Which fields the TrainingRun's models have at a place, and the nearest known name to a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from prlcoder.spec.document import Location
+
+
+def field_names(model: type[BaseModel], location: Location) -> list[str]:
+    """Names, as files write them, of the fields at ``location`` below ``model``."""
+    return sorted({_alias(m, name) for m in _models_at(model, location) for name in m.model_fields})
+
+
+def without_tags(model: type[BaseModel], location: Location) -> Location:
+    """Pydantic's ``location`` less the tags of unions: ``teachers, 0, rules, x`` is ``teachers, 0, x``."""
+    kept: list[str | int] = []
+    candidates: list[Any] = [model]
+    for part in location:
+        if isinstance(part, str) and any(_tag(candidate) == part for candidate in candidates):
+            candidates = [candidate for candidate in candidates if _tag(candidate) == part]
+            continue
+        kept.append(part)
+        candidates = [kind for candidate in candidates for kind in _step(candidate, part)]
+    return tuple(kept)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that ``name`` most likely means, if one is near (letter case and underscores aside)."""
+    plain = {candidate.lower(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.6)
+    return plain[found[0]] if found else None
+
+
+def _models_at(model: type[BaseModel], location: Location) -> list[type[BaseModel]]:
+    candidates: list[Any] = [model]
+    for part in location:
+        candidates = [kind for candidate in candidates for kind in _step(candidate, part)]
+    return [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def _step(kind: Any, part: str | int) -> list[Any]:
+    """What stands under ``part`` (a field or an index) of a value of type ``kind``, unions unfolded."""
+    if isinstance(part, int):
+        return _unfold(get_args(kind)[0]) if get_origin(kind) in (tuple, list) else []
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return []
+    return [
+        t for name, field in kind.model_fields.items() if _alias(kind, name) == part for t in _unfold(field.annotation)
+    ]
+
+
+def _unfold(annotation: Any) -> list[Any]:
+    """The plain types in ``annotation``: members of unions, the type inside ``Annotated``."""
+    if get_origin(annotation) is Annotated:
+        return _unfold(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [kind for member in get_args(annotation) for kind in _unfold(member)]
+    return [annotation]
+
+
+def _alias(model: type[BaseModel], name: str) -> str:
+    return model.model_fields[name].alias or name
+
+
+def _tag(kind: Any) -> str | None:
+    """The value of ``kind`` that picks this member out of a union, if it is a section with one."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and "kind" in kind.model_fields:
+        annotation = kind.model_fields["kind"].annotation
+        if get_origin(annotation) is Literal and len(get_args(annotation)) == 1:
+            return str(get_args(annotation)[0])
+    return None

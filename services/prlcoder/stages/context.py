@@ -1,0 +1,46 @@
+"""What a stage is given. A stage is a function ``run(context) -> metrics`` in a module of its own.
+
+It keeps what must survive a kill in ``context.work`` (checkpoints, finished shards), and puts what it produces into
+``context.output``, an empty folder that the engine publishes by renaming it once the function has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prlcoder.executor import Runs
+from prlcoder.problems.model import Problem
+from prlcoder.spec.models import Spec
+from prlcoder.stages.services import open_executor
+
+Metrics = Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Inputs of one stage of one run."""
+
+    spec: Spec
+    work: Path  # private to the stage, kept until it has finished; the same folder when it is resumed
+    output: Path  # exists and is empty when the stage starts (also when it is resumed)
+    artifacts: Mapping[str, Path]  # published folder of each stage that went before, by stage name
+    train: tuple[Problem, ...]
+    validation: tuple[Problem, ...]
+    test: tuple[Problem, ...]
+
+    def executor(self) -> AbstractContextManager[Runs]:
+        """A sandbox with the run's settings, here or behind an address."""
+        return open_executor(self.spec.services, self.spec.execution)
+
+    def base_model(self) -> str:
+        """Folder or hub id of the base policy: what ``pretrain`` made, or the spec's ``model.path``."""
+        if "pretrain" in self.artifacts:
+            return str(self.artifacts["pretrain"])
+        assert self.spec.model.path is not None  # the spec's validator: either scratch (so pretrain ran) or path
+        return self.spec.model.path
+
+
+Stage = Callable[[StageContext], Metrics]

@@ -1,0 +1,72 @@
+"""The models of a run: its policies and its reward model, in this process or behind an address of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prlcoder.spec.models import Services
+from prlcoder.stages.services import address
+
+if TYPE_CHECKING:
+    from prlcoder.prm.items import StepScore
+    from prlcoder.problems.prompts import Prompt
+    from prlcoder.segmenter.model import Segment
+
+
+class Engine(Protocol):
+    """A policy: ``policy.transformers_engine.TransformersEngine`` says what is promised."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """What prompts are rendered with."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+    ) -> list[list[str]]:
+        """``samples`` completions of each prompt, the same for the same arguments."""
+        ...
+
+
+class StepScorer(Protocol):
+    """A reward model: ``prm.scoring.StepScorer`` says what is promised."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """What prompts are rendered with."""
+        ...
+
+    def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
+        """For each (prompt, whole program, its segments) one score a segment."""
+        ...
+
+
+def open_engine(services: Services, model: str, *, batch_size: int = 128, max_new_tokens: int = 512) -> Engine:
+    """The policy ``model``. A service is made to serve it first, so it must be able to read the folder."""
+    remote = address(services, "policy")
+    if remote is not None:
+        from prlcoder.stages.remote_engine import RemoteEngine
+
+        return RemoteEngine(remote, _absolute(model), max_new_tokens=max_new_tokens)
+    from prlcoder.policy.transformers_engine import TransformersEngine
+
+    return TransformersEngine(model, batch_size=batch_size, max_new_tokens=max_new_tokens)
+
+
+def open_scorer(services: Services, model: str) -> StepScorer:
+    """The reward model ``model``, as ``open_engine``."""
+    remote = address(services, "prm")
+    if remote is not None:
+        from prlcoder.stages.remote_scorer import RemoteScorer
+
+        return RemoteScorer(remote, _absolute(model))
+    from prlcoder.prm.scoring import StepScorer
+
+    return StepScorer(model)
+
+
+def _absolute(model: str) -> str:
+    """A folder as any process of this machine finds it; a hub id as it is."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

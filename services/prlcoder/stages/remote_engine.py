@@ -1,0 +1,52 @@
+"""A policy behind a service, for synchronous code: the same interface as ``policy.transformers_engine``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from prlcoder.policy.sampling import Sampling
+from prlcoder.policy.serving.client import Completion, PolicyClient
+from prlcoder.rpc.address import Address
+from prlcoder.rpc.client import ServiceError
+from prlcoder.stages.remote_model import RemoteModel
+from prlcoder.telemetry.progress import Progress
+
+SAMPLES_A_CALL: Final = 1024
+TIMEOUT_S: Final = 3600.0
+
+
+class RemoteEngine(RemoteModel[PolicyClient]):
+    """Samples by the service at ``address``. With ``model`` (a folder that the server can read, or a hub id) the server
+    is made to serve it first, its content as it is now; without, whatever it serves answers."""
+
+    def __init__(self, address: Address | str, model: str | None = None, *, max_new_tokens: int = 512) -> None:
+        super().__init__(lambda: PolicyClient(address, timeout_s=TIMEOUT_S), model)
+        self._max_new_tokens = max_new_tokens
+
+    def generate(
+        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+    ) -> list[list[str]]:
+        """``samples`` completions of each prompt, without what ended them: those of a ``TransformersEngine`` where the
+        server's engine is ``transformers``. A prompt that fills the context has empty ones."""
+        texts: list[list[str]] = []
+        together = max(1, SAMPLES_A_CALL // samples)
+        with Progress("generate", total=len(prompts) * samples, unit="samples") as progress:
+            for first in range(0, len(prompts), together):
+                part = prompts[first : first + together]
+                sampling = Sampling(
+                    samples=samples, temperature=temperature, seed=seed, stop=tuple(stop), first_prompt=first,
+                    max_tokens=self._max_new_tokens,
+                )  # fmt: skip
+                found = self._thread.run(self._client.complete(part, sampling))
+                texts += [[_text(sample) for sample in written] for written in found]
+                progress.advance(len(part) * samples)
+        return texts
+
+
+def _text(sample: Completion | ServiceError) -> str:
+    if isinstance(sample, Completion):
+        return sample.text
+    if sample.reason == "TOO_LONG":
+        return ""
+    raise sample

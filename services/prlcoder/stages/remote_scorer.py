@@ -1,0 +1,58 @@
+"""A reward model behind a service, for synchronous code: the same interface as ``prm.scoring.StepScorer``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from prlcoder.prm.items import Item, Scored, Span, StepScore
+from prlcoder.prm.serving.client import PrmClient
+from prlcoder.rpc.address import Address
+from prlcoder.rpc.client import ServiceError
+from prlcoder.stages.remote_model import RemoteModel
+
+if TYPE_CHECKING:
+    from prlcoder.problems.prompts import Prompt
+    from prlcoder.segmenter.model import Segment
+
+ITEMS_A_CALL: Final = 128
+CALLS: Final = 4  # open at a time
+TIMEOUT_S: Final = 600.0
+
+
+class RemoteScorer(RemoteModel[PrmClient]):
+    """Scores by the service at ``address``. With ``model`` (a folder that the server can read, or a hub id) the server
+    is made to serve it first, its content as it is now; without, whatever it serves answers."""
+
+    def __init__(self, address: Address | str, model: str | None = None) -> None:
+        super().__init__(lambda: PrmClient(address, timeout_s=TIMEOUT_S), model)
+
+    def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
+        """For each (prompt, whole program, its segments) one score a segment. ``ValueError`` for a program that is
+        longer than the model's context, ``ServiceError`` for what else the server refuses."""
+        return self._thread.run(self._score(items))
+
+    async def _score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
+        asked = [
+            Item(prompt, program, tuple(Span(part.start, part.end) for part in segments))
+            for prompt, program, segments in items
+        ]
+        scored = [item for item in asked if item.steps]
+        places = asyncio.Semaphore(CALLS)
+
+        async def call(batch: Sequence[Item]) -> list[Scored | ServiceError]:
+            async with places:
+                return await self._client.score(batch)
+
+        batches = [scored[start : start + ITEMS_A_CALL] for start in range(0, len(scored), ITEMS_A_CALL)]
+        answers = iter([one for batch in await asyncio.gather(*map(call, batches)) for one in batch])
+        return [_steps(next(answers)) if item.steps else [] for item in asked]
+
+
+def _steps(answer: Scored | ServiceError) -> list[StepScore]:
+    if isinstance(answer, Scored):
+        return answer.steps
+    if answer.reason == "TOO_LONG":
+        raise ValueError(str(answer))
+    raise answer

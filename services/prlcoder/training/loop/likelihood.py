@@ -1,0 +1,60 @@
+"""Likelihood training of whole programs: the base of `pretrain`, and TRL's trainer for `sft` and the RFT control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from transformers import AutoModelForCausalLM, TrainingArguments
+from trl import SFTConfig, SFTTrainer
+
+from prlcoder.modeling.packing.rows import LabelledCollator, packs
+from prlcoder.training.loop.job import Job
+from prlcoder.training.loop.model_card import model_card
+from prlcoder.training.loop.trainer import Ordered, arguments, fit, publish
+
+if TYPE_CHECKING:
+    from prlcoder.stages.context import Metrics
+
+
+class ProgramTrainer(Ordered):
+    """Next-token loss, averaged over the labelled tokens of an optimiser step."""
+
+
+class OrderedSft(Ordered, SFTTrainer):  # type: ignore[misc]
+    """TRL's supervised fine-tuning on examples that are tokenised and labelled already."""
+
+
+def train_from_scratch(job: Job, model: Any, tokenizer: Any, examples: Any) -> Metrics:
+    """Train ``model`` on ``examples`` and publish it."""
+    trainer = ProgramTrainer(
+        model=model, args=arguments(job, TrainingArguments), train_dataset=examples, processing_class=tokenizer,
+        data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
+    )  # fmt: skip
+    return _finish(trainer, job, title="A language model from scratch", base="random weights")
+
+
+def fine_tune(job: Job, base: str, tokenizer: Any, examples: Any, *, title: str) -> Metrics:
+    """Fine-tune ``base`` on ``examples`` with TRL and publish it."""
+    settings = arguments(job, SFTConfig, max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    trainer = OrderedSft(
+        model=model, args=settings, train_dataset=examples, processing_class=tokenizer,
+        data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
+    )  # fmt: skip
+    return _finish(trainer, job, title=title, base=base)
+
+
+def _finish(trainer: Any, job: Job, *, title: str, base: str) -> Metrics:
+    history = fit(trainer, job)
+    metrics: dict[str, float | int | str] = {
+        "examples": len(trainer.train_dataset),
+        "steps": trainer.state.global_step,
+        "loss": final_loss(history),
+    }
+    publish(trainer, job, history, model_card(job, title=title, base=base, pipeline="text-generation", facts=metrics))
+    return metrics
+
+
+def final_loss(history: list[dict[str, Any]]) -> float:
+    """The last logged training loss."""
+    return next((float(entry["loss"]) for entry in reversed(history) if "loss" in entry), float("nan"))

@@ -1,0 +1,113 @@
+"""Stage `reward`: the process reward model R_P(d, w_<=i), a two-class head on a causal backbone (paper, section 3.2).
+
+Cross-entropy at the last visible token of every labelled step, nowhere else. How well it does on held-out steps is for
+the `evaluate` stage to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import AutoConfig, AutoModelForTokenClassification
+
+from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, packs
+from prlcoder.modeling.spans import check_template
+from prlcoder.problems.prompts import render
+from prlcoder.spec.models import Reward
+from prlcoder.supervision.rows import training_buckets
+from prlcoder.supervision.store import read_rows
+from prlcoder.training.examples import dataset
+from prlcoder.training.loop.job import Job, initial_model
+from prlcoder.training.loop.likelihood import final_loss
+from prlcoder.training.loop.model_card import model_card
+from prlcoder.training.loop.trainer import Ordered, arguments, fit, load_tokenizer, publish
+from prlcoder.training.step_examples import StepSequence, step_sequences
+
+if TYPE_CHECKING:
+    from prlcoder.stages.context import Metrics, StageContext
+
+COLUMNS = ("problem_id", "end", "prefix", "segment", "rest", "label", "bucket")
+
+
+class StepTrainer(Ordered):
+    """Cross-entropy averaged over the labelled steps of an optimiser step, all ranks and micro-batches together."""
+
+    loss_is_scaled_for_ga = True
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Scalar loss of one micro-batch: its part of the step's mean."""
+        labels = inputs.pop("labels")
+        logits = model(**inputs).logits
+        total = cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+        count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        return total * self.accelerator.num_processes / count
+
+
+def run(context: StageContext) -> Metrics:
+    """Train the reward model and publish its folder."""
+    section = context.spec.reward or Reward()
+    job = Job.of(context, "reward", section)
+    base = initial_model(context, section.model)
+    tokenizer = load_tokenizer(base)
+    learnt = _sequences(context, tokenizer)
+    examples = [{"input_ids": item.ids, "labels": step_labels(item)} for item in learnt]
+    kept, dropped = dataset(
+        examples, lengths=[len(item.ids) for item in learnt], max_length=context.spec.model.max_length
+    )
+    model = step_classifier(base, seed=job.seed)
+    trainer = StepTrainer(
+        model=model, args=arguments(job), train_dataset=kept, processing_class=tokenizer,
+        data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
+    )  # fmt: skip
+    history = fit(trainer, job)
+    metrics: dict[str, float | int | str] = {
+        "steps_labelled": sum(len(item.positions) for item in learnt),
+        "sequences": len(kept),
+        "dropped": dropped,
+        "steps": trainer.state.global_step,
+        "loss": final_loss(history),
+    }
+    card = model_card(job, title="A process reward model", base=base, pipeline="token-classification", facts=metrics)
+    publish(trainer, job, history, card)
+    return metrics
+
+
+def _sequences(context: StageContext, tokenizer: Any) -> list[StepSequence]:
+    """The labelled steps of the training problems; a supervision from elsewhere may hold others."""
+    template = context.spec.model.prompt_template
+    problems = {problem.id: problem for problem in context.train}
+    buckets = training_buckets(bool(context.spec.supervision and context.spec.supervision.use_generated))
+    rows = [
+        row
+        for row in read_rows(context.artifacts["supervise"], "steps", COLUMNS)
+        if row["problem_id"] in problems and row["bucket"] in buckets
+    ]
+    prompts = {
+        name: render(problems[name], template, tokenizer) for name in dict.fromkeys(row["problem_id"] for row in rows)
+    }
+    solved = [name for name in prompts if problems[name].solutions]
+    check_template(
+        tokenizer, template, [prompts[name] for name in solved], [problems[name].canonical for name in solved]
+    )
+    return step_sequences(tokenizer, prompts, rows)
+
+
+def step_labels(sequence: StepSequence) -> list[int]:
+    """One label a token: 0 or 1 where a step ends, ``IGNORED`` elsewhere."""
+    labels = [IGNORED] * len(sequence.ids)
+    for position, label in zip(sequence.positions, sequence.labels, strict=True):
+        labels[position] = label
+    return labels
+
+
+def step_classifier(base: str, *, seed: int) -> Any:
+    """The backbone of ``base`` with a new two-class head, without dropout; the same head for the same seed."""
+    torch.manual_seed(seed)
+    config = AutoConfig.from_pretrained(base, num_labels=2)
+    config.id2label, config.label2id = {0: "rejected", 1: "chosen"}, {"rejected": 0, "chosen": 1}
+    config.classifier_dropout = 0.0
+    return AutoModelForTokenClassification.from_pretrained(base, config=config, dtype=torch.float32)
