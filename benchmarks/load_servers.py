@@ -29,8 +29,15 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "mutator": ("--workers", "1"),
 }
 LIMITS: Final = (
-    "--max-queue", str(QUEUE), "--max-batch", str(QUEUE), "--max-calls", "256", "--max-connection-age", "5",
-)  # fmt: skip
+    "--max-queue",
+    str(QUEUE),
+    "--max-batch",
+    str(QUEUE),
+    "--max-calls",
+    "256",
+    "--max-connection-age",
+    "5",
+)
 
 
 @dataclass
@@ -105,8 +112,10 @@ def serving(folder: Path, prm_model: Path) -> Iterator[dict[str, ServerProcess]]
             with log.open("wb") as errors:
                 process = subprocess.Popen(
                     [*command, "--ready-file", str(folder / f"{name}.json")],
-                    stdout=subprocess.DEVNULL, stderr=errors, env=environment,
-                )  # fmt: skip
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    env=environment,
+                )
             started[name] = (process, log)
         yield {name: _ready(name, folder / f"{name}.json", *pair) for name, pair in started.items()}
     finally:
@@ -174,10 +183,18 @@ def tiny_prm(folder: Path, seed: int) -> Path:
     tokenizer = nano_tokenizer([f"{item.statement}\n{item.program}" for item in stream(200, seed=7, exclude=())])
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, max_position_embeddings=512, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id, initializer_range=0.2,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_range=0.2,
+    )
     LlamaForCausalLM(config).save_pretrained(folder / "base")
     tokenizer.save_pretrained(folder / "base")
     model = step_classifier(str(folder / "base"), seed=seed)

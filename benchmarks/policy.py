@@ -46,10 +46,16 @@ def make_models(folder: Path, texts: Sequence[str], hidden: int, layers: int) ->
 
     tokenizer = small_tokenizer(texts)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=hidden // 64,
-        intermediate_size=hidden * 11 // 4, max_position_embeddings=1024, pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 64,
+        intermediate_size=hidden * 11 // 4,
+        max_position_embeddings=1024,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
     for seed, name in enumerate(("first", "second")):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
@@ -83,10 +89,20 @@ def openai_server(model: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server",  # what `vllm serve` runs
-        "--model", str(model), "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager",
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.api_server",  # what `vllm serve` runs
+        "--model",
+        str(model),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--dtype",
+        "float32",
+        "--enforce-eager",
         "--disable-log-stats",
-    ]  # fmt: skip
+    ]
 
     def is_ready() -> bool:
         try:
@@ -104,10 +120,24 @@ def our_server(model: Path, adapters: bool) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.json"
         command = [
-            sys.executable, "-m", "prlcoder.cli", "serve", "policy", "--model", str(model), "--engine", "vllm",
-            "--dtype", "float32", "--eager", "--log-level", "error", "--ready-file", str(ready),
+            sys.executable,
+            "-m",
+            "prlcoder.cli",
+            "serve",
+            "policy",
+            "--model",
+            str(model),
+            "--engine",
+            "vllm",
+            "--dtype",
+            "float32",
+            "--eager",
+            "--log-level",
+            "error",
+            "--ready-file",
+            str(ready),
             *(["--max-adapter-rank", str(RANK)] if adapters else []),
-        ]  # fmt: skip
+        ]
         with running(command, ready.exists):
             yield json.loads(ready.read_text())["policy"]["grpc"]
 

@@ -2,7 +2,7 @@
 
     python benchmarks/profiles.py HumanEval.jsonl.gz [--times 3] [--workers 2] [--rounds 3]
 
-Needs what ``tests/sandbox/gvisor`` needs: root, and ``runsc`` or Go. Every round measures both, one after the other,
+Needs what ``tests/executor/gvisor`` needs: root, and ``runsc`` or Go. Every round measures both, one after the other,
 the second in a restricted container under gVisor's kernel; ratios are taken within a round, the median over rounds is
 printed.
 
@@ -61,8 +61,8 @@ def echo_ms(executor: Executor, tests: int) -> float:
 
 def measure_in_container(problems: str, times: int, workers: int) -> dict[str, float]:
     """The same under gVisor."""
-    sys.path.insert(0, str(ROOT / "tests" / "sandbox" / "gvisor"))
-    from container import run
+    sys.path.insert(0, str(ROOT))  # a script finds its own folder only
+    from tests.executor.gvisor.container import run
 
     options = ["--times", str(times), "--workers", str(workers), "--once"]
     done = run([sys.executable, __file__, problems, *options], read=[Path(problems).parent])

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest_plugins = ["tests.fixtures.tiny_models", "tests.fixtures.servers"]
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # test folders are no packages
-sys.path.insert(0, str(ROOT / "benchmarks"))  # nor are scripts
 
 if TYPE_CHECKING:
-    from vllm_server import VllmServer
+    from tests.fixtures.vllm_server import VllmServer
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer
     """vLLM's OpenAI-compatible server with a tiny model of random weights, where vLLM is installed."""
     if importlib.util.find_spec("vllm") is None:
         pytest.skip("vLLM is not installed (make setup-vllm)")
-    from vllm_server import serving, tiny_model
+    from tests.fixtures.vllm_server import serving, tiny_model
 
     folder = tmp_path_factory.mktemp("vllm") / "tiny"
     tiny_model(folder)

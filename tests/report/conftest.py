@@ -41,11 +41,23 @@ def steps() -> list[dict]:
         "p1", "canonical", [("def f(v0):\n", None), ("    v1 = v0[::-1]\n", 0.91), ("    return v1\n", 0.87)], "passed"
     )
     canonical["segments"][1]["variants"] = [
-        {"text": "    v1 = v0[::1]\n", "origin": "mutation", "operator": "slice_step", "label": "rejected",
-         "verdict": "wrong_answer", "probability": 0.12},
-        {"text": "    v1 = list(reversed(v0))\n", "origin": "refactoring", "operator": "reversed_call",
-         "label": "chosen", "verdict": "passed", "probability": 0.78},
-    ]  # fmt: skip
+        {
+            "text": "    v1 = v0[::1]\n",
+            "origin": "mutation",
+            "operator": "slice_step",
+            "label": "rejected",
+            "verdict": "wrong_answer",
+            "probability": 0.12,
+        },
+        {
+            "text": "    v1 = list(reversed(v0))\n",
+            "origin": "refactoring",
+            "operator": "reversed_call",
+            "label": "chosen",
+            "verdict": "passed",
+            "probability": 0.78,
+        },
+    ]
     hostile = program(
         HOSTILE_ID, "base", [(f"x = '''{HOSTILE}'''\n", 0.5), ("# 😀 <!-- \u2028 \ud800\n", 0.25)], "timeout"
     )
@@ -66,21 +78,30 @@ def score(value: float, low: float, high: float, **more: Any) -> dict:
 
 GAIN = {"difference": 0.14, "ci95": [0.02, 0.26]}
 STEP_FIGURES = {
-    "n": 100, "positive": 0.6, "majority": 0.6, "accuracy": 0.75, "auroc": 0.83, "ece": 0.05,
+    "n": 100,
+    "positive": 0.6,
+    "majority": 0.6,
+    "accuracy": 0.75,
+    "auroc": 0.83,
+    "ece": 0.05,
     "calibration": [{"n": 40, "probability": 0.2, "right": 0.25}, {"n": 60, "probability": 0.9, "right": 0.8}],
     "by_position": {"4": {"n": 50, "accuracy": 0.7, "auroc": 0.8}, "9": {"n": 50, "accuracy": 0.8, "auroc": None}},
     "by_kind": {"assignment": {"n": 80, "accuracy": 0.75, "auroc": 0.8}, "return": {"n": 20, "accuracy": 0.75}},
-}  # fmt: skip
+}
 SUMMARY = {
     "policies": {
         "base": score(
-            0.5, 0.352, 0.648,
+            0.5,
+            0.352,
+            0.648,
             by_difficulty={"easy": score(0.75, 0.531, 0.888), "hard": score(0.25, 0.112, 0.469)},
             sampled={"n": 8, "pass@1": 0.41, "pass@8": 0.875, "ci95": {"pass@1": [0.273, 0.562]}},
             best_of_n={"n": 8, "by_score": {"mean": score(0.55, 0.398, 0.693, vs_sampled=GAIN)}},
         ),
         "policy": score(
-            0.8, 0.652, 0.895,
+            0.8,
+            0.652,
+            0.895,
             by_difficulty={"easy": score(0.95, 0.764, 0.991), "hard": score(0.65, 0.433, 0.819)},
             sampled={"pass@1": 0.7, "pass@8": 0.925},
             vs_base={"difference": 0.3, "ci95": [0.127, 0.444]},
@@ -89,22 +110,33 @@ SUMMARY = {
     },
     "reward_model": {"held_out": STEP_FIGURES, "own": {"base": {"n": 0}}},
     "leak": {
-        "auroc": 0.712, "threshold": 0.65, "steps": 100, "chosen": 60, "problems": 2,
-        "same_place": {"pairs": 30, "auroc": 0.6}, "responsible": ["return-early"],
+        "auroc": 0.712,
+        "threshold": 0.65,
+        "steps": 100,
+        "chosen": 60,
+        "problems": 2,
+        "same_place": {"pairs": 30, "auroc": 0.6},
+        "responsible": ["return-early"],
         "operators": [
             {"operator": "return-early", "label": "rejected", "n": 25, "auroc": 0.91, "without": 0.64},
             {"operator": HOSTILE, "label": "rejected", "n": 5, "auroc": 0.55, "without": 0.72},
         ],
     },
     "timings_s": {},
-}  # fmt: skip
+}
 SUPERVISION = {
     "content_hash": "ab" * 32,
     "versions": {"prlcoder": "0.1.0"},
     "settings": {},
     "timings_s": {},
     "counts": {
-        "problems": 2, "segments": 5, "variants": 12, "executions": 14, "steps": 17, "pairs": 6, "quarantined": 1,
+        "problems": 2,
+        "segments": 5,
+        "variants": 12,
+        "executions": 14,
+        "steps": 17,
+        "pairs": 6,
+        "quarantined": 1,
         "by": {
             "origin": {"canonical": {"passed": 5}, "mutation": {"passed": 2, "wrong_answer": 6, "runtime_error": 2}},
             "operator": {"slice_step": {"wrong_answer": 3, "passed": 1}, HOSTILE: {"passed": 1}},
@@ -114,15 +146,25 @@ SUPERVISION = {
             "verdict": {"passed": 7, "wrong_answer": 6, "runtime_error": 2},
         },
     },
-}  # fmt: skip
+}
 STATE = {
     "stages": {
-        "supervise": {"status": "done", "attempt": 1, "started": "2026-11-21T12:00:00+00:00",
-                      "finished": "2026-11-21T12:00:30+00:00", "wall_s": 30.0},
-        "policy": {"status": "done", "attempt": 2, "started": "2026-11-21T12:00:30+00:00",
-                   "finished": "2026-11-21T12:02:00+00:00", "wall_s": 90.0},
+        "supervise": {
+            "status": "done",
+            "attempt": 1,
+            "started": "2026-11-21T12:00:00+00:00",
+            "finished": "2026-11-21T12:00:30+00:00",
+            "wall_s": 30.0,
+        },
+        "policy": {
+            "status": "done",
+            "attempt": 2,
+            "started": "2026-11-21T12:00:30+00:00",
+            "finished": "2026-11-21T12:02:00+00:00",
+            "wall_s": 90.0,
+        },
     }
-}  # fmt: skip
+}
 LOG = [
     {"loss": 0.7, "learning_rate": 1e-4, "step": 10, "rewards/accuracies": 0.5},
     {"loss": 0.4, "learning_rate": 5e-5, "step": 20, "rewards/accuracies": 0.9},
@@ -135,11 +177,18 @@ def samples() -> list[dict]:
     """Greedy outcomes of 40 problems: base 20, policy 32 (a superset), sft 34 (a superset of the policy's)."""
     passed = {"base": 20, "policy": 32, "sft": 34}
     return [
-        {"task_id": f"t{index}", "completion": "", "problem_id": f"t{index}", "policy": policy, "sample": 0,
-         "temperature": 0.0, "verdict": "passed" if index < count else "wrong_answer"}
+        {
+            "task_id": f"t{index}",
+            "completion": "",
+            "problem_id": f"t{index}",
+            "policy": policy,
+            "sample": 0,
+            "temperature": 0.0,
+            "verdict": "passed" if index < count else "wrong_answer",
+        }
         for policy, count in passed.items()
         for index in range(40)
-    ]  # fmt: skip
+    ]
 
 
 def write_run(folder: Path) -> Path:

@@ -42,9 +42,22 @@ def test_packed_text_survives_and_cannot_leave_its_script_element(text: str) -> 
 
 
 def test_a_problem_is_packed_as_documented() -> None:
-    step = {"start": 0, "end": 6, "kind": "assignment", "probability": 0.1234,
-            "variants": [{"text": "x = 2\n", "origin": "mutation", "operator": "constant", "label": "rejected",
-                          "verdict": "wrong_answer", "probability": None}]}  # fmt: skip
+    step = {
+        "start": 0,
+        "end": 6,
+        "kind": "assignment",
+        "probability": 0.1234,
+        "variants": [
+            {
+                "text": "x = 2\n",
+                "origin": "mutation",
+                "operator": "constant",
+                "label": "rejected",
+                "verdict": "wrong_answer",
+                "probability": None,
+            }
+        ],
+    }
     data = json.loads(viewer_data([program("p", verdict="passed", statement="s", segments=[step])]).json)
     words = data["words"]
     (problem,) = data["problems"]

@@ -25,15 +25,21 @@ from prlcoder.spec.models import NanoSuite
 from prlcoder.supervision import store
 from prlcoder.supervision.build import Settings, build
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.needs_sandbox
+ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(cpu_s=1.0, wall_s=3.0, memory_mib=256)
 SIZES = NanoSuite(train=6, validation=3, test=3)
 
 
 def settings(**changes: object) -> Settings:
     values: dict[str, object] = {
-        "mode": "line", "seed": 0, "pairs_per_segment": 2, "limits": LIMITS, "described": [], "shard_problems": 2,
-    }  # fmt: skip
+        "mode": "line",
+        "seed": 0,
+        "pairs_per_segment": 2,
+        "limits": LIMITS,
+        "described": [],
+        "shard_problems": 2,
+    }
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -61,9 +67,9 @@ def undisturbed_solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def start_process(folder: Path, unit: str) -> subprocess.Popen[bytes]:
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_build as t, pathlib; "
+    code = "import pathlib; from tests.supervision import test_build as t; "
     code += f"t.build_nano(pathlib.Path({str(folder)!r}), unit={unit!r})"
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, cwd=ROOT)
 
 
 def entries(folder: Path) -> int:

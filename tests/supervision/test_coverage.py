@@ -15,7 +15,7 @@ from prlcoder.supervision import coverage
 from prlcoder.supervision.coverage import Coverage
 from prlcoder.supervision.labelling import label
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.needs_sandbox
 LIMITS = Limits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
 SIGN = '''from __future__ import annotations
 

@@ -16,7 +16,7 @@ from prlcoder.supervision.labelling import Labelled, label
 from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.needs_sandbox
 LIMITS = Limits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
 PROMPT = "def f(a):\n"
 BODY = "    b = a + 1\n    c = b * 2\n    return c\n"

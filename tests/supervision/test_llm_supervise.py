@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.misbehaving_endpoint import HANG, Reply, endpoint, error, rewriting
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "mutator"))  # test folders are no packages
-
-from misbehaving import HANG, Reply, endpoint, error, rewriting
-
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.needs_sandbox
 BUILD = ("--problems", "nano", "--limit", "4", "--segmentation", "line", "--workers", "1", "--cpu-limit", "1")
 
 
@@ -28,9 +25,13 @@ def command(folder: Path, url: str, *more: str) -> list[str]:
 
 def supervise(folder: Path, url: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(folder, url, *more), capture_output=True, text=True, check=False, timeout=300,
+        command(folder, url, *more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
 
 
 def test_a_killed_build_goes_on_asks_only_for_the_rest_and_ends_with_the_same_content(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from prlcoder.supervision import store
 from prlcoder.supervision.build import Settings, build
 from prlcoder.supervision.merging import merge
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.needs_sandbox
 LIMITS = Limits(cpu_s=1.0, wall_s=5.0, memory_mib=256)
 SIZES = NanoSuite(train=5, validation=1, test=1)
 COUNT = 3
@@ -29,9 +29,15 @@ COUNT = 3
 
 def build_shard(folder: Path, shard: tuple[int, int], **changes: Any) -> dict[str, Any]:
     values = {
-        "mode": "line", "seed": 0, "pairs_per_segment": 2, "limits": LIMITS, "described": [], "shard_problems": 2,
-        "shard": shard, **changes,
-    }  # fmt: skip
+        "mode": "line",
+        "seed": 0,
+        "pairs_per_segment": 2,
+        "limits": LIMITS,
+        "described": [],
+        "shard_problems": 2,
+        "shard": shard,
+        **changes,
+    }
     with Executor(workers=1, limits=LIMITS) as executor:
         teacher = RuleTeacher(0, mutations=2, refactorings=1)
         manifest, _ = build(lambda: problems(SIZES), folder, Settings(**values), teachers=[teacher], executor=executor)

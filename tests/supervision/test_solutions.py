@@ -63,12 +63,10 @@ def test_the_given_part_of_a_program_stays() -> None:
     assert any(len(segment(PROMPT + v.text, "block")) and v.operator.count("+") > 1 for v in variants)
 
 
-@pytest.mark.sandbox
+@pytest.mark.needs_sandbox
 def test_a_build_of_solutions_has_programs_and_no_steps(tmp_path: Path) -> None:
     cases = tuple(CallTest((xs,), {}, sum(xs)) for xs in ([], [3], [1, 2, -9]))
-    problem = Problem(
-        id="p", statement="", tests=CallTests("total", cases), solutions=(PROGRAM,), prompt=PROMPT
-    )  # fmt: skip
+    problem = Problem(id="p", statement="", tests=CallTests("total", cases), solutions=(PROGRAM,), prompt=PROMPT)
     settings = Settings("block", 0, 2, LIMITS, [], unit="solution")
     with Executor(workers=1, limits=LIMITS) as executor:
         made = [
@@ -88,14 +86,18 @@ def test_a_build_of_solutions_has_programs_and_no_steps(tmp_path: Path) -> None:
 
 def test_what_needs_steps_is_refused_for_whole_solutions() -> None:
     spec = {
-        "model": {"path": "org/name"}, "problems": {"source": "nano"}, "reward": {"kind": "prm"},
+        "model": {"path": "org/name"},
+        "problems": {"source": "nano"},
+        "reward": {"kind": "prm"},
         "supervision": {"unit": "solution", "teachers": [{"kind": "rules"}, {"kind": "policy"}]},
         "policy": {"algorithm": "dpo"},
-    }  # fmt: skip
+    }
     run = {"apiVersion": "prlcoder.dev/v1alpha1", "kind": "TrainingRun", "metadata": {"name": "x"}, "spec": spec}
     found = findings(TrainingRun.model_validate(run))
     assert [finding.location for finding in found] == [
-        ("spec", "reward"), ("spec", "policy"), ("spec", "supervision", "teachers", 1),
-    ]  # fmt: skip
+        ("spec", "reward"),
+        ("spec", "policy"),
+        ("spec", "supervision", "teachers", 1),
+    ]
     spec["supervision"] = {"unit": "segment"}
     assert findings(TrainingRun.model_validate(run)) == []

@@ -19,7 +19,7 @@ from prlcoder.supervision.labelling import Labelled, label
 from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.needs_sandbox
 LIMITS = Limits(cpu_s=4.0, wall_s=10.0, memory_mib=256)
 PROMPT = "def f(a):\n"
 GIVEN = (0, 3, 9)

@@ -20,6 +20,8 @@ pytest.importorskip("torch")
 from prlcoder.training.stages import policy as policy_stage
 from prlcoder.training.stages import pretrain, reward, sft
 
+pytestmark = pytest.mark.needs_torch
+
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     ["prlcoder.training.stages.policy", "prlcoder.training.stages.reward", "prlcoder.training.stages.pretrain"]
@@ -89,8 +91,10 @@ def test_killed_and_resumed_is_undisturbed(
     assert weights(killed) == weights(undisturbed)
     if stage == "policy":
         assert set(weights(killed)) == {
-            "model.safetensors", "controls/nll/model.safetensors", "controls/rft/model.safetensors",
-        }  # fmt: skip
+            "model.safetensors",
+            "controls/nll/model.safetensors",
+            "controls/rft/model.safetensors",
+        }
     log = json.loads((killed.output / "training_log.json").read_text())
     assert log[-1]["step"] == json.loads((undisturbed.output / "training_log.json").read_text())[-1]["step"]
 

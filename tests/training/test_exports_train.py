@@ -17,6 +17,8 @@ from prlcoder.supervision import store
 from prlcoder.supervision.export import export
 from prlcoder.supervision.rows import Program, Row, Step
 
+pytestmark = pytest.mark.needs_torch
+
 
 @pytest.fixture(scope="module")
 def built(suite: tuple[Problem, ...], supervision: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -56,9 +58,15 @@ def exported(built: Path, suite: tuple[Problem, ...], form: str, folder: Path) -
 
 def arguments(folder: Path) -> dict[str, Any]:
     return {
-        "output_dir": str(folder / "out"), "max_steps": 1, "per_device_train_batch_size": 2, "report_to": [],
-        "use_cpu": True, "logging_steps": 1, "save_strategy": "no", "disable_tqdm": True,
-    }  # fmt: skip
+        "output_dir": str(folder / "out"),
+        "max_steps": 1,
+        "per_device_train_batch_size": 2,
+        "report_to": [],
+        "use_cpu": True,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "disable_tqdm": True,
+    }
 
 
 def loss_of(trainer: Any) -> float:

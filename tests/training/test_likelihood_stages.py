@@ -21,6 +21,8 @@ from prlcoder.stages.context import StageContext
 from prlcoder.training.examples import program_dataset, program_example
 from prlcoder.training.stages import pretrain, sft
 
+pytestmark = pytest.mark.needs_torch
+
 
 def test_the_loss_is_on_the_solution_and_eos_alone(make_context: Callable[..., StageContext], tmp_path: Path) -> None:
     context = make_context(tmp_path)

@@ -9,6 +9,8 @@ import torch
 
 from prlcoder.training.losses.preference import dpo_loss, groups, pair_weights, reward_margins, span_log_probs
 
+pytestmark = pytest.mark.needs_torch
+
 
 def test_the_log_probability_of_a_span_is_the_sum_over_its_tokens() -> None:
     # Two tokens in the vocabulary; odds 3:1, 1:1, 1:3 for token 0 at three places.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prlcoder.training.loop.order import ShuffledOrder
+
+pytestmark = pytest.mark.needs_torch
 
 
 @settings(max_examples=50)

@@ -26,6 +26,8 @@ from prlcoder.training.loop.job import initial_model
 from prlcoder.training.pair_examples import PairCollator, pair_dataset
 from prlcoder.training.stages import policy as policy_stage
 
+pytestmark = pytest.mark.needs_torch
+
 QUICK: dict[str, Any] = {"learning_rate": 1e-3, "epochs": 1, "warmup_ratio": 0.0, "logging_steps": 1}
 
 
@@ -118,8 +120,10 @@ def test_two_processes_are_one(make_context: Callable[..., StageContext], tmp_pa
     policy_stage.run(single)
     double = make_context(tmp_path / "double", policy=Policy(**policy))
     script = tmp_path / "stage.py"
-    script.write_text("import pickle, sys\nfrom prlcoder.training import policy_stage\n"
-                      "policy_stage.run(pickle.load(open(sys.argv[1], 'rb')))\n")  # fmt: skip
+    script.write_text(
+        "import pickle, sys\nfrom prlcoder.training import policy_stage\n"
+        "policy_stage.run(pickle.load(open(sys.argv[1], 'rb')))\n"
+    )
     (tmp_path / "context.pickle").write_bytes(pickle.dumps(double))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
@@ -20,6 +21,8 @@ from prlcoder.supervision.store import read_rows
 from prlcoder.training.stages import reward
 from prlcoder.training.stages.reward import step_labels
 from prlcoder.training.step_examples import step_sequences
+
+pytestmark = pytest.mark.needs_torch
 
 
 def test_the_steps_of_a_program_share_a_sequence_and_those_before_a_labelled_one_are_chosen(

@@ -35,9 +35,13 @@ class VerdictReward:
     __name__ = "verdict"
 
     def __init__(
-        self, problems: Iterable[Problem], runner: Runner, *, template: str = "chat",
+        self,
+        problems: Iterable[Problem],
+        runner: Runner,
+        *,
+        template: str = "chat",
         signal: Mapping[Verdict, float] = SIGNAL,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rewards, self._runner, self._signal = Rewards(problems, template), runner, signal
 
     def __call__(self, *, completions: Completions, problem_id: Sequence[str], **columns: Any) -> list[float | None]:
@@ -52,9 +56,14 @@ class StepReward:
     __name__ = "steps"
 
     def __init__(
-        self, problems: Iterable[Problem], scorer: LoadedScorer, *, template: str = "chat", mode: Mode = "block",
+        self,
+        problems: Iterable[Problem],
+        scorer: LoadedScorer,
+        *,
+        template: str = "chat",
+        mode: Mode = "block",
         aggregate: str = "mean",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rewards, self._scorer, self._mode, self._aggregate = Rewards(problems, template), scorer, mode, aggregate
 
     def __call__(self, *, completions: Completions, problem_id: Sequence[str], **columns: Any) -> list[float]:

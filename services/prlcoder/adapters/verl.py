@@ -35,9 +35,14 @@ def ground_truth(problem: Problem) -> str:
 
 
 def verdict_score(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, *,
-    executor: str | None = None, **others: Any,
-) -> float:  # fmt: skip
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Any = None,
+    *,
+    executor: str | None = None,
+    **others: Any,
+) -> float:
     """The compiler signal of the program in ``solution_str``, -1 to 1; verl's signature. ``executor`` is the address of
     an executor service. ``WorkError`` if the sandbox fails again and again: that is nobody's reward."""
     problem = _problem(ground_truth)
@@ -51,10 +56,18 @@ def verdict_score(
 
 
 def step_score(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, *,
-    prm: str | None = None, model: str | None = None, template: str = "chat", mode: Mode = "block",
-    aggregate: str = "mean", **others: Any,
-) -> float:  # fmt: skip
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Any = None,
+    *,
+    prm: str | None = None,
+    model: str | None = None,
+    template: str = "chat",
+    mode: Mode = "block",
+    aggregate: str = "mean",
+    **others: Any,
+) -> float:
     """The probabilities of the program's steps in one number, 0 to 1 (``mean``, ``product``, ``min`` or ``last``);
     verl's signature. ``prm`` is the address of a reward model's service; without it, ``model`` (a folder or hub id) is
     loaded here; ``template`` is the one that it was trained with."""

@@ -20,9 +20,20 @@ from prlcoder.rpc.ready_file import read_ready, write_ready
 PR_SET_PDEATHSIG: Final = 1
 LOOK_S: Final = 0.2
 SHARED: Final = (
-    "host", "log_level", "tls_certificate", "tls_key", "tls_client_ca", "token_file", "max_message_mib", "max_batch",
-    "max_queue", "max_calls", "max_connection_age", "drain_delay", "drain_grace",
-)  # fmt: skip
+    "host",
+    "log_level",
+    "tls_certificate",
+    "tls_key",
+    "tls_client_ca",
+    "token_file",
+    "max_message_mib",
+    "max_batch",
+    "max_queue",
+    "max_calls",
+    "max_connection_age",
+    "drain_delay",
+    "drain_grace",
+)
 
 
 def serve_all(arguments: argparse.Namespace) -> int:

@@ -42,9 +42,11 @@ def add_executor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="programs at a time (default: one a core)")
     parser.add_argument("--jail", choices=("zygote", "per-run"), default="zygote")
     parser.add_argument(
-        "--profile", choices=("auto", "namespaces", "gvisor", "degraded"), default="auto",
+        "--profile",
+        choices=("auto", "namespaces", "gvisor", "degraded"),
+        default="auto",
         help="isolation; degraded is refused unless named here",
-    )  # fmt: skip
+    )
     parser.add_argument("--cache", type=int, default=65_536, metavar="N", help="results kept (0: none)")
     parser.add_argument("--http", type=int, metavar="PORT", help="serve SandboxFusion's /run_code here too")
 
@@ -101,30 +103,39 @@ def add_template_option(parser: argparse.ArgumentParser) -> None:
     from prlcoder.problems.prompts import TEMPLATES
 
     parser.add_argument(
-        "--template", choices=("auto", *TEMPLATES), default="auto",
+        "--template",
+        choices=("auto", *TEMPLATES),
+        default="auto",
         help="prompt template (default: the one that the model was trained with)",
-    )  # fmt: skip
+    )
 
 
 def add_engine_option(parser: argparse.ArgumentParser) -> None:
     """What generates."""
     parser.add_argument(
-        "--engine", choices=("auto", "vllm", "transformers"), default="auto",
+        "--engine",
+        choices=("auto", "vllm", "transformers"),
+        default="auto",
         help="auto: vllm where it is installed, transformers else",
-    )  # fmt: skip
+    )
 
 
 def add_prm_options(parser: argparse.ArgumentParser) -> None:
     """How programs meet the reward model."""
     parser.add_argument(
-        "--batch-tokens", type=int, metavar="N",
+        "--batch-tokens",
+        type=int,
+        metavar="N",
         help="tokens a pass, padding included (default: 1024 on a CPU, 16384 on a GPU)",
-    )  # fmt: skip
+    )
     parser.add_argument("--batch-delay-ms", type=float, default=5.0, metavar="MS", help="wait for company at most")
     parser.add_argument(
-        "--prefix-tokens", type=int, default=32768, metavar="N",
+        "--prefix-tokens",
+        type=int,
+        default=32768,
+        metavar="N",
         help="tokens kept of programs that were read, for those that grow (0: none)",
-    )  # fmt: skip
+    )
 
 
 def add_policy_options(parser: argparse.ArgumentParser) -> None:

@@ -144,9 +144,11 @@ class BenchmarkRun:
         def write() -> list[dict[str, Any]]:
             settings = self._settings
             engine = open_engine(
-                self._context.spec.services, model,
-                batch_size=settings.batch_size, max_new_tokens=settings.max_new_tokens,
-            )  # fmt: skip
+                self._context.spec.services,
+                model,
+                batch_size=settings.batch_size,
+                max_new_tokens=settings.max_new_tokens,
+            )
             seed = self._context.spec.seed
             return [asdict(one) for one in generate(engine, self._problems, self._template, self._plan, seed)]
 

@@ -19,8 +19,13 @@ def build(preset: Preset, tokenizer: Any, *, seed: int, max_length: int) -> Llam
     """A Llama with tied embeddings for this tokenizer; the same weights for the same seed."""
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=max_length, tie_word_embeddings=True,
-        attention_dropout=0.0, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None, **SHAPES[preset],
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        max_position_embeddings=max_length,
+        tie_word_embeddings=True,
+        attention_dropout=0.0,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+        **SHAPES[preset],
+    )
     return LlamaForCausalLM(config)

@@ -44,9 +44,13 @@ class Decoding:
 
     def _forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> None:
         output = self._model(
-            input_ids=tokens, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache,
-            use_cache=True, logits_to_keep=1,
-        )  # fmt: skip
+            input_ids=tokens,
+            attention_mask=self._mask,
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
         self.logits = output.logits[:, -1]
 
 

@@ -137,9 +137,13 @@ class TransformersEngine:
         yield
 
     def _append(
-        self, rows: Sequence[Row], open_: np.ndarray[Any, Any], tokens: torch.Tensor, logits: torch.Tensor,
+        self,
+        rows: Sequence[Row],
+        open_: np.ndarray[Any, Any],
+        tokens: torch.Tensor,
+        logits: torch.Tensor,
         sampling: Sampling,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Give each open row its token; those that it ends get their text."""
         chosen = None
         if sampling.log_probabilities:
@@ -194,9 +198,13 @@ class _Sent:
         if self.finished or (row.finish is None and len(row.ids) == self.tokens):
             return None
         piece = Piece(
-            row.prompt, row.sample, text[self.characters :], tuple(row.ids[self.tokens :]),
-            tuple(row.log_probabilities[self.tokens :]), row.finish,
-        )  # fmt: skip
+            row.prompt,
+            row.sample,
+            text[self.characters :],
+            tuple(row.ids[self.tokens :]),
+            tuple(row.log_probabilities[self.tokens :]),
+            row.finish,
+        )
         self.characters, self.tokens = max(self.characters, len(text)), len(row.ids)
         self.finished = row.finish is not None
         return piece

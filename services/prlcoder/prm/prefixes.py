@@ -177,10 +177,13 @@ def read_on(model: StepModel, parts: Sequence[Part]) -> list[Read]:
     positions = (starts[:, None] + columns[width:]).clamp(max=model.max_length - 1)  # of padding: any that is allowed
     odds = log_odds(
         model.model(
-            input_ids=tokens.to(device), attention_mask=seen.long().to(device), position_ids=positions.to(device),
-            past_key_values=cache, use_cache=True,
+            input_ids=tokens.to(device),
+            attention_mask=seen.long().to(device),
+            position_ids=positions.to(device),
+            past_key_values=cache,
+            use_cache=True,
         ).logits
-    )  # fmt: skip
+    )
     fresh = []
     for number, (part, new) in enumerate(zip(parts, news, strict=True)):
         kept = slice(width - part.start, width + len(new))

@@ -26,10 +26,15 @@ MOST: Final = 8  # siblings, or literals of a display, that are not yet an enume
 _Display = ast.List | ast.Tuple | ast.Set | ast.Dict
 _LAYOUT = frozenset(
     {
-        tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
         tokenize.ENCODING,
     }
-)  # fmt: skip
+)
 
 
 def enumeration(source: str) -> str | None:

@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prlcoder.telemetry.metrics import CALL_SECONDS
 
 _LABELS: Final = ("grpc_type", "grpc_service", "grpc_method")
-_GO_NAMES: Final = {
-    code: "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode
-} | {grpc.StatusCode.OK: "OK", grpc.StatusCode.CANCELLED: "Canceled"}  # fmt: skip
+_GO_NAMES: Final = {code: "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode} | {
+    grpc.StatusCode.OK: "OK",
+    grpc.StatusCode.CANCELLED: "Canceled",
+}
 
 
 class CallMetrics:
@@ -27,9 +28,12 @@ class CallMetrics:
         self._received = Counter("grpc_server_msg_received", "Messages received.", _LABELS, registry=registry)
         self._sent = Counter("grpc_server_msg_sent", "Messages sent.", _LABELS, registry=registry)
         self._seconds = Histogram(
-            "grpc_server_handling_seconds", "Seconds from a call's arrival to its end.", _LABELS,
-            buckets=CALL_SECONDS, registry=registry,
-        )  # fmt: skip
+            "grpc_server_handling_seconds",
+            "Seconds from a call's arrival to its end.",
+            _LABELS,
+            buckets=CALL_SECONDS,
+            registry=registry,
+        )
 
     def begin(self, method: str, kind: str) -> Call:
         """One call of ``/package.Service/Method``."""

@@ -74,9 +74,10 @@ class Hub(Section):
 class Select(Section):
     """Which problems of the source are used: those that every field given here lets through."""
 
-    release: Literal[
-        "release_v1", "release_v2", "release_v3", "release_v4", "release_v5", "release_v6", "release_latest"
-    ] | None = None  # of LiveCodeBench; needs its folder of test*.jsonl files  # fmt: skip
+    release: (
+        Literal["release_v1", "release_v2", "release_v3", "release_v4", "release_v5", "release_v6", "release_latest"]
+        | None
+    ) = None  # of LiveCodeBench; needs its folder of test*.jsonl files
     since: date | None = None  # first and last day of the contest, both included
     until: date | None = None
     difficulty: tuple[str, ...] = ()  # APPS and APPS+ call it level

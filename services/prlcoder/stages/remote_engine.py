@@ -35,9 +35,13 @@ class RemoteEngine(RemoteModel[PolicyClient]):
             for first in range(0, len(prompts), together):
                 part = prompts[first : first + together]
                 sampling = Sampling(
-                    samples=samples, temperature=temperature, seed=seed, stop=tuple(stop), first_prompt=first,
+                    samples=samples,
+                    temperature=temperature,
+                    seed=seed,
+                    stop=tuple(stop),
+                    first_prompt=first,
                     max_tokens=self._max_new_tokens,
-                )  # fmt: skip
+                )
                 found = self._thread.run(self._client.complete(part, sampling))
                 texts += [[_text(sample) for sample in written] for written in found]
                 progress.advance(len(part) * samples)

@@ -72,9 +72,18 @@ def _comparisons(names: Sequence[str]) -> Iterator[Relation]:
 
 _EQUAL: Final = {("value", "size"), ("size", "size"), ("value", "row"), ("row", "size"), ("most", "size")}
 _AT_MOST: Final = {
-    ("value", "size"), ("value", "row"), ("value", "value"), ("most", "size"), ("most", "row"), ("most", "value"),
-    ("value", "most"), ("least", "value"), ("value", "least"), ("size", "size"), ("size", "value"),
-}  # fmt: skip
+    ("value", "size"),
+    ("value", "row"),
+    ("value", "value"),
+    ("most", "size"),
+    ("most", "row"),
+    ("most", "value"),
+    ("value", "most"),
+    ("least", "value"),
+    ("value", "least"),
+    ("size", "size"),
+    ("size", "value"),
+}
 
 
 def _equal(left: str, right: str, offset: int) -> Relation:

@@ -158,11 +158,22 @@ def canonical_steps(verified: VerifiedProblem) -> Iterator[Step]:
     source = verified.problem.canonical
     for index, part in verified.steps():
         yield Step(
-            problem_id=verified.problem.id, segment_index=index, start=part.start, end=part.end,
-            prefix=source[: part.start], segment=part.text, rest=source[part.end :],
-            label="chosen", bucket="chosen", origin="canonical", teacher="", operator="",
-            verdict=Verdict.PASSED, reason="", segment_kind=part.kind,
-        )  # fmt: skip
+            problem_id=verified.problem.id,
+            segment_index=index,
+            start=part.start,
+            end=part.end,
+            prefix=source[: part.start],
+            segment=part.text,
+            rest=source[part.end :],
+            label="chosen",
+            bucket="chosen",
+            origin="canonical",
+            teacher="",
+            operator="",
+            verdict=Verdict.PASSED,
+            reason="",
+            segment_kind=part.kind,
+        )
 
 
 Proposal = tuple[VerifiedProblem, int, str, Variant]
@@ -306,20 +317,36 @@ def _label_variant(
     if bucket == "quarantine":
         labelled.quarantine.append(
             {
-                "problem_id": problem.id, "reason": "refactoring_fails_generated" if refuted else "refactoring_fails",
-                "segment_index": index, "teacher": teacher, "operator": variant.operator, "segment": variant.text,
-                "verdict": str(result.verdict), "detail": reason,
+                "problem_id": problem.id,
+                "reason": "refactoring_fails_generated" if refuted else "refactoring_fails",
+                "segment_index": index,
+                "teacher": teacher,
+                "operator": variant.operator,
+                "segment": variant.text,
+                "verdict": str(result.verdict),
+                "detail": reason,
             }
-        )  # fmt: skip
+        )
         return
     labelled.steps.append(
         Step(
-            problem_id=problem.id, segment_index=index, start=part.start, end=part.start + len(variant.text),
-            prefix=prefix, segment=variant.text, rest=rest, label=outcome, bucket=bucket, origin=variant.kind,
-            teacher=teacher, operator=variant.operator, verdict=str(result.verdict), reason=reason,
+            problem_id=problem.id,
+            segment_index=index,
+            start=part.start,
+            end=part.start + len(variant.text),
+            prefix=prefix,
+            segment=variant.text,
+            rest=rest,
+            label=outcome,
+            bucket=bucket,
+            origin=variant.kind,
+            teacher=teacher,
+            operator=variant.operator,
+            verdict=str(result.verdict),
+            reason=reason,
             segment_kind=part.kind,
         )
-    )  # fmt: skip
+    )
     program = prefix + variant.text + rest
     labelled.programs.append(Program(problem.id, program, outcome, str(result.verdict), variant.kind, bucket))
 

@@ -127,8 +127,11 @@ def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Runs
     problems = labelled.verified
     completions = source.engine.generate(
         [source.prompts[verified.problem.id].text for verified in problems],
-        samples=source.settings.samples, temperature=source.settings.temperature, seed=seed, stop=source.stop,
-    )  # fmt: skip
+        samples=source.settings.samples,
+        temperature=source.settings.temperature,
+        seed=seed,
+        stop=source.stop,
+    )
     distinct = [
         (verified, program)
         for verified, texts in zip(problems, completions, strict=True)
@@ -308,9 +311,19 @@ def _step(sample: Sample, index: int, program: str, text: str, failure: Executio
     end = part.start + len(text)
     outcome = "chosen" if failure is None else "rejected"
     return Step(
-        problem_id=sample.verified.problem.id, segment_index=index, start=part.start, end=end,
-        prefix=program[: part.start], segment=text, rest=program[end:],
-        label=outcome, bucket=outcome, origin="policy", teacher=TEACHER, operator="",
+        problem_id=sample.verified.problem.id,
+        segment_index=index,
+        start=part.start,
+        end=end,
+        prefix=program[: part.start],
+        segment=text,
+        rest=program[end:],
+        label=outcome,
+        bucket=outcome,
+        origin="policy",
+        teacher=TEACHER,
+        operator="",
         verdict=str(Verdict.PASSED if failure is None else failure.verdict),
-        reason="" if failure is None else failure.reason, segment_kind=part.kind,
-    )  # fmt: skip
+        reason="" if failure is None else failure.reason,
+        segment_kind=part.kind,
+    )

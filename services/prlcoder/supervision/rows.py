@@ -107,19 +107,46 @@ def schema(table: str) -> Any:
     text, small, share = pa.string(), pa.int32(), pa.float64()
     columns = {
         "steps": {
-            "problem_id": text, "segment_index": small, "start": small, "end": small, "prefix": text,
-            "segment": text, "rest": text, "label": text, "bucket": text, "origin": text, "teacher": text,
-            "operator": text, "verdict": text, "reason": text, "segment_kind": text, "criticality": share, "id": text,
-        },
-        "pairs": {
-            "problem_id": text, "segment_index": small, "prefix": text, "chosen": text, "rejected": text,
-            "rest": text, "chosen_origin": text, "rejected_origin": text, "criticality": share, "id": text,
-        },
-        "programs": {
-            "problem_id": text, "program": text, "label": text, "verdict": text, "origin": text, "bucket": text,
+            "problem_id": text,
+            "segment_index": small,
+            "start": small,
+            "end": small,
+            "prefix": text,
+            "segment": text,
+            "rest": text,
+            "label": text,
+            "bucket": text,
+            "origin": text,
+            "teacher": text,
+            "operator": text,
+            "verdict": text,
+            "reason": text,
+            "segment_kind": text,
+            "criticality": share,
             "id": text,
         },
-    }  # fmt: skip
+        "pairs": {
+            "problem_id": text,
+            "segment_index": small,
+            "prefix": text,
+            "chosen": text,
+            "rejected": text,
+            "rest": text,
+            "chosen_origin": text,
+            "rejected_origin": text,
+            "criticality": share,
+            "id": text,
+        },
+        "programs": {
+            "problem_id": text,
+            "program": text,
+            "label": text,
+            "verdict": text,
+            "origin": text,
+            "bucket": text,
+            "id": text,
+        },
+    }
     return pa.schema([pa.field(name, kind) for name, kind in columns[table].items()])
 
 

@@ -77,9 +77,10 @@ def _policy_source(context: StageContext, settings: PolicyTeacher) -> PolicyFor:
         if engine is None:
             evaluation = context.spec.evaluation
             engine = open_engine(
-                context.spec.services, context.base_model(),
+                context.spec.services,
+                context.base_model(),
                 max_new_tokens=evaluation.max_new_tokens if evaluation else 512,
-            )  # fmt: skip
+            )
         prompts = {problem.id: render(problem, template, engine.tokenizer) for problem in problems}
         closings = {prompt.closing for prompt in prompts.values() if prompt.closing}
         return PolicySource(engine, prompts, template, tuple(sorted(closings)), settings)

@@ -43,9 +43,13 @@ def pair_dataset(
         if row["rejected_origin"] not in settings.origins:
             continue
         spans = pair_spans(
-            tokenizer, prompts[row["problem_id"]],
-            prefix=row["prefix"], chosen=row["chosen"], rejected=row["rejected"], rest=row["rest"],
-        )  # fmt: skip
+            tokenizer,
+            prompts[row["problem_id"]],
+            prefix=row["prefix"],
+            chosen=row["chosen"],
+            rejected=row["rejected"],
+            rest=row["rest"],
+        )
         if spans is not None:
             examples.append(asdict(spans))
             lengths.append(max(len(spans.chosen), len(spans.rejected)))
@@ -87,11 +91,13 @@ class PairCollator:
         segment = packing.tensor([*chosen, *([NONE] * len(ids) for ids in sequences[pairs:])], NONE)
         kept = ((compared >= 0) | (segment >= 0)).any(0).nonzero()[:, 0] - 1
         batch |= {
-            "logits_to_keep": kept, "targets": batch["input_ids"][:, kept + 1],
-            "compared": compared[:, kept + 1], "segment": segment[:, kept + 1],
+            "logits_to_keep": kept,
+            "targets": batch["input_ids"][:, kept + 1],
+            "compared": compared[:, kept + 1],
+            "segment": segment[:, kept + 1],
             "segment_tokens": torch.tensor([span.count(n) for n, span in enumerate(chosen)]),
             "group": torch.tensor([example["group"] for example in examples]),
-        }  # fmt: skip
+        }
         for name in ("weight", "reference_chosen", "reference_rejected"):
             if name in examples[0]:
                 batch[name] = torch.tensor([example[name] for example in examples])

@@ -12,7 +12,7 @@ import pytest
 
 from prlcoder.report import build
 
-pytestmark = pytest.mark.chromium
+pytestmark = pytest.mark.needs_chromium
 Open = Callable[..., Any]
 
 
@@ -81,8 +81,10 @@ def test_keys_and_filters_choose_problems(run_folder: Path, open_page: Open, hos
     assert tab.texts("#problem h3") == [hostile_id]
     tab.press("k")
     assert tab.texts("#problem h3") == ["p1"]
-    tab.value("((verdict) => { verdict.value = 'fixed'; verdict.dispatchEvent(new Event('input')); })"
-              "(document.getElementById('verdict'))")  # fmt: skip
+    tab.value(
+        "((verdict) => { verdict.value = 'fixed'; verdict.dispatchEvent(new Event('input')); })"
+        "(document.getElementById('verdict'))"
+    )
     assert tab.texts("#problems .id") == ["p1"]
     assert tab.texts("#found") == ["1 of 3 problems"]
 

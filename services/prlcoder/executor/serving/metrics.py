@@ -17,17 +17,23 @@ class ExecutorMetrics:
 
     def __init__(self, registry: CollectorRegistry, depth: Callable[[], int]) -> None:
         self._runs = Counter(
-            "prlcoder_executor_runs", "Programs that were run, by verdict and isolation profile.",
-            ("verdict", "profile"), registry=registry,
-        )  # fmt: skip
-        self._seconds = Histogram(
-            "prlcoder_executor_run_seconds", "Elapsed seconds of a program's tests, waiting not counted.",
-            buckets=RUN_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._errors = Counter(
-            "prlcoder_executor_sandbox_errors", "Items that the sandbox failed, by reason.", ("reason",),
+            "prlcoder_executor_runs",
+            "Programs that were run, by verdict and isolation profile.",
+            ("verdict", "profile"),
             registry=registry,
-        )  # fmt: skip
+        )
+        self._seconds = Histogram(
+            "prlcoder_executor_run_seconds",
+            "Elapsed seconds of a program's tests, waiting not counted.",
+            buckets=RUN_SECONDS,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "prlcoder_executor_sandbox_errors",
+            "Items that the sandbox failed, by reason.",
+            ("reason",),
+            registry=registry,
+        )
         self.cached = Counter(
             "prlcoder_executor_cached_results",
             "Items answered with an equal one's result.",

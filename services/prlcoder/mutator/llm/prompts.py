@@ -43,9 +43,14 @@ def question(
         bugs=", ".join(f'"{bug}"' for bug in BUGS),
     )
     return Question(
-        model=model, prompt=f"{head}\n{body}", schema=schema(kind), temperature=temperature, max_tokens=max_tokens,
-        seed=seed, expected_tokens=count * (estimated_tokens(text) + _JSON_OVERHEAD) + _JSON_OVERHEAD,
-    )  # fmt: skip
+        model=model,
+        prompt=f"{head}\n{body}",
+        schema=schema(kind),
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        expected_tokens=count * (estimated_tokens(text) + _JSON_OVERHEAD) + _JSON_OVERHEAD,
+    )
 
 
 def schema(kind: VariantKind) -> Mapping[str, Any]:

@@ -104,9 +104,14 @@ class LanguageModelTeacher:
             for kind, count in self._wanted.items():
                 if count:
                     asked = question(
-                        place, kind, count, model=settings.model, temperature=settings.temperature,
-                        max_tokens=settings.max_tokens, seed=self._seed % SEEDS,
-                    )  # fmt: skip
+                        place,
+                        kind,
+                        count,
+                        model=settings.model,
+                        temperature=settings.temperature,
+                        max_tokens=settings.max_tokens,
+                        seed=self._seed % SEEDS,
+                    )
                     yield Request(number, kind, asked, key(asked, templates_digest()))
 
     def _made(self, place: Place, answered: Sequence[tuple[VariantKind, Completion]], tally: Tally) -> list[Variant]:

@@ -28,11 +28,26 @@ _PENDING = Type("pending")  # not known yet: agrees with everything
 _PASSES = 5
 
 _CALLS = {
-    "len": INT, "ord": INT, "int": INT, "hash": INT, "id": INT,
-    "float": FLOAT, "bool": BOOL, "isinstance": BOOL, "any": BOOL, "all": BOOL,
-    "str": STR, "chr": STR, "repr": STR, "bin": STR, "hex": STR, "input": STR,
-    "dict": Type("dict"), "tuple": Type("tuple"), "range": Type("range", INT),
-}  # fmt: skip
+    "len": INT,
+    "ord": INT,
+    "int": INT,
+    "hash": INT,
+    "id": INT,
+    "float": FLOAT,
+    "bool": BOOL,
+    "isinstance": BOOL,
+    "any": BOOL,
+    "all": BOOL,
+    "str": STR,
+    "chr": STR,
+    "repr": STR,
+    "bin": STR,
+    "hex": STR,
+    "input": STR,
+    "dict": Type("dict"),
+    "tuple": Type("tuple"),
+    "range": Type("range", INT),
+}
 _STRING_METHODS = {
     **dict.fromkeys(("strip", "lstrip", "rstrip", "lower", "upper", "replace", "join", "title", "zfill"), STR),
     **dict.fromkeys(("find", "rfind", "index", "count"), INT),
@@ -40,10 +55,19 @@ _STRING_METHODS = {
     **dict.fromkeys(("split", "rsplit", "splitlines"), Type("list", STR)),
 }
 _ANNOTATIONS = {
-    "int": INT, "float": FLOAT, "bool": BOOL, "str": STR,
-    "list": Type("list"), "List": Type("list"), "dict": Type("dict"), "Dict": Type("dict"),
-    "set": Type("set"), "Set": Type("set"), "tuple": Type("tuple"), "Tuple": Type("tuple"),
-}  # fmt: skip
+    "int": INT,
+    "float": FLOAT,
+    "bool": BOOL,
+    "str": STR,
+    "list": Type("list"),
+    "List": Type("list"),
+    "dict": Type("dict"),
+    "Dict": Type("dict"),
+    "set": Type("set"),
+    "Set": Type("set"),
+    "tuple": Type("tuple"),
+    "Tuple": Type("tuple"),
+}
 
 
 def join(left: Type | None, right: Type | None) -> Type | None:

@@ -34,9 +34,11 @@ class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
         self._admission = Admission(limits.queue_items)
         self._compute = Compute(workers)
         self._variants = Counter(
-            "prlcoder_mutator_variants", "Variants, by teacher, kind and what became of them.",
-            ("teacher", "kind", "outcome"), registry=registry,
-        )  # fmt: skip
+            "prlcoder_mutator_variants",
+            "Variants, by teacher, kind and what became of them.",
+            ("teacher", "kind", "outcome"),
+            registry=registry,
+        )
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the handlers."""

@@ -65,10 +65,14 @@ class VllmPolicy:
         folder = await asyncio.to_thread(local_folder, settings.model)
         adapters = {"enable_lora": True, "max_lora_rank": settings.max_adapter_rank, "max_loras": 2}
         arguments = AsyncEngineArgs(
-            model=str(folder), dtype=settings.dtype, max_model_len=settings.max_length, enforce_eager=settings.eager,
-            gpu_memory_utilization=settings.memory, disable_log_stats=True,
+            model=str(folder),
+            dtype=settings.dtype,
+            max_model_len=settings.max_length,
+            enforce_eager=settings.eager,
+            gpu_memory_utilization=settings.memory,
+            disable_log_stats=True,
             **(adapters if settings.max_adapter_rank else {}),
-        )  # fmt: skip
+        )
         try:
             llm = await asyncio.to_thread(AsyncLLM.from_engine_args, arguments)  # so that health answers meanwhile
         except Exception as error:  # whatever vLLM raises for a model or a machine that it cannot use
@@ -204,9 +208,9 @@ def prompt_seed(seed: int, prompt: int) -> int:
 def _piece(prompt: int, part: Any) -> Piece:
     """A vLLM ``CompletionOutput`` (a delta) as ours. A sample that vLLM aborts ends as one that ran out of room."""
     ids = tuple(part.token_ids)
-    found = () if part.logprobs is None else tuple(
-        at[token].logprob for token, at in zip(ids, part.logprobs, strict=True)
-    )  # fmt: skip
+    found = (
+        () if part.logprobs is None else tuple(at[token].logprob for token, at in zip(ids, part.logprobs, strict=True))
+    )
     finish: Finish | None = None
     if part.finish_reason is not None:
         finish = "stop" if part.finish_reason == "stop" else "length"

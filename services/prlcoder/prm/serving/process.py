@@ -347,9 +347,13 @@ async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: as
 def _served(live: LiveScorer) -> ServedModel:
     model = live.model
     return ServedModel(
-        live.version, model.path, model.template, model.max_length, model.model.num_parameters(),
+        live.version,
+        model.path,
+        model.template,
+        model.max_length,
+        model.model.num_parameters(),
         model.model.device.type,
-    )  # fmt: skip
+    )
 
 
 def _portable(error: Exception) -> Exception:

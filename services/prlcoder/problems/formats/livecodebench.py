@@ -17,9 +17,23 @@ from prlcoder.problems.formats.registry import Format
 from prlcoder.problems.model import CallTest, CallTests, Comparison, Problem, StdioTest, StdioTests, Tests
 
 _BOTH = (
-    "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics",
-    "itertools", "functools", "operator", "io", "sys", "json",
-)  # fmt: skip
+    "string",
+    "re",
+    "datetime",
+    "collections",
+    "heapq",
+    "bisect",
+    "copy",
+    "math",
+    "random",
+    "statistics",
+    "itertools",
+    "functools",
+    "operator",
+    "io",
+    "sys",
+    "json",
+)
 # The order matters: each star import shadows names of those before it (`pow` is operator's).
 PREAMBLE = (
     "".join(f"from {module} import *\n" for module in (*_BOTH, "builtins", "typing"))

@@ -78,9 +78,11 @@ class PairTrainer(Ordered):
         shown = {
             "rewards/chosen": self._settings.beta * (chosen - inputs["reference_chosen"]),
             "rewards/rejected": self._settings.beta * (rejected - inputs["reference_rejected"]),
-            "rewards/margins": margins, "rewards/accuracies": (margins > 0).float(),
-            "logps/chosen": chosen, "logps/rejected": rejected,
-        }  # fmt: skip
+            "rewards/margins": margins,
+            "rewards/accuracies": (margins > 0).float(),
+            "logps/chosen": chosen,
+            "logps/rejected": rejected,
+        }
         self._record(shown)
         nll_weight: float = self._settings.nll_weight
         return dpo_loss(margins) + nll_weight * likelihood
@@ -123,9 +125,14 @@ def train_on_pairs(
         with options.main_process_first(desc="reference log-probabilities"):
             pairs = with_reference(pairs, model.to(options.device), init, collator, job.work)
     trainer = PairTrainer(
-        model=model, args=options, train_dataset=pairs, processing_class=tokenizer, data_collator=collator,
-        settings=settings, objective=objective,
-    )  # fmt: skip
+        model=model,
+        args=options,
+        train_dataset=pairs,
+        processing_class=tokenizer,
+        data_collator=collator,
+        settings=settings,
+        objective=objective,
+    )
     history = fit(trainer, job)
     metrics: dict[str, float | int | str] = {
         "pairs": len(pairs),

@@ -27,9 +27,12 @@ class OrderedSft(Ordered, SFTTrainer):  # type: ignore[misc]
 def train_from_scratch(job: Job, model: Any, tokenizer: Any, examples: Any) -> Metrics:
     """Train ``model`` on ``examples`` and publish it."""
     trainer = ProgramTrainer(
-        model=model, args=arguments(job, TrainingArguments), train_dataset=examples, processing_class=tokenizer,
+        model=model,
+        args=arguments(job, TrainingArguments),
+        train_dataset=examples,
+        processing_class=tokenizer,
         data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
-    )  # fmt: skip
+    )
     return _finish(trainer, job, title="A language model from scratch", base="random weights")
 
 
@@ -38,9 +41,12 @@ def fine_tune(job: Job, base: str, tokenizer: Any, examples: Any, *, title: str)
     settings = arguments(job, SFTConfig, max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
     model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
     trainer = OrderedSft(
-        model=model, args=settings, train_dataset=examples, processing_class=tokenizer,
+        model=model,
+        args=settings,
+        train_dataset=examples,
+        processing_class=tokenizer,
         data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
-    )  # fmt: skip
+    )
     return _finish(trainer, job, title=title, base=base)
 
 

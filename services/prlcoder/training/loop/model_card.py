@@ -14,12 +14,27 @@ def model_card(job: Job, *, title: str, base: str, pipeline: str, facts: Mapping
     settings = job.section.model_dump(by_alias=True, exclude={"from_", "controls"})
     rows = [*settings.items(), ("seed", job.seed), ("promptTemplate", job.template)]
     lines = [
-        "---", "library_name: transformers", f"pipeline_tag: {pipeline}", "tags: [prlcoder, code]", "---", "",
-        f"# {title}", "", f"Made by PRLCoder, training `{job.name}`, from `{origin}`.", "",
-        "| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), "",
-        "| measured | value |", "|---|---|", *(f"| {name} | {_shown(value)} |" for name, value in facts.items()), "",
-        "The prompt format is named in `prompt_template.json`; `training_log.json` holds the loss curve.", "",
-    ]  # fmt: skip
+        "---",
+        "library_name: transformers",
+        f"pipeline_tag: {pipeline}",
+        "tags: [prlcoder, code]",
+        "---",
+        "",
+        f"# {title}",
+        "",
+        f"Made by PRLCoder, training `{job.name}`, from `{origin}`.",
+        "",
+        "| setting | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in rows),
+        "",
+        "| measured | value |",
+        "|---|---|",
+        *(f"| {name} | {_shown(value)} |" for name, value in facts.items()),
+        "",
+        "The prompt format is named in `prompt_template.json`; `training_log.json` holds the loss curve.",
+        "",
+    ]
     return "\n".join(lines)
 
 

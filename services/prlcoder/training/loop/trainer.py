@@ -54,16 +54,33 @@ def arguments(job: Job, kind: type[TrainingArguments] = TrainingArguments, **mor
         )
     minimum = {"min_lr_rate": section.min_lr_ratio} if section.lr_scheduler == "cosine_with_min_lr" else None
     made = kind(
-        output_dir=str(job.work), seed=job.seed, data_seed=job.seed, report_to=trackers or "none", run_name=job.name,
-        learning_rate=section.learning_rate, num_train_epochs=section.epochs, weight_decay=section.weight_decay,
-        per_device_train_batch_size=section.batch_size, gradient_accumulation_steps=section.gradient_accumulation,
-        lr_scheduler_type=section.lr_scheduler, lr_scheduler_kwargs=minimum, warmup_steps=section.warmup_ratio,
-        adam_beta2=section.adam_beta2, max_grad_norm=section.max_grad_norm, bf16=section.bf16,
-        gradient_checkpointing=section.gradient_checkpointing, logging_steps=section.logging_steps,
-        logging_first_step=True, save_strategy="steps", save_steps=section.save_steps,
-        save_total_limit=KEPT_CHECKPOINTS, disable_tqdm=True, dataloader_pin_memory=False,
-        use_cpu=not torch.accelerator.is_available(), **more,
-    )  # fmt: skip
+        output_dir=str(job.work),
+        seed=job.seed,
+        data_seed=job.seed,
+        report_to=trackers or "none",
+        run_name=job.name,
+        learning_rate=section.learning_rate,
+        num_train_epochs=section.epochs,
+        weight_decay=section.weight_decay,
+        per_device_train_batch_size=section.batch_size,
+        gradient_accumulation_steps=section.gradient_accumulation,
+        lr_scheduler_type=section.lr_scheduler,
+        lr_scheduler_kwargs=minimum,
+        warmup_steps=section.warmup_ratio,
+        adam_beta2=section.adam_beta2,
+        max_grad_norm=section.max_grad_norm,
+        bf16=section.bf16,
+        gradient_checkpointing=section.gradient_checkpointing,
+        logging_steps=section.logging_steps,
+        logging_first_step=True,
+        save_strategy="steps",
+        save_steps=section.save_steps,
+        save_total_limit=KEPT_CHECKPOINTS,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        use_cpu=not torch.accelerator.is_available(),
+        **more,
+    )
     if made.n_gpu > 1:
         raise WorkError(
             f"{job.name}: {made.n_gpu} GPUs are visible to one process; start it with torchrun (one process each), or "

@@ -23,9 +23,13 @@ def span_log_probs(logits: torch.Tensor, targets: torch.Tensor, owners: torch.Te
 
 
 def reward_margins(
-    chosen: torch.Tensor, rejected: torch.Tensor, reference_chosen: torch.Tensor, reference_rejected: torch.Tensor,
-    *, beta: float,
-) -> torch.Tensor:  # fmt: skip
+    chosen: torch.Tensor,
+    rejected: torch.Tensor,
+    reference_chosen: torch.Tensor,
+    reference_rejected: torch.Tensor,
+    *,
+    beta: float,
+) -> torch.Tensor:
     """beta times (log-ratio of the chosen - log-ratio of the rejected segment) against the reference, ``(B,)``."""
     return beta * ((chosen - reference_chosen) - (rejected - reference_rejected))
 

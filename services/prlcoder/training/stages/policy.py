@@ -27,10 +27,12 @@ def run(context: StageContext) -> Metrics:
     tokenizer = load_tokenizer(init)
     prompts = training_prompts(context, tokenizer)
     pairs, dropped = pair_dataset(
-        tokenizer, prompts,
+        tokenizer,
+        prompts,
         (row for row in read_rows(context.artifacts["supervise"], "pairs", COLUMNS) if row["problem_id"] in prompts),
-        section.dpo, max_length=context.spec.model.max_length,
-    )  # fmt: skip
+        section.dpo,
+        max_length=context.spec.model.max_length,
+    )
     job = Job.of(context, "policy", section)
     title = "A policy improved by step-level DPO"
     metrics = dict(train_on_pairs(job, init, tokenizer, pairs, section.dpo, "dpo", title=title))

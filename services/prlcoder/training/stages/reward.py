@@ -60,9 +60,12 @@ def run(context: StageContext) -> Metrics:
     )
     model = step_classifier(base, seed=job.seed)
     trainer = StepTrainer(
-        model=model, args=arguments(job), train_dataset=kept, processing_class=tokenizer,
+        model=model,
+        args=arguments(job),
+        train_dataset=kept,
+        processing_class=tokenizer,
         data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
-    )  # fmt: skip
+    )
     history = fit(trainer, job)
     metrics: dict[str, float | int | str] = {
         "steps_labelled": sum(len(item.positions) for item in learnt),

@@ -11,15 +11,31 @@ from prlcoder.mutator.rules.program import Program
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 _ARITHMETIC = {
-    ast.Add: ("-", "*"), ast.Sub: ("+",), ast.Mult: ("+",), ast.Div: ("*",), ast.Pow: ("*",),
-    ast.BitAnd: ("|",), ast.BitOr: ("&", "^"), ast.BitXor: ("|", "&"), ast.LShift: (">>",), ast.RShift: ("<<",),
-}  # fmt: skip
+    ast.Add: ("-", "*"),
+    ast.Sub: ("+",),
+    ast.Mult: ("+",),
+    ast.Div: ("*",),
+    ast.Pow: ("*",),
+    ast.BitAnd: ("|",),
+    ast.BitOr: ("&", "^"),
+    ast.BitXor: ("|", "&"),
+    ast.LShift: (">>",),
+    ast.RShift: ("<<",),
+}
 _DIVISION = {ast.FloorDiv: ("/",), ast.Div: ("//",), ast.Mod: ("//",)}
 _AUGMENTED = {
-    ast.Add: ("-=",), ast.Sub: ("+=",), ast.Mult: ("+=",), ast.Div: ("//=", "*="), ast.FloorDiv: ("/=", "-="),
-    ast.Mod: ("//=",), ast.BitAnd: ("|=",), ast.BitOr: ("&=", "^="), ast.BitXor: ("|=", "&="),
-    ast.LShift: (">>=",), ast.RShift: ("<<=",),
-}  # fmt: skip
+    ast.Add: ("-=",),
+    ast.Sub: ("+=",),
+    ast.Mult: ("+=",),
+    ast.Div: ("//=", "*="),
+    ast.FloorDiv: ("/=", "-="),
+    ast.Mod: ("//=",),
+    ast.BitAnd: ("|=",),
+    ast.BitOr: ("&=", "^="),
+    ast.BitXor: ("|=", "&="),
+    ast.LShift: (">>=",),
+    ast.RShift: ("<<=",),
+}
 _ORDERED = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.RShift)
 
 

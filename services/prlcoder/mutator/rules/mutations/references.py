@@ -11,17 +11,42 @@ from prlcoder.mutator.rules.registry import BugClass, mutation
 from prlcoder.mutator.rules.visibility import similar_names
 
 _METHODS = {
-    "lower": "upper", "upper": "lower", "strip": "rstrip", "lstrip": "rstrip", "rstrip": "lstrip",
-    "find": "rfind", "rfind": "find", "startswith": "endswith", "endswith": "startswith",
-    "keys": "values", "values": "keys", "isalpha": "isalnum", "isalnum": "isalpha", "islower": "isupper",
-    "isupper": "islower", "popleft": "pop", "appendleft": "append", "union": "intersection", "intersection": "union",
-    "bisect_left": "bisect_right", "bisect_right": "bisect_left", "add": "discard",
-}  # fmt: skip
+    "lower": "upper",
+    "upper": "lower",
+    "strip": "rstrip",
+    "lstrip": "rstrip",
+    "rstrip": "lstrip",
+    "find": "rfind",
+    "rfind": "find",
+    "startswith": "endswith",
+    "endswith": "startswith",
+    "keys": "values",
+    "values": "keys",
+    "isalpha": "isalnum",
+    "isalnum": "isalpha",
+    "islower": "isupper",
+    "isupper": "islower",
+    "popleft": "pop",
+    "appendleft": "append",
+    "union": "intersection",
+    "intersection": "union",
+    "bisect_left": "bisect_right",
+    "bisect_right": "bisect_left",
+    "add": "discard",
+}
 _FUNCTIONS = {
-    "sum": ("len", "max"), "len": ("sum",), "floor": ("ceil",), "ceil": ("floor",), "heappush": ("heappop",),
-    "bisect_left": ("bisect_right",), "bisect_right": ("bisect_left",), "permutations": ("combinations",),
-    "combinations": ("permutations",), "ord": ("int",), "round": ("int",),
-}  # fmt: skip
+    "sum": ("len", "max"),
+    "len": ("sum",),
+    "floor": ("ceil",),
+    "ceil": ("floor",),
+    "heappush": ("heappop",),
+    "bisect_left": ("bisect_right",),
+    "bisect_right": ("bisect_left",),
+    "permutations": ("combinations",),
+    "combinations": ("permutations",),
+    "ord": ("int",),
+    "round": ("int",),
+}
 
 
 @mutation(

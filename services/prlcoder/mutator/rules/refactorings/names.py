@@ -11,12 +11,27 @@ from prlcoder.mutator.rules.registry import refactoring
 from prlcoder.mutator.rules.scopes import COMPREHENSIONS, FUNCTIONS
 
 SYNONYMS = {  # none is a keyword or a builtin
-    "i": ("idx", "k", "p"), "j": ("k", "q", "idx"), "k": ("t", "idx"), "x": ("item", "value", "v"),
-    "c": ("ch", "char", "letter"), "s": ("text", "part"), "n": ("size", "length"), "num": ("value", "number"),
-    "res": ("result", "out"), "result": ("res", "answer"), "ans": ("answer", "res"), "count": ("cnt", "total"),
-    "cnt": ("count", "freq"), "total": ("acc", "sum_"), "left": ("lo", "first"), "right": ("hi", "last"),
-    "word": ("token", "w"), "char": ("ch", "letter"), "temp": ("tmp", "current"), "node": ("vertex", "cur"),
-}  # fmt: skip
+    "i": ("idx", "k", "p"),
+    "j": ("k", "q", "idx"),
+    "k": ("t", "idx"),
+    "x": ("item", "value", "v"),
+    "c": ("ch", "char", "letter"),
+    "s": ("text", "part"),
+    "n": ("size", "length"),
+    "num": ("value", "number"),
+    "res": ("result", "out"),
+    "result": ("res", "answer"),
+    "ans": ("answer", "res"),
+    "count": ("cnt", "total"),
+    "cnt": ("count", "freq"),
+    "total": ("acc", "sum_"),
+    "left": ("lo", "first"),
+    "right": ("hi", "last"),
+    "word": ("token", "w"),
+    "char": ("ch", "letter"),
+    "temp": ("tmp", "current"),
+    "node": ("vertex", "cur"),
+}
 ANY = ("value", "item", "entry", "cur", "tmp", "elem", "val")
 _OBSERVERS = frozenset({"locals", "vars", "globals", "eval", "exec", "dir"})  # they see names as strings
 _TEXTS = 2

@@ -1,0 +1,66 @@
+"""One pass over a program gives the scores of one pass for each prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from prlcoder.modeling.spans import encode, segment_end_tokens
+from prlcoder.prm.scoring import StepScorer
+from prlcoder.problems.model import Problem
+from prlcoder.problems.prompts import Prompt, render
+from prlcoder.segmenter import segment
+from prlcoder.training.stages.reward import step_classifier
+
+pytestmark = pytest.mark.needs_torch
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen2", "nano"])
+def scorer(
+    request: pytest.FixtureRequest,
+    model_folders: dict[str, Path],
+    nano_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> StepScorer:
+    """A reward model with random weights."""
+    from transformers import AutoTokenizer
+
+    base = nano_folder if request.param == "nano" else model_folders[request.param]
+    folder = tmp_path_factory.mktemp("prm")
+    model = step_classifier(str(base), seed=0)
+    torch.nn.init.normal_(model.score.weight)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    return StepScorer(str(folder))
+
+
+def test_one_pass_equals_a_pass_for_each_prefix(scorer: StepScorer, suite: tuple[Problem, ...]) -> None:
+    programs = [(render(problem, "plain"), problem.canonical, segment(problem.canonical, "line")) for problem in suite]
+    together = scorer.score(programs)
+    for (prompt, program, segments), scores in zip(programs, together, strict=True):
+        assert [(score.start, score.end) for score in scores] == [(part.start, part.end) for part in segments]
+        encoded = encode(scorer.tokenizer, prompt.whole(program))
+        for end, score in zip(segment_end_tokens(encoded, prompt, program, segments), scores, strict=True):
+            with torch.inference_mode():
+                rejected, chosen = (
+                    scorer.step_model.model(torch.tensor([encoded.ids[: end + 1]])).logits[0, -1].tolist()
+                )
+            assert score.logit == pytest.approx(chosen - rejected, abs=2e-5)
+            chance = torch.softmax(torch.tensor([rejected, chosen]), 0)[1].item()
+            assert score.probability == pytest.approx(chance, abs=1e-5)
+
+
+def test_what_follows_a_step_does_not_change_its_score(scorer: StepScorer) -> None:
+    prompt = Prompt(text="# s\n", given="", closing="")
+    programs = ["a = 1\nb = [a]\n", "a = 1\nb = [a]\nreturn_ = 7\n"]
+    short, long = scorer.score([(prompt, text, segment(text, "line")) for text in programs])
+    for ours, theirs in zip(short, long, strict=False):
+        assert ours.logit == pytest.approx(theirs.logit, abs=2e-5)
+
+
+def test_no_segments_no_scores(scorer: StepScorer) -> None:
+    prompt = Prompt(text="# s\n", given="", closing="")
+    assert scorer.score([(prompt, "a = 1\n", [])]) == [[]]
+    assert scorer.score([]) == []
