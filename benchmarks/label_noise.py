@@ -22,14 +22,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.model import AssertTests, Problem
 from prlcoder.problems.reading import read
 from prlcoder.supervision.labelling import execute, label
 from prlcoder.supervision.rows import Step
 
-LIMITS = Limits(cpu_s=10.0, wall_s=20.0, memory_mib=1024)
+LIMITS = ResourceLimits(cpu_s=10.0, wall_s=20.0, memory_mib=1024)
 GROUP = 20  # problems labelled at once
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from load_clients import Traffic
 from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.serving.client import CutProgram, MutatorClient, Rules
-from prlcoder.prm.items import Item, Scored, Span
+from prlcoder.prm.items import ProgramScores, ProgramToScore, StepSpan
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.prompts import Prompt
@@ -45,7 +45,9 @@ async def learn_scores(traffic: Traffic) -> None:
             if version:
                 await client.update(version, traffic.models[version])
             scored = await client.score([prm_item(text) for text in TEXTS])
-            traffic.logits[version] = [[step.logit for step in one.steps] for one in scored if isinstance(one, Scored)]
+            traffic.logits[version] = [
+                [step.logit for step in one.steps] for one in scored if isinstance(one, ProgramScores)
+            ]
 
 
 async def updating(traffic: Traffic, every_s: float) -> None:
@@ -87,9 +89,11 @@ async def proposing(traffic: Traffic) -> None:
             await traffic.pause(1.0)
 
 
-def prm_item(text: str) -> Item:
+def prm_item(text: str) -> ProgramToScore:
     """A program to score, line by line."""
-    return Item(Prompt("", "", ""), text, tuple(Span(one.start, one.end) for one in segment(text, "line")))
+    return ProgramToScore(
+        Prompt("", "", ""), text, tuple(StepSpan(one.start, one.end) for one in segment(text, "line"))
+    )
 
 
 def _variants(teacher: RuleTeacher, cut: CutProgram) -> dict[int, list[Variant]]:
@@ -98,7 +102,7 @@ def _variants(teacher: RuleTeacher, cut: CutProgram) -> dict[int, list[Variant]]
 
 
 def _judge_scores(traffic: Traffic, index: int, scored: Any, asked: float) -> None:
-    if not isinstance(scored, Scored):
+    if not isinstance(scored, ProgramScores):
         traffic.ledger.status("prm", f"item {scored.code.name}", {"OK"}, str(scored))
         return
     traffic.ledger.status("prm", "OK", {"OK"})

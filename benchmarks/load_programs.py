@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from prlcoder.executor import Execution, ExecutionResult, Limits, Verdict
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 from prlcoder.problems.model import CallTest, CallTests, StdioTest, StdioTests
 
 KINDS: Final = ("prints", "differs", "returns", "raises", "broken")
 SLEEPER_EVERY: Final = 40  # of a program that meets its wall limit
-SLEEP_LIMITS: Final = Limits(wall_s=0.2)
+SLEEP_LIMITS: Final = ResourceLimits(wall_s=0.2)
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Known:
     """``reason`` and ``answer`` are what the result must hold; None: not looked at."""
 
     number: int
-    item: Execution
+    item: ExecutionRequest
     verdict: Verdict
     reason: str | None = ""
     answer: bytes | None = None
@@ -38,7 +38,7 @@ def known(number: int) -> Known:
     if number % SLEEPER_EVERY == SLEEPER_EVERY - 1:
         tests = CallTests("f", (CallTest((number,), {}, number),))
         program = f"import time\ndef f(n):\n    time.sleep(600)  # {number}\n    return n\n"
-        return Known(number, Execution(program, tests, limits=SLEEP_LIMITS), Verdict.TIMEOUT, "wall")
+        return Known(number, ExecutionRequest(program, tests, limits=SLEEP_LIMITS), Verdict.TIMEOUT, "wall")
     right = f"{number} {number * number}\n"
     prints = f"n = int(input())\ntotal = sum(range(2000)) * 0\nprint(n + total, n * n)  # {number}\n"
     match KINDS[number % len(KINDS)]:
@@ -57,9 +57,9 @@ def known(number: int) -> Known:
     return Known(number, _call(program, number, [number, number * number, str(number)]), Verdict.PASSED)
 
 
-def _stdio(program: str, number: int, expected: str) -> Execution:
-    return Execution(program, StdioTests((StdioTest(f"{number}\n", expected),)), keep_answers=True)
+def _stdio(program: str, number: int, expected: str) -> ExecutionRequest:
+    return ExecutionRequest(program, StdioTests((StdioTest(f"{number}\n", expected),)), keep_answers=True)
 
 
-def _call(program: str, number: int, expected: object = 0) -> Execution:
-    return Execution(program, CallTests("f", (CallTest((number,), {}, expected),)))
+def _call(program: str, number: int, expected: object = 0) -> ExecutionRequest:
+    return ExecutionRequest(program, CallTests("f", (CallTest((number,), {}, expected),)))

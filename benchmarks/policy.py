@@ -28,7 +28,7 @@ from pathlib import Path
 import httpx
 
 from prlcoder.policy.sampling import Sampling
-from prlcoder.policy.serving.client import Completion, PolicyClient
+from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.problems.nano.stream import stream
 
 LEAST = 0.95
@@ -184,7 +184,7 @@ async def rate_of_ours(address: str, prompts: Sequence[str], options: argparse.N
             sampling = Sampling(1, 1.0, max_tokens=options.tokens, seed=seed)
             if not streamed:
                 ((sample,),) = await client.complete([prompt], sampling)
-                assert isinstance(sample, Completion), sample
+                assert isinstance(sample, PolicySample), sample
                 return len(sample.ids)
             async with aclosing(client.events([prompt], sampling)) as events:
                 return sum([len(event.tokens.ids) async for event in events])

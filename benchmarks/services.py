@@ -8,8 +8,8 @@ is a process of its own (``prlcoder serve executor``), asked for fresh results.
 - throughput: ``ExecutorClient.as_completed`` over one stream against ``Executor.run`` in this process, in turns; the
   medians of ``--repeats``. Target: at least 80 %.
 - added latency: programs that arrive at random (a Poisson process) at half of the in-process throughput, over one open
-  stream and as single ``Execute`` calls, against the same arrivals at a ``Driver`` in this process, in turns; the
-  differences of the 99th percentiles, each the median of ``--repeats``. Target: below 5 ms.
+  stream and as single ``Execute`` calls, against the same arrivals at an ``AsyncExecutor`` in this process, in
+  turns; the differences of the 99th percentiles, each the median of ``--repeats``. Target: below 5 ms.
 
 Server and client compute too, and with as many workers as cores they take that time from the programs. ``--apart``
 keeps the last core for them (and for the driver in this process) and the others for the programs, a worker each: what
@@ -36,8 +36,8 @@ from statistics import median, quantiles
 from typing import Any
 
 from load_ledger import descendants
-from prlcoder.executor import Execution, ExecutionResult, Executor
-from prlcoder.executor.serving.async_executor import Driver
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor
+from prlcoder.executor.serving.async_executor import AsyncExecutor
 from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.problems.nano.suite import problems
 from prlcoder.rpc.ready_file import read_ready
@@ -45,7 +45,7 @@ from prlcoder.spec.models import NanoSuite
 
 PROBLEMS = 50  # each with many programs, as in supervision
 
-Run = Callable[[Execution], Awaitable[Any]]
+Run = Callable[[ExecutionRequest], Awaitable[Any]]
 
 
 def main() -> None:
@@ -117,11 +117,11 @@ def measure(count: int, workers: int, repeats: int, cores: Cores | None) -> dict
     }
 
 
-def programs(count: int) -> list[Execution]:
+def programs(count: int) -> list[ExecutionRequest]:
     """Programs that pass, no two of them equal."""
     suite = list(problems(NanoSuite(train=PROBLEMS, validation=1, test=1)))
     return [
-        Execution(f"{problem.canonical}# {number}\n", problem.tests, problem.preamble)
+        ExecutionRequest(f"{problem.canonical}# {number}\n", problem.tests, problem.preamble)
         for number, problem in ((number, suite[number % len(suite)]) for number in range(count))
     ]
 
@@ -146,7 +146,7 @@ def server(workers: int) -> Iterator[tuple[str, int]]:
             process.wait()
 
 
-def in_process(items: Sequence[Execution], workers: int, cores: Cores | None) -> float:
+def in_process(items: Sequence[ExecutionRequest], workers: int, cores: Cores | None) -> float:
     """Seconds for all items by the executor itself, its start-up not counted."""
     with Executor(workers=workers) as executor:
         if cores:
@@ -157,7 +157,7 @@ def in_process(items: Sequence[Execution], workers: int, cores: Cores | None) ->
         return time.monotonic() - began
 
 
-async def over_grpc(target: str, items: Sequence[Execution]) -> float:
+async def over_grpc(target: str, items: Sequence[ExecutionRequest]) -> float:
     """Seconds for all items over one stream, connecting not counted."""
     async with ExecutorClient(target, fresh=True) as client:
         await client.capabilities()
@@ -166,9 +166,11 @@ async def over_grpc(target: str, items: Sequence[Execution]) -> float:
         return time.monotonic() - began
 
 
-async def latencies_here(items: Sequence[Execution], rate: float, workers: int, cores: Cores | None) -> list[float]:
+async def latencies_here(
+    items: Sequence[ExecutionRequest], rate: float, workers: int, cores: Cores | None
+) -> list[float]:
     """Seconds from arrival to result, in this process."""
-    driver = Driver(lambda: Executor(workers=workers))
+    driver = AsyncExecutor(lambda: Executor(workers=workers))
     await driver.start()
     if cores:
         cores.place(os.getpid())
@@ -178,7 +180,7 @@ async def latencies_here(items: Sequence[Execution], rate: float, workers: int, 
         await driver.close()
 
 
-async def latencies_called(target: str, items: Sequence[Execution], rate: float) -> list[float]:
+async def latencies_called(target: str, items: Sequence[ExecutionRequest], rate: float) -> list[float]:
     """Seconds from arrival to result, a call each."""
     async with ExecutorClient(target, fresh=True) as client:
         await client.capabilities()
@@ -189,17 +191,17 @@ class Arrivals:
     """The source of an open stream: what has arrived and was not yet sent."""
 
     def __init__(self) -> None:
-        self._arrived: deque[Execution] = deque()
+        self._arrived: deque[ExecutionRequest] = deque()
         self.ended = False
 
-    def add(self, item: Execution) -> None:
+    def add(self, item: ExecutionRequest) -> None:
         self._arrived.append(item)
 
-    def draw(self) -> Execution | None:
+    def draw(self) -> ExecutionRequest | None:
         return self._arrived.popleft() if self._arrived else None
 
 
-async def latencies_streamed(target: str, items: Sequence[Execution], rate: float) -> list[float]:
+async def latencies_streamed(target: str, items: Sequence[ExecutionRequest], rate: float) -> list[float]:
     """Seconds from arrival to result, over one stream."""
     async with ExecutorClient(target, fresh=True) as client:
         await client.capabilities()
@@ -211,7 +213,7 @@ async def latencies_streamed(target: str, items: Sequence[Execution], rate: floa
             async for index, result in client.answers(stream):
                 answers[index].set_result(result)
 
-        async def run(item: Execution) -> ExecutionResult:
+        async def run(item: ExecutionRequest) -> ExecutionResult:
             answers.append(asyncio.get_running_loop().create_future())
             arrivals.add(item)
             stream.look_again()
@@ -226,14 +228,14 @@ async def latencies_streamed(target: str, items: Sequence[Execution], rate: floa
             await reading
 
 
-async def arrive(items: Sequence[Execution], rate: float, run: Run) -> list[float]:
+async def arrive(items: Sequence[ExecutionRequest], rate: float, run: Run) -> list[float]:
     """Each item's seconds, arrivals at random with ``rate`` a second on average, the same in every call."""
     gaps = random.Random(0)
     loop = asyncio.get_running_loop()
     due = loop.time()
     tasks = []
 
-    async def one(item: Execution) -> float:
+    async def one(item: ExecutionRequest) -> float:
         began = loop.time()
         check([await run(item)])
         return loop.time() - began

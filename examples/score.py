@@ -13,8 +13,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from prlcoder.executor import Execution
-from prlcoder.prm.items import Item, Span
+from prlcoder.executor import ExecutionRequest
+from prlcoder.prm.items import ProgramToScore, StepSpan
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.prompts import Prompt
 from prlcoder.rpc.ready_file import read_ready
@@ -41,14 +41,14 @@ with BlockingSegmenter(services["segmenter"]) as segmenter:
 
 # %% Verdicts
 with BlockingExecutor(services["executor"]) as executor:
-    results = list(executor.run(Execution(program, tests) for program in programs))
+    results = list(executor.run(ExecutionRequest(program, tests) for program in programs))
 
 # %% Scores: the model's belief that the program is right up to each step
 prompt = Prompt(statement, "", "")
 items = []
 for program, cut in zip(programs, cuts, strict=True):
     assert isinstance(cut, list), cut  # else the error that says why it cannot be cut
-    items.append(Item(prompt, program, tuple(Span(part.start, part.end) for part in cut if part.is_step)))
+    items.append(ProgramToScore(prompt, program, tuple(StepSpan(part.start, part.end) for part in cut if part.is_step)))
 with BlockingPrm(services["prm"]) as prm:
     scored = prm.score(items)
 

@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 
 from prlcoder.errors import WorkError, located
 
-Write = Callable[[dict[str, Any]], None]
+WriteObject = Callable[[dict[str, Any]], None]
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -90,7 +90,7 @@ def atomic_output(path: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def writer(path: Path | None, standard_output: IO[str]) -> Iterator[Write]:
+def writer(path: Path | None, standard_output: IO[str]) -> Iterator[WriteObject]:
     """A function that writes one object a line, to ``path`` (atomically) or to standard output when it is None."""
     if path is None:
         yield lambda row: print(dump(row), file=standard_output)

@@ -21,10 +21,10 @@ DATA_ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 _BUFFER_BYTES = 1 << 20
 
 
-def place(source: str) -> Place:
+def location(source: str) -> Location:
     """The place that a path or URI names. ``InputError`` if no driver for the URI is installed."""
     if "://" not in source:
-        return Place(source, source)
+        return Location(source, source)
     scheme = source.split("://", 1)[0]
     from fsspec.core import url_to_fs
 
@@ -36,20 +36,20 @@ def place(source: str) -> Place:
         raise InputError(f"{source}: no driver knows {scheme}:// ({error}); check the URI") from None
     except Exception as error:  # missing credentials, say; every driver has exceptions of its own
         raise InputError(f"{source}: cannot be opened ({_said(error)})") from None
-    return Place(source, path, system)
+    return Location(source, path, system)
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A file or folder. ``name`` is as the user gave it; ``system`` is fsspec's file system, None for local paths."""
 
     name: str
     path: str
     system: Any = None
 
-    def __truediv__(self, child: str) -> Place:
+    def __truediv__(self, child: str) -> Location:
         """What is called ``child`` in this folder."""
-        return Place(f"{self.name.rstrip('/')}/{child}", f"{self.path.rstrip('/')}/{child}", self.system)
+        return Location(f"{self.name.rstrip('/')}/{child}", f"{self.path.rstrip('/')}/{child}", self.system)
 
     @property
     def file_name(self) -> str:

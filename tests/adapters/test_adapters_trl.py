@@ -10,7 +10,7 @@ import pytest
 from prlcoder.adapters.trl import StepReward, VerdictReward, rows
 from prlcoder.errors import InputError
 from prlcoder.executor import Executor
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
@@ -26,9 +26,9 @@ def executor() -> Iterator[Executor]:
 
 
 @pytest.fixture(scope="module")
-def scorer(reward_models: dict[str, Path]) -> StepScorer:
+def scorer(reward_models: dict[str, Path]) -> LocalStepScorer:
     """The reward model ``first``."""
-    return StepScorer(str(reward_models["first"]))
+    return LocalStepScorer(str(reward_models["first"]))
 
 
 def completions(problem: Problem) -> list[str]:
@@ -54,7 +54,7 @@ def test_the_reward_of_a_completion_is_the_signal_of_its_verdict(
 
 
 def test_the_reward_of_steps_is_the_aggregate_of_their_probabilities(
-    training_problems: tuple[Problem, ...], scorer: StepScorer
+    training_problems: tuple[Problem, ...], scorer: LocalStepScorer
 ) -> None:
     problem = training_problems[0]
     own = [part for part in segment(problem.canonical, "line") if part.is_step and part.end > len(problem.prompt)]
@@ -70,7 +70,7 @@ def test_the_reward_of_steps_is_the_aggregate_of_their_probabilities(
 def test_a_grpo_step_trains_on_both(
     training_problems: tuple[Problem, ...],
     executor: Executor,
-    scorer: StepScorer,
+    scorer: LocalStepScorer,
     policies: dict[str, Path],
     tmp_path: Path,
 ) -> None:

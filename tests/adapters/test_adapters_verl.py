@@ -71,12 +71,12 @@ def test_scores_by_steps(
     reward_models: dict[str, Path],
 ) -> None:
     from prlcoder.adapters.trl import StepReward
-    from prlcoder.prm.scoring import StepScorer
+    from prlcoder.prm.scoring import LocalStepScorer
 
     problem = training_problems[0]
     score = as_verl_loads_it("step_score", template="plain", mode="line", **addresses[1])
     completion = problem.canonical[len(problem.prompt) :]
-    local = StepReward(training_problems, StepScorer(str(reward_models["first"])), template="plain", mode="line")
+    local = StepReward(training_problems, LocalStepScorer(str(reward_models["first"])), template="plain", mode="line")
     (expected,) = local(completions=[completion], problem_id=[problem.id])
     assert call(score, problem, completion) == pytest.approx(expected, abs=1e-4)
 

@@ -18,7 +18,7 @@ import grpc.aio
 import pytest
 from tests.fixtures.serving import eventually, free_port
 
-from prlcoder.executor import Execution
+from prlcoder.executor import ExecutionRequest
 from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.rpc.address import Address
@@ -97,7 +97,9 @@ def test_sigterm_under_load_answers_what_was_accepted_and_refuses_the_rest(start
     def requests() -> Iterator[executor_pb2.ExecuteBatchRequest]:
         for number in range(100_000):  # far more than it accepts before the signal
             program = f"import time\ntime.sleep(0.02)\ndef f(n): return 2 * n  # {number}"
-            yield executor_pb2.ExecuteBatchRequest(id=str(number), execution=writer.write(Execution(program, TWICE)))
+            yield executor_pb2.ExecuteBatchRequest(
+                id=str(number), execution=writer.write(ExecutionRequest(program, TWICE))
+            )
 
     stub: Any = executor_pb2_grpc.ExecutorServiceStub(grpc.insecure_channel(addresses["grpc"]))
     stream = stub.ExecuteBatch(requests(), timeout=120)
@@ -153,7 +155,7 @@ def test_more_calls_than_can_wait_are_refused_in_words_that_a_client_repeats(
 def test_a_client_goes_on_with_the_server_that_comes_after(start: Start, number: signal.Signals) -> None:
     port = str(free_port())
     process, addresses = start("executor", "--workers", "1", "--port", port)
-    items = [Execution(f"def f(n): return 2 * n + {int(k % 3 == 0)}  # {k}", TWICE) for k in range(120)]
+    items = [ExecutionRequest(f"def f(n): return 2 * n + {int(k % 3 == 0)}  # {k}", TWICE) for k in range(120)]
     passed: list[bool] = []
     with BlockingExecutor(addresses["grpc"]) as client:
         for result in client.run(items):

@@ -17,7 +17,7 @@ from tests.fixtures.vllm_server import ENVIRONMENT
 
 from prlcoder.modeling.checkpoints import load
 from prlcoder.policy.sampling import Sampling
-from prlcoder.policy.serving.client import Completion, PolicyClient
+from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.ready_file import read_ready
@@ -38,7 +38,7 @@ def expected(model: Path) -> list[str]:
 async def written(client: PolicyClient) -> tuple[list[str], set[int]]:
     """The greedy completions as served, and the versions of the weights that wrote them."""
     samples = [sample for (sample,) in await client.complete(PROMPTS, GREEDY)]
-    assert all(isinstance(one, Completion) and len(one.ids) == len(one.log_probabilities) > 0 for one in samples)
+    assert all(isinstance(one, PolicySample) and len(one.ids) == len(one.log_probabilities) > 0 for one in samples)
     return [one.text for one in samples], {one.weights_version for one in samples}
 
 

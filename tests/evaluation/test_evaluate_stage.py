@@ -12,7 +12,7 @@ from prlcoder.cli.main import main
 from prlcoder.errors import InputError
 from prlcoder.evaluation import benchmark, stage
 from prlcoder.evaluation.stage_cache import Kept
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano import suite
 from prlcoder.spec.models import Evaluation, NanoSuite, Spec
@@ -42,7 +42,7 @@ def supervision(tmp_path_factory: pytest.TempPathFactory) -> Path:
     problems = [
         problem for problem in suite.problems(NanoSuite(train=9, validation=1, test=1)) if problem.split == "train"
     ]
-    limits = Limits(cpu_s=1.0)
+    limits = ResourceLimits(cpu_s=1.0)
     settings = Settings("line", 0, 2, limits, [{"kind": "rules"}])
     with Executor(workers=1, limits=limits) as executor:
         build(lambda: iter(problems[-4:]), folder, settings, teachers=[RuleTeacher(0)], executor=executor)

@@ -10,7 +10,7 @@ import pytest
 from prlcoder.evaluation.leak import (
     THRESHOLD,
     LabelledText,
-    Scored,
+    ScoredTexts,
     cross_validated,
     figures,
     held_out,
@@ -97,8 +97,8 @@ def test_given_sides_are_not_mixed() -> None:
     assert held_out(train, test[:1])["auroc"] is None  # one label only
 
 
-def scored(*items: tuple[LabelledText, float]) -> Scored:
-    return Scored([text for text, _ in items], np.array([score for _, score in items]))
+def scored(*items: tuple[LabelledText, float]) -> ScoredTexts:
+    return ScoredTexts([text for text, _ in items], np.array([score for _, score in items]))
 
 
 def test_figures_by_hand() -> None:

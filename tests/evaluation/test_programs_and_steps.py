@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 import pytest
 
-from prlcoder.evaluation.candidates import Candidate, execute, generate, rows
-from prlcoder.evaluation.own_step_labels import Written, known_steps
+from prlcoder.evaluation.candidates import SampledProgram, execute, generate, rows
+from prlcoder.evaluation.own_step_labels import JudgedProgram, known_steps
 from prlcoder.evaluation.reward_model import own_figures, reranked
 from prlcoder.evaluation.step_scores import ProgramScorer, ScoredProgram, aggregate
 from prlcoder.evaluation.step_view import canonical_rows, spread
@@ -105,18 +105,18 @@ def test_the_first_wrong_step_is_found_by_splicing(executor: Executor) -> None:
     short = "    return 3\n"
     unparsable = "    return (\n"
     written = [
-        Written(PROBLEM, PROMPT + body, passed)
+        JudgedProgram(PROBLEM, PROMPT + body, passed)
         for body, passed in ((RIGHT, True), (WRONG, False), (late, False), (both, False), (short, False))
     ]
-    written.append(Written(PROBLEM, PROMPT + unparsable, False))
-    written.append(Written(replace(PROBLEM, solutions=()), PROMPT + WRONG, False))
+    written.append(JudgedProgram(PROBLEM, PROMPT + unparsable, False))
+    written.append(JudgedProgram(replace(PROBLEM, solutions=()), PROMPT + WRONG, False))
     # segments: the header, then one a line
     assert known_steps(written, "line", executor) == [4, 2, 3, 2, 1, None, None]
 
 
 @pytest.mark.needs_sandbox
 def test_own_steps_stop_at_the_first_wrong_one(executor: Executor) -> None:
-    written = [Written(PROBLEM, PROMPT + RIGHT, True), Written(PROBLEM, PROMPT + WRONG, False)]
+    written = [JudgedProgram(PROBLEM, PROMPT + RIGHT, True), JudgedProgram(PROBLEM, PROMPT + WRONG, False)]
     scored = scorer().programs([("p", PROMPT + RIGHT), ("p", PROMPT + WRONG)])
     found = own_figures(written, scored, "line", executor)
     assert (found["n"], found["positive"]) == (5, 0.8)  # 3 right ones; 1 right, 1 wrong, the return not counted
@@ -195,5 +195,5 @@ def test_a_canonical_program_has_its_variants_behind_its_steps() -> None:
 
 
 def test_candidates_survive_json() -> None:
-    one = Candidate("p", 3, 0.8, "return 'é\\n'")
-    assert Candidate(**asdict(one)) == one
+    one = SampledProgram("p", 3, 0.8, "return 'é\\n'")
+    assert SampledProgram(**asdict(one)) == one

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prlcoder.cli.main import main
-from prlcoder.evaluation.recorded_samples import Group, Judged, group_of, recorded_figures
+from prlcoder.evaluation.recorded_samples import Judged, SampleGroup, group_of, recorded_figures
 
 PROBLEM = {
     "prompt": "def f(n):\n",
@@ -21,11 +21,11 @@ RIGHT, WRONG = "    return n + 1\n", "    return n\n"
 
 def test_samples_are_counted_by_policy_and_temperature() -> None:
     judged = [
-        Judged(Group("base", 0.0), "p", True),
-        Judged(Group("base", 0.8), "p", True),
-        Judged(Group("base", 0.8), "p", False),
-        Judged(Group("base", 0.8), "q", False),
-        Judged(Group("base", 0.8), "q", False),
+        Judged(SampleGroup("base", 0.0), "p", True),
+        Judged(SampleGroup("base", 0.8), "p", True),
+        Judged(SampleGroup("base", 0.8), "p", False),
+        Judged(SampleGroup("base", 0.8), "q", False),
+        Judged(SampleGroup("base", 0.8), "q", False),
     ]
     greedy, sampled = recorded_figures(judged, {"p": "easy", "q": None}, (1, 2, 10))
     assert (greedy["pass@1"], greedy["problems"], greedy["n"]) == (1.0, 1, 1)
@@ -36,8 +36,8 @@ def test_samples_are_counted_by_policy_and_temperature() -> None:
 
 
 def test_human_evals_files_are_one_group() -> None:
-    assert group_of({"task_id": "p", "completion": ""}) == Group("", None)
-    assert group_of({"policy": "sft", "temperature": 1}) == Group("sft", 1.0)
+    assert group_of({"task_id": "p", "completion": ""}) == SampleGroup("", None)
+    assert group_of({"policy": "sft", "temperature": 1}) == SampleGroup("sft", 1.0)
 
 
 @pytest.fixture

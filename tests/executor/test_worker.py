@@ -9,8 +9,8 @@ import tempfile
 from prlcoder.executor.jail import Jail
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.judge import Order
-from prlcoder.executor.pool import Task, Worker
-from prlcoder.executor.verdicts import Limits
+from prlcoder.executor.pool import JailTask, Worker
+from prlcoder.executor.verdicts import ResourceLimits
 
 
 def report(number: int, end: int) -> bytes:
@@ -23,7 +23,7 @@ def test_an_outcome_before_a_failure_in_the_same_bytes_is_finished() -> None:
     folder = tempfile.TemporaryDirectory()
     with ours, theirs, folder, subprocess.Popen(["true"]) as process:
         worker = Worker(Jail(process, ours, -1, folder))
-        tasks = [Task(n, Order(wire.CALLS, "", b"", b"", Limits()), lambda _: None) for n in (1, 2)]
+        tasks = [JailTask(n, Order(wire.CALLS, "", b"", b"", ResourceLimits()), lambda _: None) for n in (1, 2)]
         for task in tasks:
             worker.accept(task)
         theirs.send(report(1, wire.EXITED) + report(2, wire.BROKEN))

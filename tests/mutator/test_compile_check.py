@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from prlcoder.mutator.bytecode import fingerprint
-from prlcoder.mutator.compile_check import Trial
+from prlcoder.mutator.compile_check import CompileCheck
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS
 from prlcoder.mutator.rules.edits import Span, splice, within
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.segmenter import segment
 from prlcoder.segmenter.model import Mode
 
@@ -55,7 +55,7 @@ def g(k):
 """
 
 
-def texts(program: Program, span: Span) -> Iterator[str]:
+def texts(program: ProgramAnalysis, span: Span) -> Iterator[str]:
     """The segment under every rewrite of every operator, and under some that nobody would make."""
     for operator in (*MUTATIONS.values(), *REFACTORINGS.values()):
         for kind in operator.sites:
@@ -78,12 +78,12 @@ def whole(source: str) -> object:
 @pytest.mark.parametrize("source", [SEARCH, SEARCH.replace("    ", "\t"), ELSEWHERE])
 @pytest.mark.parametrize("mode", ["line", "block"])
 def test_the_segment_alone_and_the_whole_program_agree(source: str, mode: Mode) -> None:
-    program, checked = Program(source), 0
+    program, checked = ProgramAnalysis(source), 0
     for part in segment(source, mode):
         if not part.is_step:
             continue
         span = Span(part.start, part.end)
-        trial = Trial(program, span)
+        trial = CompileCheck(program, span)
         for text in texts(program, span):
             expected = whole(source[: span.start] + text + source[span.end :])
             try:

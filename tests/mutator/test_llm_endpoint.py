@@ -28,7 +28,7 @@ from tests.fixtures.misbehaving_endpoint import (
 from prlcoder.errors import InputError, WorkError
 from prlcoder.mutator.llm import LanguageModelTeacher, described
 from prlcoder.mutator.llm.rate_limits import Backoff
-from prlcoder.mutator.model import BatchTeacher, Place, Proposals
+from prlcoder.mutator.model import BatchTeacher, Proposals, RewriteSite
 from prlcoder.segmenter import segment
 from prlcoder.spec.models import LlmTeacher
 
@@ -41,7 +41,7 @@ def f(a):
     return c
 """
 PARTS = segment(SOURCE, "line")
-PLACES = [Place("p", "Twice the successor, and three.", SOURCE, PARTS, index) for index in (1, 2, 3)]
+PLACES = [RewriteSite("p", "Twice the successor, and three.", SOURCE, PARTS, index) for index in (1, 2, 3)]
 GOOD = variants("b = a + 2")
 
 
@@ -53,7 +53,9 @@ def teacher(base_url: str, folder: Path, *, rest_s: float = 30.0, **changes: Any
     return LanguageModelTeacher(settings, seed=7, cache=folder / "cache.sqlite", backoff=fast, breaker_rest_s=rest_s)
 
 
-def ask(behaviour: Behaviour, folder: Path, places: list[Place] = PLACES[:1], **changes: Any) -> tuple[Proposals, Any]:
+def ask(
+    behaviour: Behaviour, folder: Path, places: list[RewriteSite] = PLACES[:1], **changes: Any
+) -> tuple[Proposals, Any]:
     """What the teacher proposes, and the endpoint that it asked."""
     with endpoint(behaviour) as server:
         return teacher(server.base_url, folder, **changes).propose_all(places), server
@@ -399,10 +401,10 @@ def test_the_estimate_knows_what_is_kept(tmp_path: Path) -> None:
 
 
 def _propose_for_ever(url: str, folder: str) -> None:
-    places = [Place(f"p{number}", "", SOURCE, PARTS, 1) for number in range(100_000)]
+    places = [RewriteSite(f"p{number}", "", SOURCE, PARTS, 1) for number in range(100_000)]
     asking = teacher(url, Path(folder), concurrency=4)
     for place in places:
-        asking.propose_all([Place(place.problem_id, place.problem_id, SOURCE, PARTS, 1)])
+        asking.propose_all([RewriteSite(place.problem_id, place.problem_id, SOURCE, PARTS, 1)])
 
 
 def test_answers_survive_kill_9_and_processes_share_them(tmp_path: Path) -> None:
@@ -423,7 +425,7 @@ def test_answers_survive_kill_9_and_processes_share_them(tmp_path: Path) -> None
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGKILL)
             worker.join()
-        places = [Place(f"p{number}", f"p{number}", SOURCE, PARTS, 1) for number in range(5)]
+        places = [RewriteSite(f"p{number}", f"p{number}", SOURCE, PARTS, 1) for number in range(5)]
         proposals = teacher(server.base_url, tmp_path).propose_all(places)
         assert proposals.counts["kept_answers"] == 5
 

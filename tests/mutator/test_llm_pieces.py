@@ -8,15 +8,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from prlcoder.mutator.llm.answers import Candidate, candidates, without_thoughts
+from prlcoder.mutator.llm.answers import ProposedText, candidates, without_thoughts
 from prlcoder.mutator.llm.breaker import Breaker
-from prlcoder.mutator.llm.completions import Completion, Dialect, MalformedAnswerError, Question, Usage, parse
+from prlcoder.mutator.llm.completions import (
+    Dialect,
+    LlmCompletion,
+    LlmTokenUsage,
+    MalformedAnswerError,
+    Question,
+    parse,
+)
 from prlcoder.mutator.llm.costs import Budget, estimate, price, render
 from prlcoder.mutator.llm.prompts import BUGS, question, templates_digest
 from prlcoder.mutator.llm.rate_limits import Backoff, Bucket, asked_wait
 from prlcoder.mutator.llm.reindent import rebased
 from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
-from prlcoder.mutator.model import Place, VariantKind
+from prlcoder.mutator.model import RewriteSite, VariantKind
 from prlcoder.segmenter import segment
 from prlcoder.spec.models import LlmTeacher
 
@@ -35,19 +42,19 @@ def area(sides):
 '''
 
 
-def place(text: str, source: str = SOURCE, mode: str = "line") -> Place:
+def place(text: str, source: str = SOURCE, mode: str = "line") -> RewriteSite:
     """The place of the segment that holds ``text``."""
     parts = segment(source, mode)  # type: ignore[arg-type]
     (index,) = (i for i, part in enumerate(parts) if text in part.text)
-    return Place("p", "Sum the squares.", source, parts, index)
+    return RewriteSite("p", "Sum the squares.", source, parts, index)
 
 
 def fit(where: str, text: str, kind: VariantKind = "mutation", bug: str = "", source: str = SOURCE) -> str:
-    return Fitting(place(where, source)).fit(Candidate(text, bug), kind).text
+    return Fitting(place(where, source)).fit(ProposedText(text, bug), kind).text
 
 
-def answer(content: str, reasoning: str = "", finish_reason: str = "stop") -> Completion:
-    return Completion(content, reasoning, finish_reason, Usage())
+def answer(content: str, reasoning: str = "", finish_reason: str = "stop") -> LlmCompletion:
+    return LlmCompletion(content, reasoning, finish_reason, LlmTokenUsage())
 
 
 def texts(content: str, **more: str) -> list[str]:
@@ -93,9 +100,9 @@ def test_thoughts_are_left_out() -> None:
 
 def test_the_bug_classes_become_operators() -> None:
     fitting = Fitting(place("total = 0"))
-    assert fitting.fit(Candidate("total = 1", "constant value"), "mutation").operator == "llm-constant-value"
-    assert fitting.fit(Candidate("total = 2", "my own"), "mutation").operator == "llm-mutation"
-    assert fitting.fit(Candidate("total = int()", ""), "refactoring").operator == "llm-refactoring"
+    assert fitting.fit(ProposedText("total = 1", "constant value"), "mutation").operator == "llm-constant-value"
+    assert fitting.fit(ProposedText("total = 2", "my own"), "mutation").operator == "llm-mutation"
+    assert fitting.fit(ProposedText("total = int()", ""), "refactoring").operator == "llm-refactoring"
 
 
 @pytest.mark.parametrize(
@@ -125,10 +132,10 @@ def f(a):
     ],
 )
 def test_a_block_is_read_in_each_way_that_models_indent(text: str) -> None:
-    where = Place("p", "", BLOCK, parts := segment(BLOCK, "block"), 1)
+    where = RewriteSite("p", "", BLOCK, parts := segment(BLOCK, "block"), 1)
     assert parts[1].text.startswith("    if a:")
     wanted = parts[1].text.replace("if a", "if not a")
-    assert Fitting(where).fit(Candidate(text, ""), "mutation").text == wanted
+    assert Fitting(where).fit(ProposedText(text, ""), "mutation").text == wanted
 
 
 def test_lines_inside_a_string_are_not_moved() -> None:
@@ -171,12 +178,12 @@ def test_what_does_not_fit_is_not_used(where: str, text: str, reason: str) -> No
 
 
 def test_the_lines_around_a_segment_are_not_a_part_of_it() -> None:
-    where = Place("p", "", BLOCK, segment(BLOCK, "line"), 2)
+    where = RewriteSite("p", "", BLOCK, segment(BLOCK, "line"), 2)
     assert where.segments[2].text == "        a += 1\n"
     with pytest.raises(UnfitError, match="other_lines"):
-        Fitting(where).fit(Candidate("a += 2\na *= 2", ""), "mutation")
+        Fitting(where).fit(ProposedText("a += 2\na *= 2", ""), "mutation")
     with pytest.raises(UnfitError, match="other_lines"):
-        Fitting(where).fit(Candidate("    if a:\n        a += 2", ""), "mutation")
+        Fitting(where).fit(ProposedText("    if a:\n        a += 2", ""), "mutation")
 
 
 LOOP = """\
@@ -199,10 +206,10 @@ def test_a_deeper_line_that_parses_is_meant_to_be_deeper() -> None:
 
 def test_what_fits_once_does_not_fit_again() -> None:
     fitting = Fitting(place("total = 0"))
-    fitting.fit(Candidate("total = 1", ""), "mutation")
+    fitting.fit(ProposedText("total = 1", ""), "mutation")
     for text in ("total = 1", "total = (1)"):
         with pytest.raises(UnfitError, match="identical"):
-            fitting.fit(Candidate(text, ""), "refactoring")
+            fitting.fit(ProposedText(text, ""), "refactoring")
 
 
 def test_a_mutation_of_the_same_byte_code_is_none() -> None:
@@ -282,18 +289,18 @@ def body(message: object, **more: object) -> bytes:
 def test_a_completion_is_read_in_every_dialect() -> None:
     usage = {"prompt_tokens": 5, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 4}}
     full = parse(body({"content": "a", "reasoning_content": "b"}, usage=usage), ASKED)
-    assert full == Completion("a", "b", "stop", Usage(5, 9, 4))
+    assert full == LlmCompletion("a", "b", "stop", LlmTokenUsage(5, 9, 4))
     assert parse(body({"content": None, "reasoning": "b"}, usage=usage), ASKED).reasoning == "b"
     parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "c"}]
     assert parse(body({"content": parts}), ASKED).content == "ac"
     assert parse(body({"content": "\ud800"}), ASKED).content == "?"
     uncounted = parse(body({"content": "x" * 7, "reasoning": "y" * 14}), ASKED)
-    assert uncounted.usage == Usage(prompt=10, completion=6, reasoning=4)  # 3.5 characters a token
+    assert uncounted.usage == LlmTokenUsage(prompt=10, completion=6, reasoning=4)  # 3.5 characters a token
 
 
 @pytest.mark.parametrize("counted", [{}, [], {"prompt_tokens": "7"}, {"prompt_tokens": 10**30}, {"prompt_tokens": -1}])
 def test_token_counts_that_make_no_sense_are_estimated(counted: object) -> None:
-    assert parse(body({"content": "x" * 7}, usage=counted), ASKED).usage == Usage(10, 2, 0)
+    assert parse(body({"content": "x" * 7}, usage=counted), ASKED).usage == LlmTokenUsage(10, 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -337,25 +344,25 @@ def test_the_estimate_is_the_sum_of_what_is_not_kept() -> None:
         settings(requestsPerMinute=4, tokensPerMinute=1000), [(ASKED, False), (ASKED, True), (ASKED, False)]
     )
     assert (plan.requests, plan.kept) == (3, 1)
-    assert (plan.expected, plan.most) == (Usage(20, 40), Usage(20, 200))  # 35 characters are 10 tokens
+    assert (plan.expected, plan.most) == (LlmTokenUsage(20, 40), LlmTokenUsage(20, 200))  # 35 characters are 10 tokens
     assert plan.cost == pytest.approx((0.00044, 0.00204))
     assert plan.minutes == 0.5
     assert "3 requests, 1 of them answered already, 2 to ask" in render(plan)
 
 
 def test_prices_and_budgets() -> None:
-    assert price(Usage(1_000_000, 500_000, 400_000), settings()) == 7.0
-    assert price(Usage(1, 1), settings(pricePerMillionPrompt=None, pricePerMillionCompletion=None)) is None
-    budget = Budget(settings(budget={"tokens": 100}), Usage(50, 10))
+    assert price(LlmTokenUsage(1_000_000, 500_000, 400_000), settings()) == 7.0
+    assert price(LlmTokenUsage(1, 1), settings(pricePerMillionPrompt=None, pricePerMillionCompletion=None)) is None
+    budget = Budget(settings(budget={"tokens": 100}), LlmTokenUsage(50, 10))
     budget.reserve(ASKED)  # 10 + 20
     assert budget.exceeded() is None
     budget.reserve(ASKED)
     assert budget.exceeded() == "budget.tokens (100) is used up"
-    budget.settle(ASKED, Usage())
+    budget.settle(ASKED, LlmTokenUsage())
     assert budget.exceeded() is None
-    budget.settle(ASKED, Usage(30, 30))
+    budget.settle(ASKED, LlmTokenUsage(30, 30))
     assert budget.exceeded() is not None
-    assert Budget(settings(budget={"cost": 0.1}), Usage(0, 10_000)).exceeded() == "budget.cost (0.1) is used up"
+    assert Budget(settings(budget={"cost": 0.1}), LlmTokenUsage(0, 10_000)).exceeded() == "budget.cost (0.1) is used up"
 
 
 @pytest.mark.parametrize(

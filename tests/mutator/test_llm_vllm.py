@@ -11,7 +11,7 @@ import pytest
 from prlcoder.errors import WorkError
 from prlcoder.mutator.llm import LanguageModelTeacher
 from prlcoder.mutator.llm.cache import Cache
-from prlcoder.mutator.model import Place
+from prlcoder.mutator.model import RewriteSite
 from prlcoder.segmenter import segment
 from prlcoder.spec.models import LlmTeacher
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(1200)
 SOURCE = "def f(a):\n    b = a + 1\n    c = b * 2\n    return c\n"
-PLACES = [Place("p", "Twice the successor.", SOURCE, segment(SOURCE, "line"), index) for index in (1, 2, 3)]
+PLACES = [RewriteSite("p", "Twice the successor.", SOURCE, segment(SOURCE, "line"), index) for index in (1, 2, 3)]
 
 
 def teacher(server: VllmServer, folder: Path, **changes: Any) -> LanguageModelTeacher:
@@ -58,7 +58,7 @@ def test_vllm_is_greedy_and_reproducible_without_a_cache(vllm_server: VllmServer
 
 
 def test_vllm_refuses_what_is_too_long_and_the_rules_stand_in(vllm_server: VllmServer, tmp_path: Path) -> None:
-    long = Place("long", "word " * 4000, SOURCE, PLACES[0].segments, 1)
+    long = RewriteSite("long", "word " * 4000, SOURCE, PLACES[0].segments, 1)
     proposals = teacher(vllm_server, tmp_path, breakerFailures=1).propose_all([long, PLACES[0]])
     assert proposals.counts["refused"] == 2
     assert proposals.stood_in == [("long", 1)]

@@ -13,16 +13,16 @@ import pytest
 from prlcoder.mutator import RuleTeacher
 from prlcoder.mutator.build_ngram_model import counted
 from prlcoder.mutator.candidate_filter import Shortlist
-from prlcoder.mutator.ngram_model import TABLE, Counts, Usage, packed, unpacked, usage
-from prlcoder.mutator.rewrite_sampler import Pool
+from prlcoder.mutator.ngram_model import TABLE, NgramCounts, NgramModel, packed, unpacked, usage
+from prlcoder.mutator.rewrite_sampler import RewriteSampler
 from prlcoder.mutator.rules import MUTATIONS
 from prlcoder.mutator.rules.edits import Edits, Span, splice
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.segmenter import segment
 
 
 def test_words_are_tokens_and_line_marks() -> None:
-    model = Usage(Counts({"for": 1, "in": 1, ":": 1, "if": 1, "+=": 1, "n": 1, "return": 1}, {}, {}))
+    model = NgramModel(NgramCounts({"for": 1, "in": 1, ":": 1, "if": 1, "+=": 1, "n": 1, "return": 1}, {}, {}))
     step = "    for x in xs:\n        if x > 'a':\n            n += 12\n\n    return n  # done\n"
     assert model.words(step) == [
         "",
@@ -54,12 +54,14 @@ def test_words_are_tokens_and_line_marks() -> None:
 def test_the_surprise_is_that_of_smoothed_counts() -> None:
     """Of `$` after `return`: 3 of 8 words with one added to each count, then 2 of 2 after one word, 1 of 1 after
     two, each smoothed by 2 * 1 + 5 counts of the shorter context."""
-    counts = Counts({"": 0, "return": 2, "$": 2, "\n0": 0}, {("return", "$"): 2}, {("\n0", "return", "$"): 1})
+    counts = NgramCounts({"": 0, "return": 2, "$": 2, "\n0": 0}, {("return", "$"): 2}, {("\n0", "return", "$"): 1})
     one = (2 + 7 * 3 / 8) / (2 + 7)
     last = (1 + 7 * one) / (1 + 7)
     first = (0 + 5 * (0 + 5 * 1 / 8) / 5) / 5
     second = (0 + 5 * (0 + 5 * 3 / 8) / 5) / 5
-    assert Usage(counts).surprise("return\n") == pytest.approx(-math.log(first) - math.log(second) - math.log(last))
+    assert NgramModel(counts).surprise("return\n") == pytest.approx(
+        -math.log(first) - math.log(second) - math.log(last)
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,14 +94,14 @@ def test_the_table_of_the_package_holds_no_code() -> None:
 
 def shortlist(source: str, weights: dict[str, float], seed: int = 0) -> Shortlist:
     """A list over the swapped returns of a program; ``weights`` by what is returned."""
-    program = Program(source)
+    program = ProgramAnalysis(source)
     span = Span(source.index("    return"), len(source))
 
     def usual(edits: Edits) -> float:
         return weights[splice(source, span, edits).split()[-1]]
 
     rng = random.Random(seed)
-    return Shortlist(Pool(program, span, [MUTATIONS["return-variable"]], rng), usual, rng, size=3)
+    return Shortlist(RewriteSampler(program, span, [MUTATIONS["return-variable"]], rng), usual, rng, size=3)
 
 
 RETURNS = "def f(a, b, c, d):\n    return a\n"

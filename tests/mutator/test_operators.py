@@ -13,7 +13,7 @@ from prlcoder.mutator.bytecode import fingerprint
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS, BugClass, Operator
 from prlcoder.mutator.rules.catalogue import markdown
 from prlcoder.mutator.rules.edits import Span, splice, within
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.refactorings.names import ANY, SYNONYMS
 
 OPERATORS = {**MUTATIONS, **REFACTORINGS}
@@ -21,7 +21,7 @@ OPERATORS = {**MUTATIONS, **REFACTORINGS}
 
 def rewrites(operator: Operator, source: str) -> list[str]:
     """All programs that one operator makes of ``source``, whatever the teacher would say of them."""
-    program, whole = Program(source), Span(0, len(source))
+    program, whole = ProgramAnalysis(source), Span(0, len(source))
     return [
         splice(source, whole, edits)
         for kind in operator.sites

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prlcoder.prm.items import Item, Span, concatenated
+from prlcoder.prm.items import ProgramToScore, StepSpan, concatenated
 from prlcoder.prm.prefixes import PrefixCache, can_reuse
 from prlcoder.prm.step_model import StepModel, Tokenised
 from prlcoder.problems.model import Problem
@@ -43,9 +43,9 @@ class Counted:
 def prefixes(model: StepModel, problem: Problem) -> list[Tokenised]:
     """The problem's solution as it grows, one step each time."""
     program, prompt = problem.canonical, render(problem, "plain")
-    steps = [Span(part.start, part.end) for part in segment(program, "line")]
+    steps = [StepSpan(part.start, part.end) for part in segment(program, "line")]
     return [
-        model.tokenise(Item(prompt, program[: step.end], tuple(steps[: number + 1])))
+        model.tokenise(ProgramToScore(prompt, program[: step.end], tuple(steps[: number + 1])))
         for number, step in enumerate(steps)
         if step.end >= len(prompt.given)
     ]
@@ -68,7 +68,7 @@ def test_any_texts_in_any_order_score_as_from_the_start(model: StepModel, data: 
     cache = PrefixCache(model, max_tokens=data.draw(st.sampled_from([40, 1000])))
     for _ in range(4):
         texts = data.draw(st.lists(st.lists(st.sampled_from(LINES), min_size=1, max_size=12), min_size=1, max_size=3))
-        rows = [model.tokenise(Item(NO_PROMPT, *concatenated(steps))) for steps in texts]
+        rows = [model.tokenise(ProgramToScore(NO_PROMPT, *concatenated(steps))) for steps in texts]
         for ours, theirs in zip(cache.odds(rows), model.odds(rows), strict=True):
             assert ours == pytest.approx(theirs, abs=2e-4)
 
@@ -107,7 +107,8 @@ def test_a_growing_program_is_kept_once_and_the_bound_holds(
 def test_a_tokens_change_at_the_boundary_is_noticed(model: StepModel) -> None:
     text = "value = 1\n" * 6
     one, other = (
-        model.tokenise(Item(NO_PROMPT, *concatenated([text, last]))) for last in ("return va", "return value\n")
+        model.tokenise(ProgramToScore(NO_PROMPT, *concatenated([text, last])))
+        for last in ("return va", "return value\n")
     )
     shared = next(i for i, (a, b) in enumerate(zip(one.ids, other.ids, strict=False)) if a != b)
     assert shared < len(one.ids)  # "va" is not how "value" begins

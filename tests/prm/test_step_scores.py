@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from prlcoder.modeling.spans import encode, segment_end_tokens
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import segment
@@ -23,7 +23,7 @@ def scorer(
     model_folders: dict[str, Path],
     nano_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> StepScorer:
+) -> LocalStepScorer:
     """A reward model with random weights."""
     from transformers import AutoTokenizer
 
@@ -33,10 +33,10 @@ def scorer(
     torch.nn.init.normal_(model.score.weight)
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
-    return StepScorer(str(folder))
+    return LocalStepScorer(str(folder))
 
 
-def test_one_pass_equals_a_pass_for_each_prefix(scorer: StepScorer, suite: tuple[Problem, ...]) -> None:
+def test_one_pass_equals_a_pass_for_each_prefix(scorer: LocalStepScorer, suite: tuple[Problem, ...]) -> None:
     programs = [(render(problem, "plain"), problem.canonical, segment(problem.canonical, "line")) for problem in suite]
     together = scorer.score(programs)
     for (prompt, program, segments), scores in zip(programs, together, strict=True):
@@ -52,7 +52,7 @@ def test_one_pass_equals_a_pass_for_each_prefix(scorer: StepScorer, suite: tuple
             assert score.probability == pytest.approx(chance, abs=1e-5)
 
 
-def test_what_follows_a_step_does_not_change_its_score(scorer: StepScorer) -> None:
+def test_what_follows_a_step_does_not_change_its_score(scorer: LocalStepScorer) -> None:
     prompt = Prompt(text="# s\n", given="", closing="")
     programs = ["a = 1\nb = [a]\n", "a = 1\nb = [a]\nreturn_ = 7\n"]
     short, long = scorer.score([(prompt, text, segment(text, "line")) for text in programs])
@@ -60,7 +60,7 @@ def test_what_follows_a_step_does_not_change_its_score(scorer: StepScorer) -> No
         assert ours.logit == pytest.approx(theirs.logit, abs=2e-5)
 
 
-def test_no_segments_no_scores(scorer: StepScorer) -> None:
+def test_no_segments_no_scores(scorer: LocalStepScorer) -> None:
     prompt = Prompt(text="# s\n", given="", closing="")
     assert scorer.score([(prompt, "a = 1\n", [])]) == [[]]
     assert scorer.score([]) == []

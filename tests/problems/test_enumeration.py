@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.problems.enumeration import MOST, enumeration
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.supervision.labelling import Labelled, verify
@@ -92,7 +92,7 @@ def test_supervision_quarantines_an_enumeration_without_running_it() -> None:
     computed = Problem(id="computed", statement="s", tests=tests, solutions=("def f(n):\n    return n * n\n",))
     labelled = Labelled()
     with Executor(workers=1) as executor:
-        verify(labelled, [listed, computed], "line", executor, Limits())
+        verify(labelled, [listed, computed], "line", executor, ResourceLimits())
     assert labelled.quarantine == [
         {"problem_id": "listed", "reason": "enumeration", "detail": "9 sibling statements are equal up to literals"}
     ]

@@ -25,7 +25,7 @@ from prlcoder.problems.model import (
 )
 from prlcoder.problems.reading import read
 from prlcoder.problems.writing import problem_writer
-from prlcoder.storage import place
+from prlcoder.storage import location
 
 filled = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
 text = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -92,8 +92,8 @@ def test_parquet_keeps_what_json_lines_keep(tmp_path: Path, written: list[Proble
     with problem_writer(path) as write:
         for problem in written:
             write(problem)
-    assert [own.parse(Record(row)) for _, row in read_rows(place(str(path)))] == written
-    assert [number for number, _ in read_rows(place(str(path)))] == list(range(1, len(written) + 1))
+    assert [own.parse(Record(row)) for _, row in read_rows(location(str(path)))] == written
+    assert [number for number, _ in read_rows(location(str(path)))] == list(range(1, len(written) + 1))
 
 
 @pytest.mark.parametrize("name", ["again.jsonl", "again.jsonl.gz", "again.parquet"])

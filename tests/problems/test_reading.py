@@ -14,9 +14,9 @@ from prlcoder.errors import InputError, located
 from prlcoder.problems.formats import FORMATS
 from prlcoder.problems.model import AssertTests
 from prlcoder.problems.reading import read
-from prlcoder.problems.rows import Malformed, Row, file_rows
+from prlcoder.problems.rows import Malformed, SourceRow, file_rows
 from prlcoder.spec.models import NanoSuite
-from prlcoder.storage import place
+from prlcoder.storage import location
 
 Fields = dict[str, Any]
 
@@ -304,11 +304,11 @@ def test_a_broken_json_file_is_named_by_line(content: str, message: str, tmp_pat
     path = tmp_path / "p.json"
     path.write_text(content)
     with pytest.raises(InputError) as raised:
-        refuse_malformed(file_rows(place(str(path))))
+        refuse_malformed(file_rows(location(str(path))))
     assert str(raised.value).startswith(f"{tmp_path}/{message}")
 
 
-def refuse_malformed(rows: Iterable[Row]) -> None:
+def refuse_malformed(rows: Iterable[SourceRow]) -> None:
     """What the reader does with a record that is none, without a format."""
     for row in rows:
         if isinstance(row.record, Malformed):

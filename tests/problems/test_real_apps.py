@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from prlcoder.executor import Execution, Executor, Limits
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits
 from prlcoder.problems.reading import read
 
 # Not the default limits: one of the 36 programs is quadratic and takes 10 s of CPU time over all its tests.
-LIMITS = Limits(cpu_s=60, wall_s=300)
+LIMITS = ResourceLimits(cpu_s=60, wall_s=300)
 
 
 @pytest.fixture
@@ -58,14 +58,16 @@ def test_the_36_verified_programs_pass(verified: Path, shared_data: Path, tmp_pa
 def test_published_solutions_pass_and_recorded_wrong_generations_do_not(shared_data: Path) -> None:
     problems = list(read(str(shared_data / "apps_format")))
     published = [
-        Execution(solution, problem.tests, problem.preamble) for problem in problems for solution in problem.solutions
+        ExecutionRequest(solution, problem.tests, problem.preamble)
+        for problem in problems
+        for solution in problem.solutions
     ]
     recorded = []
     for problem in problems:
         generations = json.loads((shared_data / "apps_format" / problem.id / "gen_solutions.json").read_text())
         recorded += [(problem, each) for each in generations]
-    programs = [Execution(each["code"], problem.tests, problem.preamble) for problem, each in recorded]
-    with Executor(workers=2, limits=Limits(cpu_s=5, wall_s=60)) as executor:  # some generations never end
+    programs = [ExecutionRequest(each["code"], problem.tests, problem.preamble) for problem, each in recorded]
+    with Executor(workers=2, limits=ResourceLimits(cpu_s=5, wall_s=60)) as executor:  # some generations never end
         assert [result.passed for result in executor.run(published)] == [True] * 98
         results = list(executor.run(programs))
     disagreements = {

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prlcoder.report.records import ScoredProgram, Step
+from prlcoder.report.records import ReportedProgram, ReportedStep
 from prlcoder.report.viewer import mixed, pieces, script_safe, viewer_data
 
 
-def program(problem_id: str, split: str = "test", difficulty: str = "easy", **more: Any) -> ScoredProgram:
+def program(problem_id: str, split: str = "test", difficulty: str = "easy", **more: Any) -> ReportedProgram:
     fields = {
         "problem_id": problem_id,
         "split": split,
@@ -21,14 +21,14 @@ def program(problem_id: str, split: str = "test", difficulty: str = "easy", **mo
         "policy": "base",
         "program": "x = 1\n",
     }
-    return ScoredProgram.model_validate({**fields, **more})
+    return ReportedProgram.model_validate({**fields, **more})
 
 
 @settings(max_examples=60)
 @given(st.text(max_size=40), st.lists(st.integers(0, 40), max_size=6))
 def test_pieces_concatenate_to_the_program(text: str, cuts: list[int]) -> None:
     ends = sorted({min(cut, len(text)) for cut in cuts})
-    steps = [Step(start=start, end=end) for start, end in pairwise(ends)]
+    steps = [ReportedStep(start=start, end=end) for start, end in pairwise(ends)]
     assert "".join(piece for piece, _ in pieces(text, steps)) == text
 
 
@@ -70,7 +70,7 @@ def test_a_problem_is_packed_as_documented() -> None:
 
 
 def test_offsets_count_code_points() -> None:
-    both = pieces("'😀'\nx\n", [Step(start=0, end=4), Step(start=4, end=6)])
+    both = pieces("'😀'\nx\n", [ReportedStep(start=0, end=4), ReportedStep(start=4, end=6)])
     assert [text for text, _ in both] == ["'😀'\n", "x\n"]
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from prlcoder.rpc.admission import Admission, comes_again
-from prlcoder.rpc.errors import Refusal
+from prlcoder.rpc.errors import CallError
 
 
 def test_what_waits_leaves_a_quarter_to_calls() -> None:
@@ -20,7 +20,7 @@ def test_what_waits_leaves_a_quarter_to_calls() -> None:
         with ExitStack() as calls:
             for _ in range(2):
                 calls.enter_context(admission.take(1))
-            with pytest.raises(Refusal, match="8 items are waiting, 8 may"), admission.take(1):
+            with pytest.raises(CallError, match="8 items are waiting, 8 may"), admission.take(1):
                 pass
         assert admission.held == 6
         admission.release(1, 1)
@@ -47,7 +47,7 @@ def test_calls_do_not_overtake_what_waits_for_its_share() -> None:
         with admission.take(1, 98):
             large = asyncio.create_task(admission.wait(50))
             await asyncio.sleep(0)
-            with pytest.raises(Refusal), admission.take(1):  # it would fit, but the large one has come before
+            with pytest.raises(CallError), admission.take(1):  # it would fit, but the large one has come before
                 pass
         await large
         assert (admission.held, admission.held_size) == (2, 51)
@@ -71,11 +71,11 @@ def test_the_last_places_are_for_calls_that_come_again() -> None:
     with ExitStack() as calls:
         for _ in range(30):
             calls.enter_context(admission.take(1))
-        with pytest.raises(Refusal, match="30 items are waiting, 30 may"), admission.take(1):
+        with pytest.raises(CallError, match="30 items are waiting, 30 may"), admission.take(1):
             pass
         again = comes_again.set(True)
         for _ in range(2):
             calls.enter_context(admission.take(1))
-        with pytest.raises(Refusal, match="32 items are waiting, 32 may"), admission.take(1):
+        with pytest.raises(CallError, match="32 items are waiting, 32 may"), admission.take(1):
             pass
         comes_again.reset(again)

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from tests.fixtures.serving import Serve, channel
 
-from prlcoder.executor import Execution, Limits
+from prlcoder.executor import ExecutionRequest, ResourceLimits
 from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.executor.serving.service import ExecutorService
 from prlcoder.executor.serving.settings import ExecutorSettings
@@ -28,7 +28,7 @@ from prlcoder.v1 import executor_pb2, mutator_pb2, segmenter_pb2
 pytestmark = pytest.mark.needs_sandbox
 
 SECONDS = float(os.environ.get("PRLCODER_FUZZ_SECONDS", "2"))
-LIMITS = Limits(cpu_s=0.5, wall_s=1.0, memory_mib=256, output_mib=1)
+LIMITS = ResourceLimits(cpu_s=0.5, wall_s=1.0, memory_mib=256, output_mib=1)
 ALLOWED = {
     grpc.StatusCode.OK,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -44,7 +44,7 @@ PROPOSE = mutator_pb2.ProposeRequest(
     items=[mutator_pb2.ProposeItem(id="a", problem_id="p", program=PROGRAM, mode=2, segment_indexes=[1])],
     rules=mutator_pb2.RuleTeacher(seed=1, mutations=2, refactorings=1),
 )
-EXECUTE = executor_pb2.ExecuteRequest(execution=ExecutionWriter().write(Execution(PROGRAM, TESTS)))
+EXECUTE = executor_pb2.ExecuteRequest(execution=ExecutionWriter().write(ExecutionRequest(PROGRAM, TESTS)))
 BATCH = executor_pb2.ExecuteBatchRequest(id="a", execution=EXECUTE.execution)
 
 Mutate = Callable[[bytes, random.Random], bytes]

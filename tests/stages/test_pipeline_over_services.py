@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.fixtures.serving import Serve
 
-from prlcoder.executor import Execution as Item
-from prlcoder.executor import Limits
+from prlcoder.executor import ExecutionRequest as Item
+from prlcoder.executor import ResourceLimits
 from prlcoder.executor.serving.service import ExecutorService
 from prlcoder.executor.serving.settings import ExecutorSettings
 from prlcoder.mutator import RuleTeacher
@@ -19,7 +19,7 @@ from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.nano.suite import problems
 from prlcoder.segmenter import SegmentationError, segment, segment_each
 from prlcoder.segmenter.serving.service import SegmenterService
-from prlcoder.spec.models import Execution, NanoSuite, RulesTeacher, Services
+from prlcoder.spec.models import ExecutionSettings, NanoSuite, RulesTeacher, Services
 from prlcoder.stages.services import (
     RemoteExecutor,
     RemoteRuleTeacher,
@@ -34,8 +34,8 @@ from prlcoder.supervision.build import Settings, build
 pytestmark = pytest.mark.needs_sandbox
 
 SECTION = RulesTeacher(kind="rules", mutations=2, refactorings=1)
-EXECUTION = Execution(workers=1)
-LIMITS = Limits(EXECUTION.cpu_limit, EXECUTION.wall_limit, EXECUTION.memory_limit)
+EXECUTION = ExecutionSettings(workers=1)
+LIMITS = ResourceLimits(EXECUTION.cpu_limit, EXECUTION.wall_limit, EXECUTION.memory_limit)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.model import Problem
 from prlcoder.problems.nano.suite import problems
@@ -27,7 +27,7 @@ from prlcoder.supervision.build import Settings, build
 
 pytestmark = pytest.mark.needs_sandbox
 ROOT = Path(__file__).resolve().parents[2]
-LIMITS = Limits(cpu_s=1.0, wall_s=3.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=1.0, wall_s=3.0, memory_mib=256)
 SIZES = NanoSuite(train=6, validation=3, test=3)
 
 

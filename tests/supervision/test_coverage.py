@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import Variant
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, StdioTest, StdioTests, Tests
 from prlcoder.segmenter import Segment
@@ -16,7 +16,7 @@ from prlcoder.supervision.coverage import Coverage
 from prlcoder.supervision.labelling import label
 
 pytestmark = pytest.mark.needs_sandbox
-LIMITS = Limits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
 SIGN = '''from __future__ import annotations
 
 def sign(n: int) -> int:
@@ -85,7 +85,7 @@ def test_programs_on_standard_input_report_however_they_end(executor: Executor) 
 def test_a_program_that_says_nothing_counts_as_executed(executor: Executor) -> None:
     slow = "def f(n):\n    while n:\n        pass\n    return 1\n"
     one = problem(slow, CallTests("f", (CallTest((1,), {}, 1),)))
-    (run,) = coverage.executions(one, Limits(cpu_s=0.1, wall_s=1.0))
+    (run,) = coverage.executions(one, ResourceLimits(cpu_s=0.1, wall_s=1.0))
     assert never(coverage.read(one, executor.run([run]))) == []
     assert coverage.executions(problem("f(", one.tests), LIMITS) == []
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import Variant
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.problems.prompts import render
@@ -17,7 +17,7 @@ from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach
 
 pytestmark = pytest.mark.needs_sandbox
-LIMITS = Limits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
 PROMPT = "def f(a):\n"
 BODY = "    b = a + 1\n    c = b * 2\n    return c\n"
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano.suite import problems
 from prlcoder.spec.models import NanoSuite
@@ -22,7 +22,7 @@ from prlcoder.supervision.build import Settings, build
 from prlcoder.supervision.merging import merge
 
 pytestmark = pytest.mark.needs_sandbox
-LIMITS = Limits(cpu_s=1.0, wall_s=5.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=1.0, wall_s=5.0, memory_mib=256)
 SIZES = NanoSuite(train=5, validation=1, test=1)
 COUNT = 3
 

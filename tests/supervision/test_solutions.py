@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.solutions import SolutionTeacher, compose
 from prlcoder.problems.model import CallTest, CallTests, Problem
@@ -19,7 +19,7 @@ from prlcoder.supervision.build import Settings, build
 
 PROMPT = "def total(xs):\n"
 PROGRAM = PROMPT + "    n = 0\n    for x in xs:\n        n += x\n    return n\n"
-LIMITS = Limits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=2.0, wall_s=5.0, memory_mib=256)
 
 
 def parts(*texts: str) -> list[Segment]:

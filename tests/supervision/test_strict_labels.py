@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import Variant
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, StdioTest, StdioTests
 from prlcoder.problems.prompts import render
@@ -20,7 +20,7 @@ from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach
 
 pytestmark = pytest.mark.needs_sandbox
-LIMITS = Limits(cpu_s=4.0, wall_s=10.0, memory_mib=256)
+LIMITS = ResourceLimits(cpu_s=4.0, wall_s=10.0, memory_mib=256)
 PROMPT = "def f(a):\n"
 GIVEN = (0, 3, 9)
 CANONICAL = PROMPT + "    b = a + 1\n    return b * 2\n"
@@ -124,7 +124,7 @@ def test_variants_with_identical_bytecode_are_dropped(executor: Executor) -> Non
 # --- the oracle -----------------------------------------------------------------------------------------------------
 
 
-def oracle(executor: Executor, one: Problem, limits: Limits = LIMITS) -> Oracle | None:
+def oracle(executor: Executor, one: Problem, limits: ResourceLimits = LIMITS) -> Oracle | None:
     return oracles([one], limits, 0, executor.run)[one.id]
 
 

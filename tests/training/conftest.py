@@ -13,12 +13,12 @@ from prlcoder.segmenter import segment
 from prlcoder.spec.models import Model, Problems, Scratch, Spec
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision import store
-from prlcoder.supervision.rows import Pair, Program, Row, Step
+from prlcoder.supervision.rows import Pair, Program, Step, SupervisionRow
 
 
-def labelled_rows(problem: Problem) -> dict[str, list[Row]]:
+def labelled_rows(problem: Problem) -> dict[str, list[SupervisionRow]]:
     """The canonical steps of a problem, one wrong variant of each, the pairs of both, and two programs."""
-    rows: dict[str, list[Row]] = {"steps": [], "pairs": [], "programs": []}
+    rows: dict[str, list[SupervisionRow]] = {"steps": [], "pairs": [], "programs": []}
     source = problem.canonical
     for index, part in enumerate(segment(source, "line")):
         if not part.is_step or part.end <= len(problem.prompt):

@@ -15,7 +15,7 @@ from prlcoder.files import writer
 from prlcoder.problems.model import Problem
 from prlcoder.supervision import store
 from prlcoder.supervision.export import export
-from prlcoder.supervision.rows import Program, Row, Step
+from prlcoder.supervision.rows import Program, Step, SupervisionRow
 
 pytestmark = pytest.mark.needs_torch
 
@@ -29,7 +29,7 @@ def built(suite: tuple[Problem, ...], supervision: Path, tmp_path_factory: pytes
         source = store.table_path(supervision, table, 0)
         os.link(source, store.table_path(folder, table, 0))
     first = next(row for row in store.read_rows(supervision, "steps"))
-    extra: dict[str, list[Row]] = {"steps": [], "programs": []}
+    extra: dict[str, list[SupervisionRow]] = {"steps": [], "programs": []}
     for label, bucket in (("", "survivor"), ("rejected", "rejected_generated")):
         values = {**first, "segment": f"    {bucket} = 1\n", "label": label, "bucket": bucket, "origin": "mutation"}
         values.pop("id")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from prlcoder.modeling.packing.rows import IGNORED
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
 from prlcoder.spec.models import Reward
@@ -66,7 +66,7 @@ def test_it_learns_from_the_training_problems_alone(make_context: Callable[..., 
     assert metrics["sequences"] == len({program for program in programs if program[0] in train}) < len(set(programs))
     log = [entry["loss"] for entry in json.loads((context.output / "training_log.json").read_text()) if "loss" in entry]
     assert log[-1] < 0.5 * log[0]
-    scorer = StepScorer(str(context.output))
+    scorer = LocalStepScorer(str(context.output))
     problem = context.train[0]
     scores = scorer.score([(render(problem, "nano"), problem.canonical, segment(problem.canonical, "line"))])[0]
     assert len(scores) == len(segment(problem.canonical, "line"))

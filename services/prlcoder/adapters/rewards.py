@@ -6,13 +6,14 @@ Whoever runs and scores may be in this process (``Executor``, ``StepScorer``) or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final
 
 from prlcoder.errors import InputError
-from prlcoder.evaluation.step_scores import AGGREGATES, ProgramScorer, Scorer, aggregate
-from prlcoder.executor import Execution, ExecutionResult, Verdict
+from prlcoder.evaluation.step_scores import AGGREGATES, ProgramScorer, aggregate
+from prlcoder.executor import ExecutionRequest, ProgramRunner, Verdict
+from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import extract_program
 from prlcoder.segmenter import Mode
@@ -27,23 +28,6 @@ SIGNAL: Final = MappingProxyType(
     }
 )
 """The compiler signal (contracts, section 6; the values are CodeRL's)."""
-
-
-class Runner(Protocol):
-    """What runs programs (``executor.Executor`` and ``rpc.blocking.BlockingExecutor`` do)."""
-
-    def run(self, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
-        """Results in input order."""
-        ...
-
-
-class LoadedScorer(Scorer, Protocol):
-    """A scorer with its tokenizer (``prm.scoring.StepScorer`` and ``prm.remote.RemoteScorer`` are)."""
-
-    @property
-    def tokenizer(self) -> Any:
-        """For the template ``chat``."""
-        ...
 
 
 class Rewards:
@@ -61,17 +45,17 @@ class Rewards:
         return extract_program(self.problems[problem_id], self.answered, completion)
 
     def of_verdicts(
-        self, runner: Runner, items: Sequence[tuple[str, str]], signal: Mapping[Verdict, float] = SIGNAL
+        self, runner: ProgramRunner, items: Sequence[tuple[str, str]], signal: Mapping[Verdict, float] = SIGNAL
     ) -> list[float | None]:
         """For each (problem id, completion) the signal of its verdict; None where the sandbox failed, which says
         nothing about the program."""
         executions = []
         for problem_id, completion in items:
             program, problem = self.program(problem_id, completion), self.problems[problem_id]
-            executions.append(Execution(program=program, tests=problem.tests, preamble=problem.preamble))
+            executions.append(ExecutionRequest(program=program, tests=problem.tests, preamble=problem.preamble))
         return [None if result.verdict is None else signal[result.verdict] for result in runner.run(executions)]
 
-    def of_steps(self, scorer: LoadedScorer, items: Sequence[tuple[str, str]], *, mode: Mode, kind: str) -> list[float]:
+    def of_steps(self, scorer: StepScorer, items: Sequence[tuple[str, str]], *, mode: Mode, kind: str) -> list[float]:
         """For each (problem id, completion) its own steps' probabilities in one number, by one of ``AGGREGATES``; 0
         for a program that has none, does not parse or is longer than the model's context."""
         if kind not in AGGREGATES:

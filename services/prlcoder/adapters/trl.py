@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from prlcoder.adapters.rewards import SIGNAL, LoadedScorer, Rewards, Runner
-from prlcoder.executor import Verdict
+from prlcoder.adapters.rewards import SIGNAL, Rewards
+from prlcoder.executor import ProgramRunner, Verdict
+from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import Mode
@@ -37,7 +38,7 @@ class VerdictReward:
     def __init__(
         self,
         problems: Iterable[Problem],
-        runner: Runner,
+        runner: ProgramRunner,
         *,
         template: str = "chat",
         signal: Mapping[Verdict, float] = SIGNAL,
@@ -58,7 +59,7 @@ class StepReward:
     def __init__(
         self,
         problems: Iterable[Problem],
-        scorer: LoadedScorer,
+        scorer: StepScorer,
         *,
         template: str = "chat",
         mode: Mode = "block",

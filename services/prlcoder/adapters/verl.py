@@ -17,8 +17,10 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache, lru_cache
 from typing import Any
 
-from prlcoder.adapters.rewards import LoadedScorer, Rewards, Runner
+from prlcoder.adapters.rewards import Rewards
 from prlcoder.errors import InputError, WorkError
+from prlcoder.executor import ProgramRunner
+from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.formats import own
 from prlcoder.problems.formats.record import FieldError, Record
 from prlcoder.problems.model import Problem
@@ -98,7 +100,7 @@ def _problem(text: str) -> Problem:
 
 
 @cache
-def _runner(address: str | None) -> Runner:
+def _runner(address: str | None) -> ProgramRunner:
     if address is None:
         from prlcoder.executor import Executor
 
@@ -110,7 +112,7 @@ def _runner(address: str | None) -> Runner:
 
 
 @cache
-def _scorer(address: str | None, model: str | None) -> LoadedScorer:
+def _scorer(address: str | None, model: str | None) -> StepScorer:
     if address is not None:
         from prlcoder.rpc.address import Address
         from prlcoder.stages.remote_scorer import RemoteScorer
@@ -118,6 +120,6 @@ def _scorer(address: str | None, model: str | None) -> LoadedScorer:
         return RemoteScorer(Address.of(address), model)
     if model is None:
         raise InputError("reward_kwargs: give prm (an address) or model (a folder or hub id)")
-    from prlcoder.prm.scoring import StepScorer
+    from prlcoder.prm.scoring import LocalStepScorer
 
-    return StepScorer(model)
+    return LocalStepScorer(model)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prlcoder.errors import located
 
 if TYPE_CHECKING:
-    from prlcoder.report.comparison import Change, Comparison, Figure
+    from prlcoder.report.comparison import Change, Figure, RunComparison
     from prlcoder.report.inputs import RunFiles
     from prlcoder.report.records import Summary
 
@@ -51,7 +51,7 @@ def _evaluated(folder: Path) -> tuple[RunFiles, Summary]:
     return files, files.summary
 
 
-def as_text(folders: Sequence[Path], comparison: Comparison) -> str:
+def as_text(folders: Sequence[Path], comparison: RunComparison) -> str:
     """The comparison as tables; sections that neither run has are left out."""
     from prlcoder.text import aligned
 

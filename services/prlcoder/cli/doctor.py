@@ -21,7 +21,7 @@ GPU_QUERY: Final = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorCheck:
     """One check. ``remedy`` says what to do if it is not ``ok``; only a ``failed`` one makes the command fail."""
 
     check: str
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(finding.state == "failed" for finding in findings) else 0
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[DoctorCheck]:
     """All checks, the required ones first."""
     yield python()
     yield sandbox()
@@ -70,7 +70,7 @@ def examine() -> Iterator[Finding]:
     yield gpu()
 
 
-def conformance(profile: str) -> Iterator[Finding]:
+def conformance(profile: str) -> Iterator[DoctorCheck]:
     """Every layer that a profile is made of; one that the profile promises and this host does not give has failed."""
     from prlcoder.errors import WorkError
     from prlcoder.executor.conformance import examine as examine_layers
@@ -78,78 +78,82 @@ def conformance(profile: str) -> Iterator[Finding]:
     try:
         for layer in examine_layers(profile):
             if layer.state == "enforced":
-                yield Finding(layer.name, "ok", layer.detail)
+                yield DoctorCheck(layer.name, "ok", layer.detail)
             elif layer.required:
-                yield Finding(layer.name, "failed", layer.detail, "see docs/sandbox.md; do not run untrusted programs")
+                yield DoctorCheck(
+                    layer.name, "failed", layer.detail, "see docs/sandbox.md; do not run untrusted programs"
+                )
             else:
-                yield Finding(layer.name, "missing", layer.detail)
+                yield DoctorCheck(layer.name, "missing", layer.detail)
     except WorkError as error:
         detail, _, remedy = str(error).partition("; ")
-        yield Finding("sandbox", "failed", detail, remedy)
+        yield DoctorCheck("sandbox", "failed", detail, remedy)
 
 
-def python() -> Finding:
+def python() -> DoctorCheck:
     """The interpreter's version."""
     version = ".".join(map(str, sys.version_info[:3]))
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
-        return Finding("python", "ok", f"{version} at {sys.executable}")
-    return Finding("python", "failed", version, "use Python 3.11, 3.12 or 3.13")
+        return DoctorCheck("python", "ok", f"{version} at {sys.executable}")
+    return DoctorCheck("python", "failed", version, "use Python 3.11, 3.12 or 3.13")
 
 
-def sandbox() -> Finding:
+def sandbox() -> DoctorCheck:
     """Starts a real jail and runs a program in it."""
     from prlcoder.errors import WorkError
-    from prlcoder.executor import Execution, Executor
+    from prlcoder.executor import ExecutionRequest, Executor
     from prlcoder.problems.model import CallTest, CallTests
 
     tests = CallTests("f", (CallTest((20, 22), {}, 42),))
     try:
         with Executor(workers=1) as executor:
-            result = executor.execute(Execution("def f(a, b):\n    return a + b\n", tests))
+            result = executor.execute(ExecutionRequest("def f(a, b):\n    return a + b\n", tests))
     except WorkError as error:
         detail, _, remedy = str(error).partition("; ")
-        return Finding("sandbox", "failed", detail, remedy)
+        return DoctorCheck("sandbox", "failed", detail, remedy)
     if result.passed:
-        return Finding("sandbox", "ok", f"a program ran in its own namespaces (profile {result.profile})")
+        return DoctorCheck("sandbox", "ok", f"a program ran in its own namespaces (profile {result.profile})")
     verdict = result.verdict or "no verdict"
-    return Finding("sandbox", "failed", f"a right program got {verdict} ({result.reason})", "please report this")
+    return DoctorCheck("sandbox", "failed", f"a right program got {verdict} ({result.reason})", "please report this")
 
 
-def cores() -> Finding:
+def cores() -> DoctorCheck:
     """Cores that this process may use."""
-    return Finding("cores", "ok", str(len(os.sched_getaffinity(0))))
+    return DoctorCheck("cores", "ok", str(len(os.sched_getaffinity(0))))
 
 
-def memory() -> Finding:
+def memory() -> DoctorCheck:
     """Physical memory."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     if size >= MEMORY_GIB:
-        return Finding("memory", "ok", f"{size:.1f} GiB")
-    return Finding("memory", "missing", f"{size:.1f} GiB", f"training wants {MEMORY_GIB} GiB or more")
+        return DoctorCheck("memory", "ok", f"{size:.1f} GiB")
+    return DoctorCheck("memory", "missing", f"{size:.1f} GiB", f"training wants {MEMORY_GIB} GiB or more")
 
 
-def disk() -> Finding:
+def disk() -> DoctorCheck:
     """Free space where run folders go by default."""
     free = shutil.disk_usage(Path.cwd()).free / GIB
     if free >= DISK_GIB:
-        return Finding("disk", "ok", f"{free:.1f} GiB free here")
-    return Finding(
+        return DoctorCheck("disk", "ok", f"{free:.1f} GiB free here")
+    return DoctorCheck(
         "disk", "missing", f"{free:.1f} GiB free here", f"a run folder wants {DISK_GIB} GiB: set storage.uri"
     )
 
 
-def training() -> Finding:
+def training() -> DoctorCheck:
     """Whether the training extra is installed (looked up, not imported)."""
     lacking = [name for name in ("torch", "transformers", "accelerate", "trl") if find_spec(name) is None]
     if not lacking:
-        return Finding("training", "ok", "torch, transformers, accelerate and trl are installed")
-    return Finding("training", "missing", f"no {', '.join(lacking)}", "pip install 'prlcoder[train]' to train models")
+        return DoctorCheck("training", "ok", "torch, transformers, accelerate and trl are installed")
+    return DoctorCheck(
+        "training", "missing", f"no {', '.join(lacking)}", "pip install 'prlcoder[train]' to train models"
+    )
 
 
-def gpu() -> Finding:
+def gpu() -> DoctorCheck:
     """NVIDIA GPUs, from the driver's own tool."""
     try:
         listed = subprocess.run(GPU_QUERY, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")
     except (OSError, subprocess.SubprocessError):
-        return Finding("gpu", "missing", "no NVIDIA GPU", "not needed for the quickstart; large models want one")
-    return Finding("gpu", "ok", "; ".join(line.strip() for line in listed if line.strip()))
+        return DoctorCheck("gpu", "missing", "no NVIDIA GPU", "not needed for the quickstart; large models want one")
+    return DoctorCheck("gpu", "ok", "; ".join(line.strip() for line in listed if line.strip()))

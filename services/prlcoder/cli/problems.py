@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.problem_arguments import add_selection, selection
 from prlcoder.errors import InputError
-from prlcoder.files import Write, dump, writer
+from prlcoder.files import WriteObject, dump, writer
 
 if TYPE_CHECKING:
     from prlcoder.problems.model import Problem
@@ -86,12 +86,12 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from prlcoder.executor import Executor, Limits
-    from prlcoder.supervision.verification import Tally, verify
+    from prlcoder.executor import Executor, ResourceLimits
+    from prlcoder.supervision.verification import VerdictTally, verify
     from prlcoder.telemetry.progress import Progress
 
-    limits = Limits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
-    tally = Tally()
+    limits = ResourceLimits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
+    tally = VerdictTally()
     with (
         _source(arguments) as source,
         _rows(arguments) as write,
@@ -121,7 +121,7 @@ class _Source:
         self._arguments = arguments
         self._files = files
         self._path = Path(arguments.quarantine or _quarantine_name(arguments.path))
-        self._write: Write | None = None
+        self._write: WriteObject | None = None
         self.read = 0
         self.quarantined = 0
         if arguments.quarantine is not None:
@@ -160,7 +160,7 @@ class _Source:
         self.quarantined += 1
         (self._write or self._open())(row)
 
-    def _open(self) -> Write:
+    def _open(self) -> WriteObject:
         self._write = self._files.enter_context(writer(self._path, sys.stdout))
         return self._write
 
@@ -174,7 +174,7 @@ def _source(arguments: argparse.Namespace) -> Iterator[_Source]:
 
 
 @contextmanager
-def _rows(arguments: argparse.Namespace) -> Iterator[Write]:
+def _rows(arguments: argparse.Namespace) -> Iterator[WriteObject]:
     """Where verdicts go: the named file, else standard output, unless that is the JSON summary's."""
     if arguments.out is None and arguments.json:
         yield lambda row: None

@@ -21,7 +21,7 @@ AddOptions = Callable[[argparse.ArgumentParser], None]
 
 
 @dataclass(frozen=True)
-class Kind:
+class ServedKind:
     """A service that can be served: its module, what it is, its own options."""
 
     module: str
@@ -38,27 +38,27 @@ def _policy_model(parser: argparse.ArgumentParser) -> None:
 
 
 KINDS: Final = {
-    "segmenter": Kind(
+    "segmenter": ServedKind(
         "prlcoder.segmenter.serving.service",
         "cuts programs into steps",
         (options.add_compute_options,),
     ),
-    "mutator": Kind(
+    "mutator": ServedKind(
         "prlcoder.mutator.serving.service",
         "rewrites steps by rules",
         (options.add_compute_options,),
     ),
-    "executor": Kind(
+    "executor": ServedKind(
         "prlcoder.executor.serving.service",
         "runs programs in the sandbox",
         (options.add_executor_options,),
     ),
-    "prm": Kind(
+    "prm": ServedKind(
         "prlcoder.prm.serving.service",
         "scores steps",
         (_prm_model, options.add_template_option, options.add_prm_options),
     ),
-    "policy": Kind(
+    "policy": ServedKind(
         "prlcoder.policy.serving.service",
         "writes programs",
         (_policy_model, options.add_template_option, options.add_engine_option, options.add_policy_options),

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from prlcoder.errors import InputError
-from prlcoder.rpc.settings import Limits, ServerSettings, ServerTls
+from prlcoder.rpc.settings import ServerLimits, ServerSettings, ServerTls
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Where to listen, whom to trust, how much to take."""
-    defaults = Limits()
+    defaults = ServerLimits()
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
     parser.add_argument("--ready-file", type=Path, metavar="F", help="write the addresses here once all are healthy")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
@@ -70,7 +70,7 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
         tls=_tls(arguments),
         insecure=arguments.insecure,
         token_file=arguments.token_file,
-        limits=Limits(
+        limits=ServerLimits(
             message_bytes=arguments.max_message_mib << 20,
             batch_items=arguments.max_batch,
             queue_items=arguments.max_queue,

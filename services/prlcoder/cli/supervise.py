@@ -79,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from prlcoder.executor import Limits
+    from prlcoder.executor import ResourceLimits
     from prlcoder.problems.reading import read
-    from prlcoder.spec.models import Execution, Services
+    from prlcoder.spec.models import ExecutionSettings, Services
     from prlcoder.stages.services import open_executor, segmenter
     from prlcoder.supervision.build import Settings, build
     from prlcoder.supervision.teachers import described, proposing
@@ -100,7 +100,7 @@ def _build(arguments: argparse.Namespace) -> int:
             hub=hub,
         )
 
-    limits = Limits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
+    limits = ResourceLimits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
     sections = teachers_of(arguments)
     settings = Settings(
         mode=arguments.segmentation,
@@ -118,7 +118,7 @@ def _build(arguments: argparse.Namespace) -> int:
     if arguments.estimate:
         return print_estimates(problems(), teachers, arguments.segmentation)
     next(problems(), None)  # a wrong path or format is said before any sandbox starts
-    sandbox = Execution(
+    sandbox = ExecutionSettings(
         workers=arguments.workers,
         profile=arguments.profile,
         cpu_limit=limits.cpu_s,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prlcoder.errors import InputError
 
 if TYPE_CHECKING:
-    from prlcoder.mutator import Place
+    from prlcoder.mutator import RewriteSite
     from prlcoder.problems.model import Problem
     from prlcoder.segmenter.model import Mode
     from prlcoder.spec.models import LlmTeacher, RulesTeacher
@@ -85,16 +85,16 @@ def print_estimates(problems: Iterable[Problem], teachers: Iterable[object], mod
     return 0
 
 
-def unverified_places(problems: Iterable[Problem], mode: Mode) -> Iterator[Place]:
+def unverified_places(problems: Iterable[Problem], mode: Mode) -> Iterator[RewriteSite]:
     """The steps of every canonical solution that can be cut: a few more than those that will pass their tests."""
-    from prlcoder.executor import Limits
+    from prlcoder.executor import ResourceLimits
     from prlcoder.segmenter import SegmentationError, segment
     from prlcoder.supervision.labelling import VerifiedProblem, places_of
 
     for problem in problems:
         if problem.solutions:
             with suppress(SegmentationError):
-                yield from places_of(VerifiedProblem(problem, segment(problem.canonical, mode), Limits()))
+                yield from places_of(VerifiedProblem(problem, segment(problem.canonical, mode), ResourceLimits()))
 
 
 def _section(given: dict[str, Any]) -> dict[str, Any]:

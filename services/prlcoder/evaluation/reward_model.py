@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from prlcoder.evaluation.discrimination import JudgedStep, figures
-from prlcoder.evaluation.own_step_labels import Written, known_steps
+from prlcoder.evaluation.own_step_labels import JudgedProgram, known_steps
 from prlcoder.evaluation.pass_metrics import best_of_n
 from prlcoder.evaluation.step_scores import AGGREGATES, ScoredProgram, aggregate
-from prlcoder.executor import Runs
+from prlcoder.executor import ProgramRunner
 from prlcoder.segmenter import Mode, Segment
 from prlcoder.supervision import Step
 
@@ -26,7 +26,7 @@ def held_out_figures(steps: Sequence[Step], probabilities: Sequence[float | None
 
 
 def own_figures(
-    written: Sequence[Written], scored: Sequence[ScoredProgram], mode: Mode, executor: Runs
+    written: Sequence[JudgedProgram], scored: Sequence[ScoredProgram], mode: Mode, executor: ProgramRunner
 ) -> dict[str, Any]:
     """Figures on the steps of a policy's own programs, as far as it is known which are right."""
     judged = []

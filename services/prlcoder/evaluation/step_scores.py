@@ -5,32 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from prlcoder.prm.items import StepScore
+from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import Mode, Segment, SegmentationError, segment
 
 AGGREGATES = ("product", "mean", "min", "last")  # the first one stands for all where only one figure is shown
-
-
-class StepScore(Protocol):
-    """One step's score with its code-point offsets in the program."""
-
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def probability(self) -> float: ...
-
-
-class Scorer(Protocol):
-    """What scores steps (``prm.scoring.StepScorer`` does)."""
-
-    def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> Sequence[Sequence[StepScore]]:
-        """One score for each segment of each program, in order. ``ValueError`` if a program is too long."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +33,7 @@ class ProgramScorer:
     """A scorer for the programs of known problems, under one template and segmentation."""
 
     def __init__(
-        self, scorer: Scorer, problems: Iterable[Problem], template: str, mode: Mode, tokenizer: object
+        self, scorer: StepScorer, problems: Iterable[Problem], template: str, mode: Mode, tokenizer: object
     ) -> None:
         self._scorer = scorer
         self._mode: Mode = mode

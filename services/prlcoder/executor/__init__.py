@@ -1,7 +1,7 @@
 """The sandboxed executor: programs in, verdicts out."""
 
 from prlcoder.executor.executor import Executor
-from prlcoder.executor.protocol import Runs
-from prlcoder.executor.verdicts import Execution, ExecutionResult, Limits, Verdict
+from prlcoder.executor.protocol import ProgramRunner
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
-__all__ = ["Execution", "ExecutionResult", "Executor", "Limits", "Runs", "Verdict"]
+__all__ = ["ExecutionRequest", "ExecutionResult", "Executor", "ProgramRunner", "ResourceLimits", "Verdict"]

@@ -19,7 +19,7 @@ from prlcoder.problems.model import AssertTests
 
 
 @dataclass(frozen=True)
-class Call:
+class LiteralCall:
     """One call of the entry point with constant arguments."""
 
     args: tuple[Any, ...]
@@ -43,7 +43,7 @@ class Check:
 class Rewritten:
     """All asserts of a test, and their calls in order of execution."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[LiteralCall, ...]
     checks: tuple[Check, ...]
 
 
@@ -101,7 +101,7 @@ class _Builder:
 
     def __init__(self, candidate: str) -> None:
         self._candidate = candidate
-        self.calls: list[Call] = []
+        self.calls: list[LiteralCall] = []
         self.checks: list[Check] = []
 
     def add(self, test: ast.expr) -> None:
@@ -137,11 +137,11 @@ class _Builder:
         if len(found) > before and (isinstance(node, conditional) or chained):
             raise NotRewritableError
 
-    def _call(self, call: ast.Call) -> Call:
+    def _call(self, call: ast.Call) -> LiteralCall:
         constants = Evaluator({})
         if any(keyword.arg is None for keyword in call.keywords):
             raise NotRewritableError
-        return Call(
+        return LiteralCall(
             tuple(constants.constant(argument) for argument in call.args),
             {str(keyword.arg): constants.constant(keyword.value) for keyword in call.keywords},
         )

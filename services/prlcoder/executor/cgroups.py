@@ -62,7 +62,7 @@ def prepare(place: Path) -> bool:
 
 
 @dataclass
-class Group:
+class Cgroup:
     """The control group of one jail and what its programs may use at most so far."""
 
     folder: Path
@@ -84,7 +84,7 @@ class Group:
             self.folder.rmdir()
 
 
-def open_group(place: Path, name: str) -> Group | None:
+def open_group(place: Path, name: str) -> Cgroup | None:
     """A new group for one jail; None if the kernel refuses."""
     try:
         (place / name).mkdir()
@@ -92,4 +92,4 @@ def open_group(place: Path, name: str) -> Group | None:
         return None
     with contextlib.suppress(OSError):  # not every kernel accounts swap
         (place / name / "memory.swap.max").write_text("0")
-    return Group(place / name)
+    return Cgroup(place / name)

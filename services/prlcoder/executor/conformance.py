@@ -15,12 +15,12 @@ from typing import Final, Literal
 from prlcoder.executor import cgroups, jail
 from prlcoder.executor.executor import Executor
 from prlcoder.executor.pool import require_profile
-from prlcoder.executor.verdicts import Execution, ExecutionResult, Limits, Verdict
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 from prlcoder.problems.model import CallTest, CallTests
 
-State = Literal["enforced", "missing"]
+LayerState = Literal["enforced", "missing"]
 
-LIMITS: Final = Limits(cpu_s=10.0, wall_s=30.0, memory_mib=256, output_mib=1, processes=8)
+LIMITS: Final = ResourceLimits(cpu_s=10.0, wall_s=30.0, memory_mib=256, output_mib=1, processes=8)
 NAMESPACES: Final = {"user": "user", "pid": "PID", "mnt": "mount", "net": "network", "ipc": "IPC"}
 PROBE_TEST: Final = CallTests("f", (CallTest((), {}, True),))
 
@@ -30,7 +30,7 @@ class Layer:
     """One layer. ``required``: without it the profile does not keep its promise."""
 
     name: str
-    state: State
+    state: LayerState
     detail: str
     required: bool
 
@@ -45,7 +45,7 @@ class Probe:
     verdict: Verdict = Verdict.PASSED
     reason: str = ""
     profiles: tuple[jail.Profile, ...] = ("namespaces", "gvisor", "degraded")
-    limits: Limits = LIMITS
+    limits: ResourceLimits = LIMITS
 
 
 _REFUSED: Final = """\
@@ -161,7 +161,8 @@ def examine(profile: str) -> Iterator[Layer]:
         for probe in PROBES:
             results = list(
                 executor.run(
-                    [Execution(probe.program, PROBE_TEST, limits=probe.limits)] * (2 if "scratch" in probe.name else 1)
+                    [ExecutionRequest(probe.program, PROBE_TEST, limits=probe.limits)]
+                    * (2 if "scratch" in probe.name else 1)
                 )
             )
             yield _judge(probe, results[-1], known)

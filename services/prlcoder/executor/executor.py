@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from prlcoder.executor.compiled_tests import Plans
-from prlcoder.executor.judge import Outcome, Session, open_session
-from prlcoder.executor.pool import DEPTH, Pool, Task, require_profile
+from prlcoder.executor.judge import RunOutcome, Session, open_session
+from prlcoder.executor.pool import DEPTH, JailPool, JailTask, require_profile
 from prlcoder.executor.run_code import FreeRun, open_free_run
-from prlcoder.executor.verdicts import Execution, ExecutionResult, Limits
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits
 
-Done = Callable[[ExecutionResult], None]
+ResultCallback = Callable[[ExecutionResult], None]
 Abandon = Callable[[], None]
 
 LOOK_AHEAD: Final = 32  # items a worker that are drawn before the oldest result is due
@@ -31,7 +31,7 @@ class Executor:
         workers: int | None = None,
         jail: Literal["zygote", "per-run"] = "zygote",
         profile: Literal["auto", "namespaces", "gvisor", "degraded"] = "auto",
-        limits: Limits = Limits(),  # noqa: B008 (frozen)
+        limits: ResourceLimits = ResourceLimits(),  # noqa: B008 (frozen)
         fork_per_test: bool = False,
     ) -> None:
         """Starts the jails. ``WorkError`` with a remedy where the kernel refuses the profile's isolation.
@@ -43,7 +43,7 @@ class Executor:
         self._limits = limits
         self._workers = workers or len(os.sched_getaffinity(0))
         self._plans = Plans(fork_per_test)
-        self._pool = Pool(self._workers, self.profile, single_use=jail == "per-run")
+        self._pool = JailPool(self._workers, self.profile, single_use=jail == "per-run")
 
     def __enter__(self) -> Self:
         return self
@@ -57,14 +57,14 @@ class Executor:
         """End every jail, whatever it is doing."""
         self._pool.close()
 
-    def execute(self, item: Execution) -> ExecutionResult:
+    def execute(self, item: ExecutionRequest) -> ExecutionResult:
         """One item's result."""
         return next(self.run([item]))
 
-    def run(self, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
+    def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
         """Results in input order. Items are drawn as workers come free, a bounded number ahead of the results."""
         source = iter(items)
-        jobs: deque[_Job] = deque()
+        jobs: deque[_ExecutionJob] = deque()
         drawn = 0
         unfinished: set[int] = set()
         exhausted = False
@@ -88,7 +88,7 @@ class Executor:
             for job in jobs:
                 job.abandon()
 
-    def submit(self, item: Execution | FreeRun, done: Done) -> Abandon:
+    def submit(self, item: ExecutionRequest | FreeRun, done: ResultCallback) -> Abandon:
         """Start one item beside the others; ``done`` gets its result from ``pump``, whenever it is ready. Returns the
         function that abandons it: it frees the item's work, and ``done`` is not called."""
         return self._start(item, done).abandon
@@ -105,13 +105,13 @@ class Executor:
     def _window(self) -> int:
         return self._workers * LOOK_AHEAD
 
-    def _start(self, item: Execution | FreeRun, done: Done | None = None) -> _Job:
+    def _start(self, item: ExecutionRequest | FreeRun, done: ResultCallback | None = None) -> _ExecutionJob:
         session = (
             open_free_run(item)
             if isinstance(item, FreeRun)
             else open_session(item, self._plans.plan(item.tests), item.limits or self._limits, self.profile)
         )
-        job = _Job(self._pool, session, self.profile, done)
+        job = _ExecutionJob(self._pool, session, self.profile, done)
         job.advance(None)
         return job
 
@@ -120,18 +120,18 @@ def _forget(unfinished: set[int], number: int, _: ExecutionResult) -> None:
     unfinished.discard(number)
 
 
-class _Job:
+class _ExecutionJob:
     """Drives one session: submits its orders, feeds it their outcomes, keeps its result.
 
     ``done`` gets it as well.
     """
 
-    def __init__(self, pool: Pool, session: Session, profile: str, done: Done | None) -> None:
+    def __init__(self, pool: JailPool, session: Session, profile: str, done: ResultCallback | None) -> None:
         self._pool, self._session, self._profile, self._done = pool, session, profile, done
-        self._task: Task | None = None
+        self._task: JailTask | None = None
         self.result: ExecutionResult | None = None
 
-    def advance(self, outcome: Outcome | str | None) -> None:
+    def advance(self, outcome: RunOutcome | str | None) -> None:
         """Go on with what came back: an outcome, or the reason why there is none."""
         if isinstance(outcome, str):
             self._session.close()

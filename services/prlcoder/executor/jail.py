@@ -96,7 +96,7 @@ class Jail:
     control: socket.socket
     stop: int
     folder: tempfile.TemporaryDirectory[str]
-    group: cgroups.Group | None = None
+    group: cgroups.Cgroup | None = None
     closed: bool = False
 
     def close(self) -> None:

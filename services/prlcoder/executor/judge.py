@@ -17,7 +17,7 @@ from prlcoder.executor.comparison import equal_output
 from prlcoder.executor.compiled_tests import CallPlan, Case, DialoguePlan, Plan, SplitPlan, StdioPlan
 from prlcoder.executor.jailed import tester_rpc as dialogue
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.verdicts import Execution, ExecutionResult, Limits, Verdict
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
 MIB: Final = 1 << 20
 
@@ -29,11 +29,11 @@ class Order(NamedTuple):
     preamble: str
     body: bytes
     tester: bytes
-    limits: Limits
+    limits: ResourceLimits
     certain: Callable[[bytes], bool] | None = None
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """How a run went."""
 
     report: wire.Report
@@ -42,11 +42,11 @@ class Outcome(NamedTuple):
     output: bytes
 
 
-Session = Generator[Order, Outcome, ExecutionResult]
+Session = Generator[Order, RunOutcome, ExecutionResult]
 Judgement = tuple[Verdict, str]
 
 
-def open_session(item: Execution, plan: Plan, limits: Limits, profile: str) -> Session:
+def open_session(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, profile: str) -> Session:
     """The session that executes ``item``, whose tests are ``plan``; the result will name the profile."""
     if isinstance(plan, CallPlan):
         return _calls(item, plan, limits, profile)
@@ -107,7 +107,7 @@ class _Tally:
 # --- calls ----------------------------------------------------------------------------------------------------------
 
 
-def _calls(item: Execution, plan: CallPlan, limits: Limits, profile: str) -> Session:
+def _calls(item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, profile: str) -> Session:
     def certain(answers: bytes) -> bool:
         said = _Said(answers)
         return any(judged is not None and judged[0] is not Verdict.PASSED for judged in map(said.judge, plan.cases))
@@ -124,12 +124,14 @@ def _calls(item: Execution, plan: CallPlan, limits: Limits, profile: str) -> Ses
     return tally.result()
 
 
-def _order(item: Execution, plan: CallPlan, limits: Limits, certain: Callable[[bytes], bool] | None) -> Order:
+def _order(
+    item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, certain: Callable[[bytes], bool] | None
+) -> Order:
     body = marshal.dumps((item.program, plan.entry_point, plan.fresh, plan.calls, item.all_tests), 2)
     return Order(wire.CALLS, item.preamble, body, b"", limits, certain)
 
 
-def _each_call(item: Execution, plan: SplitPlan, limits: Limits, profile: str) -> Session:
+def _each_call(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits, profile: str) -> Session:
     """One process a case; the limits are still those of the program."""
     tally = _Tally(len(plan.parts), profile)
     for part in plan.parts:
@@ -144,7 +146,9 @@ def _each_call(item: Execution, plan: SplitPlan, limits: Limits, profile: str) -
     return tally.result()
 
 
-def _judge_calls(item: Execution, plan: CallPlan, limits: Limits, outcome: Outcome, tally: _Tally) -> None:
+def _judge_calls(
+    item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, outcome: RunOutcome, tally: _Tally
+) -> None:
     """Case by case, up to the first that does not pass unless all are wanted."""
     not_run = not_compiled(outcome)
     said = _Said(outcome.answers)
@@ -167,7 +171,7 @@ class _Said:
 
     def __init__(self, answers: bytes) -> None:
         self.loading: Judgement | None = None
-        self._records: list[wire.Record] = []
+        self._records: list[wire.CandidateRecord] = []
         for record in wire.records(answers):
             if record.call == wire.LOADED and record.kind == wire.RAISED:
                 self.loading = _raised(record.payload)
@@ -199,7 +203,7 @@ def _raised(name: bytes) -> Judgement:
     return Verdict.RUNTIME_ERROR, "memory" if text == "MemoryError" else text
 
 
-def not_compiled(outcome: Outcome) -> Judgement | None:
+def not_compiled(outcome: RunOutcome) -> Judgement | None:
     """The judgement of a program that never came to run; None for one that did."""
     report, stage = outcome.report, outcome.stage
     if stage == wire.COMPILED:
@@ -211,7 +215,7 @@ def not_compiled(outcome: Outcome) -> Judgement | None:
     return Verdict.COMPILE_ERROR, _signal(report.status)  # the compiler crashed; other ends never get here (pool)
 
 
-def _unanswered(outcome: Outcome, said: _Said, limits: Limits) -> Judgement:
+def _unanswered(outcome: RunOutcome, said: _Said, limits: ResourceLimits) -> Judgement:
     """Why a test has no answer."""
     if said.loading is not None:
         return said.loading
@@ -220,7 +224,7 @@ def _unanswered(outcome: Outcome, said: _Said, limits: Limits) -> Judgement:
     return _ended(outcome.report, limits) or (Verdict.RUNTIME_ERROR, "unanswered")
 
 
-def _ended(report: wire.Report, limits: Limits) -> Judgement | None:
+def _ended(report: wire.Report, limits: ResourceLimits) -> Judgement | None:
     """What the end of the process says by itself; None for a normal end with exit status 0."""
     if report.end in (wire.WALL, wire.CPU):
         return Verdict.TIMEOUT, _clock(report.end)
@@ -247,7 +251,7 @@ def _signal(status: int) -> str:
 # --- standard input and output --------------------------------------------------------------------------------------
 
 
-def _stdio(item: Execution, plan: StdioPlan, limits: Limits, profile: str) -> Session:
+def _stdio(item: ExecutionRequest, plan: StdioPlan, limits: ResourceLimits, profile: str) -> Session:
     tally = _Tally(len(plan.cases), profile)
     for stdin, expected in plan.cases:
         left = _left(limits, tally)
@@ -267,9 +271,9 @@ def _stdio(item: Execution, plan: StdioPlan, limits: Limits, profile: str) -> Se
     return tally.result()
 
 
-def _left(limits: Limits, tally: _Tally) -> Limits:
+def _left(limits: ResourceLimits, tally: _Tally) -> ResourceLimits:
     """What the tests so far have left of the program's limits (at least a moment, so that the end is a timeout)."""
-    return Limits(
+    return ResourceLimits(
         cpu_s=max(limits.cpu_s - tally.cpu_s, 0.001),
         wall_s=max(limits.wall_s - tally.wall_s, 0.001),
         memory_mib=limits.memory_mib,
@@ -278,7 +282,7 @@ def _left(limits: Limits, tally: _Tally) -> Limits:
     )
 
 
-def _stdio_ended(outcome: Outcome, limits: Limits) -> Judgement | None:
+def _stdio_ended(outcome: RunOutcome, limits: ResourceLimits) -> Judgement | None:
     """Why the output does not count; None if it does."""
     ended = _ended(outcome.report, limits)
     if ended is not None and ended[0] is Verdict.TIMEOUT:
@@ -293,7 +297,7 @@ def _stdio_ended(outcome: Outcome, limits: Limits) -> Judgement | None:
 # --- a tester and a candidate ---------------------------------------------------------------------------------------
 
 
-def _dialogue(item: Execution, plan: DialoguePlan, limits: Limits, profile: str) -> Session:
+def _dialogue(item: ExecutionRequest, plan: DialoguePlan, limits: ResourceLimits, profile: str) -> Session:
     body = marshal.dumps((item.program, plan.entry_point), 2)
     outcome = yield Order(wire.SERVE, item.preamble, body, plan.tester, limits)
     tally = _Tally(1, profile)
@@ -302,7 +306,7 @@ def _dialogue(item: Execution, plan: DialoguePlan, limits: Limits, profile: str)
     return tally.result()
 
 
-def _tested(outcome: Outcome, limits: Limits) -> Judgement:
+def _tested(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
     """The tester's word, which no candidate can forge; without it, the candidate's end decides."""
     word = next(wire.records(outcome.output), None)
     if word is not None and word.kind == wire.RAISED:

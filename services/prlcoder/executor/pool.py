@@ -16,7 +16,7 @@ from typing import Final
 from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups, jail
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.judge import MIB, Order, Outcome
+from prlcoder.executor.judge import MIB, Order, RunOutcome
 
 DEPTH: Final = 2  # orders a worker holds: one runs, the next waits at its door
 ATTEMPTS: Final = 3
@@ -25,16 +25,16 @@ GRACE_S: Final = 10.0  # beyond its wall limit, before a run counts as lost and 
 PREAMBLES: Final = 64  # compiled preambles that a zygote keeps
 BUFFER: Final = 1 << 16
 
-Done = Callable[[Outcome | str], None]
+OutcomeCallback = Callable[[RunOutcome | str], None]
 
 
 @dataclass(eq=False)
-class Task:
+class JailTask:
     """An order on its way. ``done`` gets its outcome, or what went wrong three times."""
 
     number: int
     order: Order
-    done: Done
+    done: OutcomeCallback
     attempts: int = 0
     answers: bytearray = field(default_factory=bytearray)
     stopped: bool = False
@@ -48,7 +48,7 @@ class Worker:
         self.ready = ready  # whether its zygote has loaded; no orders before that
         self.broken = False  # its zygote has said that it could not run an order, and leaves
         self.failed_starts = failed_starts  # jails in this one's place that never became ready, one after the other
-        self.tasks: deque[Task] = deque()
+        self.tasks: deque[JailTask] = deque()
         self.head_since = time.monotonic()
         self.outgoing = bytearray()
         self.watched_for_room = False  # whether the pool waits for room to write
@@ -56,7 +56,7 @@ class Worker:
         self._buffer = bytearray(BUFFER)  # one for all reads: a new large one each time is a mapping made and unmade
         self._preambles: OrderedDict[str, int] = OrderedDict()
 
-    def accept(self, task: Task) -> None:
+    def accept(self, task: JailTask) -> None:
         """Queue the order's bytes and send what the socket takes."""
         order, limits = task.order, task.order.limits
         if self.jail.group is not None:
@@ -103,7 +103,7 @@ class Worker:
             return
         del self.outgoing[:sent]
 
-    def receive(self) -> list[tuple[Task, Outcome]]:
+    def receive(self) -> list[tuple[JailTask, RunOutcome]]:
         """Finished tasks; ``broken`` may be true after them. ``EOFError`` or ``OSError`` if the jail has gone."""
         count = self.jail.control.recv_into(self._buffer)
         if not count:
@@ -123,7 +123,7 @@ class Worker:
             self.tasks.popleft()
             self.head_since = time.monotonic()
             whole = bytes(task.answers) + outcome.answers if task.answers else outcome.answers
-            finished.append((task, Outcome(outcome.report, outcome.stage, whole, outcome.output)))
+            finished.append((task, RunOutcome(outcome.report, outcome.stage, whole, outcome.output)))
         return finished
 
     def _take_greeting(self) -> bool:
@@ -137,7 +137,7 @@ class Worker:
         self.ready, self.failed_starts = True, 0
         return True
 
-    def _next_outcome(self) -> Outcome | None:
+    def _next_outcome(self) -> RunOutcome | None:
         """Cut one whole report off the incoming bytes."""
         if len(self._incoming) < wire.REPORT.size:
             return None
@@ -149,15 +149,15 @@ class Worker:
             return None
         data = bytes(memoryview(self._incoming)[:end])
         del self._incoming[:end]
-        return Outcome(report, data[wire.REPORT.size : answers], data[answers:output], data[output:])
+        return RunOutcome(report, data[wire.REPORT.size : answers], data[answers:output], data[output:])
 
-    def _weigh(self, task: Task, answers: bytes) -> None:
+    def _weigh(self, task: JailTask, answers: bytes) -> None:
         """Stop a long run whose verdict is certain already."""
         task.answers += answers
         if task.order.certain is not None and not task.stopped and task.order.certain(bytes(task.answers)):
             self.stop(task)
 
-    def stop(self, task: Task) -> None:
+    def stop(self, task: JailTask) -> None:
         """Ask the zygote to end this run; it ignores the number of a run that is not the current one."""
         task.stopped = True
         os.write(self.jail.stop, struct.pack("<Q", task.number))
@@ -169,14 +169,14 @@ class Worker:
         return bool(self.tasks) and now > self.head_since + self.tasks[0].order.limits.wall_s + GRACE_S
 
 
-def _failed(outcome: Outcome) -> bool:
+def _failed(outcome: RunOutcome) -> bool:
     """Whether the run broke before any of the program's code: nothing can be said about the program."""
     report = outcome.report
     trusted = report.end == wire.EXITED and os.waitstatus_to_exitcode(report.status) == wire.TRUSTED_FAILURE
     return report.end == wire.BROKEN or (trusted and not outcome.stage)
 
 
-class Pool:
+class JailPool:
     """``workers`` jails of one profile. With ``single_use`` each runs one order and is replaced."""
 
     def __init__(self, workers: int, profile: jail.Profile, single_use: bool) -> None:
@@ -188,7 +188,7 @@ class Pool:
         self._selector = selectors.DefaultSelector()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        self._waiting: deque[Task] = deque()
+        self._waiting: deque[JailTask] = deque()
         self._numbers = 0
         self._workers: list[Worker] = []
         started: list[jail.Jail] = []
@@ -217,15 +217,15 @@ class Pool:
         """Let a waiting ``pump`` return; from any thread."""
         os.eventfd_write(self._bell, 1)
 
-    def submit(self, order: Order, done: Done) -> Task:
+    def submit(self, order: Order, done: OutcomeCallback) -> JailTask:
         """Queue an order; ``done`` is called from ``pump``."""
         self._numbers += 1
-        task = Task(self._numbers, order, done)
+        task = JailTask(self._numbers, order, done)
         self._waiting.append(task)
         self._dispatch()
         return task
 
-    def cancel(self, task: Task) -> None:
+    def cancel(self, task: JailTask) -> None:
         """Forget a task, and end its run if it has one."""
         task.done = _ignore
         if task in self._waiting:
@@ -267,7 +267,7 @@ class Pool:
             self._ask_to_stop(worker, worker.tasks[0])
         return bool(heads)
 
-    def _ask_to_stop(self, worker: Worker, task: Task) -> None:
+    def _ask_to_stop(self, worker: Worker, task: JailTask) -> None:
         with suppress(OSError):  # the jail has gone; its control channel tells
             worker.stop(task)
 
@@ -303,7 +303,7 @@ class Pool:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wanted else 0)
             self._selector.modify(worker.jail.control, events, worker)
 
-    def _deliver(self, worker: Worker, finished: list[tuple[Task, Outcome]]) -> None:
+    def _deliver(self, worker: Worker, finished: list[tuple[JailTask, RunOutcome]]) -> None:
         if finished and self._single_use:
             self._replace(worker, "")
         for task, outcome in finished:
@@ -332,7 +332,7 @@ class Pool:
                 self._waiting.appendleft(task)
 
 
-def _ignore(_: Outcome | str) -> None:
+def _ignore(_: RunOutcome | str) -> None:
     """What a cancelled task's outcome is for."""
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from prlcoder.executor.verdicts import Execution, ExecutionResult
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult
 
 
-class Runs(Protocol):
+class ProgramRunner(Protocol):
     """``Executor`` here, or one behind an address."""
 
-    def run(self, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
+    def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
         """One result an item, in input order; items are drawn a bounded number ahead."""
         ...

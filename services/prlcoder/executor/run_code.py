@@ -8,8 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.judge import MIB, Order, Outcome, not_compiled
-from prlcoder.executor.verdicts import ExecutionResult, Limits, Verdict
+from prlcoder.executor.judge import MIB, Order, RunOutcome, not_compiled
+from prlcoder.executor.verdicts import ExecutionResult, ResourceLimits, Verdict
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class FreeRun:
 
     program: str
     stdin: str
-    limits: Limits
+    limits: ResourceLimits
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RunOutput(ExecutionResult):
     return_code: int | None = None
 
 
-def open_free_run(item: FreeRun) -> Generator[Order, Outcome, ExecutionResult]:
+def open_free_run(item: FreeRun) -> Generator[Order, RunOutcome, ExecutionResult]:
     """The session of a free run."""
     body = marshal.dumps((item.program, item.stdin.encode("utf-8", "surrogatepass")), 2)
     outcome = yield Order(wire.STDIO, "", body, b"", item.limits)
@@ -47,7 +47,7 @@ def open_free_run(item: FreeRun) -> Generator[Order, Outcome, ExecutionResult]:
     )
 
 
-def _ending(outcome: Outcome) -> tuple[Verdict, str, int | None]:
+def _ending(outcome: RunOutcome) -> tuple[Verdict, str, int | None]:
     if (judged := not_compiled(outcome)) is not None:
         verdict, reason = judged
         return verdict, reason, None if verdict is Verdict.TIMEOUT else 1

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ResourceLimits:
     """What one program may use, all its tests together. Seconds and MiB."""
 
     cpu_s: float = 10.0
@@ -34,13 +34,13 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Execution:
+class ExecutionRequest:
     """One program to run against one set of tests. ``program`` is the whole program, the preamble apart."""
 
     program: str
     tests: Tests
     preamble: str = ""
-    limits: Limits | None = None  # None: the executor's own
+    limits: ResourceLimits | None = None  # None: the executor's own
     all_tests: bool = False  # False: stop at the first test that does not pass
     keep_answers: bool = False  # True: the result holds what the program answered
 

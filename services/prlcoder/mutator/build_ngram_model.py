@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from prlcoder.mutator.ngram_model import START, TOKEN, Counts, Usage, packed
+from prlcoder.mutator.ngram_model import START, TOKEN, NgramCounts, NgramModel, packed
 from prlcoder.problems.reading import read
 from prlcoder.segmenter import Mode, segment
 
@@ -35,11 +35,11 @@ def steps(sources: Iterable[str]) -> Iterator[str]:
                     yield from (part.text for part in segment(problem.canonical, mode) if part.is_step)
 
 
-def counted(texts: Sequence[str]) -> Counts:
+def counted(texts: Sequence[str]) -> NgramCounts:
     """The counts of these texts."""
     common = Counter(word for text in texts for word in set(TOKEN.findall(text)))
     words = Counter({word: 0 for word, number in sorted(common.items()) if number >= _COMMON})
-    reader = Usage(Counts(words, {}, {}))
+    reader = NgramModel(NgramCounts(words, {}, {}))
     words[START] = 0
     pairs: Counter[tuple[str, str]] = Counter()
     triples: Counter[tuple[str, str, str]] = Counter()
@@ -48,7 +48,7 @@ def counted(texts: Sequence[str]) -> Counts:
         words.update(found[2:])
         pairs.update(pairwise(found[1:]))
         triples.update(zip(found, found[1:], found[2:], strict=False))
-    return Counts(words, _without_rare(pairs), _without_rare(triples))
+    return NgramCounts(words, _without_rare(pairs), _without_rare(triples))
 
 
 def _without_rare(counts: Counter[Gram]) -> dict[Gram, int]:

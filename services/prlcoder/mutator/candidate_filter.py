@@ -13,18 +13,18 @@ import math
 import random
 from collections.abc import Callable
 
-from prlcoder.mutator.rewrite_sampler import REPEAT, Candidate, Pool, picked
+from prlcoder.mutator.rewrite_sampler import REPEAT, RewriteCandidate, RewriteSampler, picked
 from prlcoder.mutator.rules.edits import Edits, disjoint
 
 TELLING = math.exp(-4)  # a rewrite that is this much rarer than what it replaces tells more than it teaches
 
-Weighted = tuple[Candidate, float]
+Weighted = tuple[RewriteCandidate, float]
 
 
 class Shortlist:
     """The choice among the rewrites of one pool."""
 
-    def __init__(self, pool: Pool, usual: Callable[[Edits], float], rng: random.Random, size: int) -> None:
+    def __init__(self, pool: RewriteSampler, usual: Callable[[Edits], float], rng: random.Random, size: int) -> None:
         """``size``: among how many rewrites a choice is made, where the pool has as many."""
         self._pool = pool
         self._usual = usual
@@ -34,19 +34,19 @@ class Shortlist:
         self._telling: list[Weighted] = []
         self._dry = False
 
-    def draw(self) -> Candidate | None:
+    def draw(self) -> RewriteCandidate | None:
         """A rewrite that was not drawn before and does not stand out; None when there is none left."""
         while len(self._open) < self._size and not self._dry:
             self._add(self._pool.draw())
         self._open = [item for item in self._open if self._pool.allows(item[0])]
         return self._taken(self._open)
 
-    def draw_telling(self) -> Candidate | None:
+    def draw_telling(self) -> RewriteCandidate | None:
         """One of those that stand out, seen up to now."""
         self._telling = [item for item in self._telling if self._pool.allows(item[0])]
         return self._taken(self._telling)
 
-    def pair(self, first: Candidate) -> Candidate | None:
+    def pair(self, first: RewriteCandidate) -> RewriteCandidate | None:
         """``first`` together with a listed rewrite by another operator that touches none of its text, if there is
         one; that one stays on the list."""
         partners = [
@@ -57,13 +57,13 @@ class Shortlist:
         if not partners:
             return None
         second, _ = partners[self._place(partners)]
-        return Candidate(first.operators + second.operators, first.edits + second.edits)
+        return RewriteCandidate(first.operators + second.operators, first.edits + second.edits)
 
-    def discount(self, candidate: Candidate) -> None:
+    def discount(self, candidate: RewriteCandidate) -> None:
         """Make the candidate's operators less likely from now on."""
         self._pool.discount(candidate)
 
-    def _add(self, candidate: Candidate | None) -> None:
+    def _add(self, candidate: RewriteCandidate | None) -> None:
         if candidate is None:
             self._dry = True
             return
@@ -71,7 +71,7 @@ class Shortlist:
         weight = rarity * self._usual(candidate.edits)
         (self._open if weight >= TELLING else self._telling).append((candidate, weight))
 
-    def _taken(self, items: list[Weighted]) -> Candidate | None:
+    def _taken(self, items: list[Weighted]) -> RewriteCandidate | None:
         return items.pop(self._place(items))[0] if items else None
 
     def _place(self, items: list[Weighted]) -> int:

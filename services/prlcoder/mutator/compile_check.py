@@ -16,9 +16,9 @@ from functools import cached_property
 
 from prlcoder.mutator.bytecode import Fingerprint, fingerprint
 from prlcoder.mutator.rules.edits import Span
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 
-Code = tuple[bool, Fingerprint]
+CompiledRewrite = tuple[bool, Fingerprint]
 """Whether it is of the segment alone, and what it compiles to. Codes of one trial that agree in the first compare."""
 
 _MARGIN = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*([ \t]*)")
@@ -27,10 +27,10 @@ _LOOPS = (ast.For, ast.While)
 _HEADER = re.compile(r"^[ \t]*(for|while|if|with|try)\b", re.MULTILINE)
 
 
-class Trial:
+class CompileCheck:
     """Compiles what a program becomes when the text of one of its segments changes."""
 
-    def __init__(self, program: Program, span: Span) -> None:
+    def __init__(self, program: ProgramAnalysis, span: Span) -> None:
         text = program.source[span.start : span.end]
         self._before, self._after = program.source[: span.start], program.source[span.end :]
         self._margin = _margin(text)
@@ -40,18 +40,18 @@ class Trial:
         self._program = program
 
     @cached_property
-    def _original(self) -> Code | None:
+    def _original(self) -> CompiledRewrite | None:
         """The code of the segment as it is; None if it cannot be compiled alone."""
         alone = self._alone(self._text)
         return None if alone is None else (True, alone)
 
-    def code(self, text: str) -> Code:
+    def code(self, text: str) -> CompiledRewrite:
         """What the program with ``text`` compiles to. ``SyntaxError``, ``ValueError`` or ``RecursionError`` if it does
         not compile."""
         alone = self._alone(text) if self._original else None
         return (False, fingerprint(self._before + text + self._after)) if alone is None else (True, alone)
 
-    def is_original(self, code: Code) -> bool:
+    def is_original(self, code: CompiledRewrite) -> bool:
         """Whether a program compiles to what the unchanged one does."""
         return code == self._original if code[0] else code[1] == self._program.fingerprint
 
@@ -72,7 +72,7 @@ def _margin(text: str) -> str:
     return match.group(1) if match else ""
 
 
-def _frame(program: Program, span: Span) -> str:
+def _frame(program: ProgramAnalysis, span: Span) -> str:
     """Headers in which the segment's statements may stand as they may in the program, indented less than they are;
     empty if there are none or it has no indentation."""
     statement = next((node for node in program.statements if program.span(node).start >= span.start), None)

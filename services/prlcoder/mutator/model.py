@@ -36,7 +36,7 @@ class Teacher(Protocol):
 
 
 @dataclass(frozen=True)
-class Place:
+class RewriteSite:
     """One segment of a known-correct program, with what a teacher that reads the task needs to know."""
 
     problem_id: str
@@ -65,12 +65,12 @@ class BatchTeacher(Protocol):
 
     name: str
 
-    def propose_all(self, places: Sequence[Place]) -> Proposals:
+    def propose_all(self, places: Sequence[RewriteSite]) -> Proposals:
         """Variants of every place, under the promises of ``Teacher.propose``. ``WorkError`` if it cannot go on."""
         ...
 
 
-def propose_all(teacher: Teacher | BatchTeacher, places: Sequence[Place]) -> Proposals:
+def propose_all(teacher: Teacher | BatchTeacher, places: Sequence[RewriteSite]) -> Proposals:
     """The variants of every place, whichever kind of teacher it is."""
     if isinstance(teacher, BatchTeacher):
         return teacher.propose_all(places)

@@ -32,7 +32,7 @@ Triple = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Counts:
+class NgramCounts:
     """How often words, pairs and triples of words occur, rare ones left out."""
 
     words: Mapping[str, int]
@@ -40,10 +40,10 @@ class Counts:
     triples: Mapping[Triple, int]
 
 
-class Usage:
+class NgramModel:
     """The model. Costs of triples are kept as they are asked for."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: NgramCounts) -> None:
         self._known = frozenset(counts.words)
         self._cost = _Costs(counts)
         self._line = lru_cache(maxsize=4096)(self._words)
@@ -83,7 +83,7 @@ class _Costs(dict[Triple, float]):
     """The surprise of a triple's last word, computed when it is first asked for. Each count is smoothed with that of
     the shorter context, the more so the more different words follow there."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: NgramCounts) -> None:
         super().__init__()
         self._counts = counts
         self._total = sum(counts.words.values()) + len(counts.words)
@@ -130,13 +130,13 @@ def kind_of(word: str) -> str:
 
 
 @cache
-def usage() -> Usage:
+def usage() -> NgramModel:
     """The model of the table that comes with the package."""
     packed = files("prlcoder.mutator").joinpath(TABLE).read_bytes()
-    return Usage(unpacked(json.loads(gzip.decompress(packed))))
+    return NgramModel(unpacked(json.loads(gzip.decompress(packed))))
 
 
-def packed(counts: Counts) -> dict[str, object]:
+def packed(counts: NgramCounts) -> dict[str, object]:
     """The counts as JSON: words by their place in a list."""
     words = list(counts.words)
     place = {word: number for number, word in enumerate(words)}
@@ -152,10 +152,10 @@ def packed(counts: Counts) -> dict[str, object]:
     }
 
 
-def unpacked(table: Mapping[str, Any]) -> Counts:
+def unpacked(table: Mapping[str, Any]) -> NgramCounts:
     """The inverse of ``packed``."""
     words = table["words"]
-    return Counts(
+    return NgramCounts(
         words=dict(zip(words, table["counts"], strict=True)),
         pairs={(words[a], words[b]): count for a, b, count in table["pairs"]},
         triples={(words[a], words[b], words[c]): count for a, b, c, count in table["triples"]},

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from prlcoder.mutator.model import VariantKind
 from prlcoder.mutator.rules.edits import Edits, Span, within
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import FREQUENCY, BugClass, Operator
 
 REPEAT = 0.25  # an operator's weight is multiplied by this after each variant that it gave in the segment
 
 
-class Candidate(NamedTuple):
+class RewriteCandidate(NamedTuple):
     """A possible rewrite and the operators that made it: one, or two for a higher-order mutation or for a refactoring
     with a bug."""
 
@@ -56,11 +56,16 @@ class _Group:
         return self.frequency * min(1.0, sum(self.weights))
 
 
-class Pool:
+class RewriteSampler:
     """An operator is asked about a site only once both are drawn, so that cheap segments stay cheap."""
 
     def __init__(
-        self, program: Program, span: Span, operators: Sequence[Operator], rng: random.Random, most: int | None = None
+        self,
+        program: ProgramAnalysis,
+        span: Span,
+        operators: Sequence[Operator],
+        rng: random.Random,
+        most: int | None = None,
     ) -> None:
         """``most``: how many variants one operator may give."""
         self._program = program
@@ -83,15 +88,15 @@ class Pool:
         self._shares = [group.share for group in self._groups]
         self._open: dict[Operator, list[_Site]] = {}
 
-    def allows(self, candidate: Candidate) -> bool:
+    def allows(self, candidate: RewriteCandidate) -> bool:
         """Whether the candidate's operator may still give a variant."""
         return self._most is None or self.times_given(candidate) < self._most
 
-    def times_given(self, candidate: Candidate) -> int:
+    def times_given(self, candidate: RewriteCandidate) -> int:
         """How many variants the candidate's operators have given."""
         return max([self._given[operator] for operator in candidate.operators])
 
-    def discount(self, candidate: Candidate) -> None:
+    def discount(self, candidate: RewriteCandidate) -> None:
         """Make the candidate's operators less likely, so that a segment's variants differ in kind."""
         for operator in candidate.operators:
             self._given[operator] += 1
@@ -104,7 +109,7 @@ class Pool:
                         self._close(number, place)
                     break
 
-    def draw(self) -> Candidate | None:
+    def draw(self) -> RewriteCandidate | None:
         """A rewrite that was not drawn before; None when there is none left, or nothing but rare ones.
 
         A class of bug by its frequency, an operator by weight, one of its sites, one of the rewrites there. Where only
@@ -119,7 +124,7 @@ class Pool:
             self._close(number, place)
         return None
 
-    def _draw_of(self, operator: Operator) -> Candidate | None:
+    def _draw_of(self, operator: Operator) -> RewriteCandidate | None:
         """A rewrite by this operator that was not drawn before."""
         sites = self._open.get(operator)
         if sites is None:
@@ -130,7 +135,7 @@ class Pool:
             if isinstance(left, ast.AST):
                 left = sites[place] = self._found(operator, left)
             if left:
-                return Candidate((operator,), left.pop(self._rng.randrange(len(left))))
+                return RewriteCandidate((operator,), left.pop(self._rng.randrange(len(left))))
             sites[place] = sites[-1]
             sites.pop()
         return None

@@ -15,13 +15,13 @@ import warnings
 from collections.abc import Sequence
 
 from prlcoder.mutator.candidate_filter import Shortlist
-from prlcoder.mutator.compile_check import Code, Trial
+from prlcoder.mutator.compile_check import CompileCheck, CompiledRewrite
 from prlcoder.mutator.model import Variant
 from prlcoder.mutator.ngram_model import usage
-from prlcoder.mutator.rewrite_sampler import Candidate, Pool
+from prlcoder.mutator.rewrite_sampler import RewriteCandidate, RewriteSampler
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS
 from prlcoder.mutator.rules.edits import Edits, Span, disjoint, splice
-from prlcoder.mutator.rules.program import Program, analyse
+from prlcoder.mutator.rules.program import ProgramAnalysis, analyse
 from prlcoder.mutator.rules.registry import BugClass, Operator
 from prlcoder.segmenter.model import Segment
 
@@ -67,31 +67,31 @@ class RuleTeacher:
             return [variant for variant, _ in [*mutations, *refactorings]]
 
 
-Accepted = tuple[Variant, Candidate]
+Accepted = tuple[Variant, RewriteCandidate]
 
 
 class _Proposal:
     """The choice of variants for one segment."""
 
-    def __init__(self, program: Program, span: Span, rng: random.Random) -> None:
+    def __init__(self, program: ProgramAnalysis, span: Span, rng: random.Random) -> None:
         self._program = program
         self._span = span
         self._rng = rng
         self._text = program.source[span.start : span.end]
         self._margins = _margins(self._text)
         self._texts = {self._text}
-        self._trial = Trial(program, span)
-        self._codes: set[Code] = set()
+        self._trial = CompileCheck(program, span)
+        self._codes: set[CompiledRewrite] = set()
 
     def mutations(self, count: int) -> list[Accepted]:
         """At most ``count`` mutations; few of them such that their text stands out, whatever the segment offers."""
         most = max(1, count // MOST_OF_ONE)
         list_ = self._shortlist(_SEMANTIC, self._program, self._span, most, size=SHORTLISTED)
-        broken: Pool | None = None  # rarely needed
+        broken: RewriteSampler | None = None  # rarely needed
         accepted: list[Accepted] = []
         while len(accepted) < count:
             if self._rng.random() < SYNTAX_SHARE:
-                broken = broken or Pool(self._program, self._span, _SYNTAX, self._rng)
+                broken = broken or RewriteSampler(self._program, self._span, _SYNTAX, self._rng)
                 if candidate := broken.draw():
                     accepted += self._accepted(candidate)
                     continue
@@ -125,27 +125,32 @@ class _Proposal:
             operators, edits = bug[1].operators, bug[1].edits
             if len(both) == count or len(operators) > 1 or not edits or not disjoint(candidate.edits, edits):
                 continue
-            if accepted := self._accepted(Candidate(candidate.operators + operators, candidate.edits + edits)):
+            if accepted := self._accepted(RewriteCandidate(candidate.operators + operators, candidate.edits + edits)):
                 both += accepted
                 plain.remove(bug)
         if not both:  # as a rule there is room
             both += self._mutated(variant.text, candidate, count)
         return [*both, *plain][: len(mutations)]
 
-    def _mutated(self, text: str, refactoring: Candidate, count: int) -> list[Accepted]:
+    def _mutated(self, text: str, refactoring: RewriteCandidate, count: int) -> list[Accepted]:
         """At most ``count`` mutations of the refactored segment, which is analysed anew."""
         before, after = self._program.source[: self._span.start], self._program.source[self._span.end :]
-        program, span = Program(before + text + after), Span(self._span.start, self._span.start + len(text))
+        program, span = ProgramAnalysis(before + text + after), Span(self._span.start, self._span.start + len(text))
         list_ = self._shortlist(_SEMANTIC, program, span, most=1)
         accepted: list[Accepted] = []
         while len(accepted) < count and (bug := list_.draw()):
-            both = Candidate(refactoring.operators + bug.operators, ())
+            both = RewriteCandidate(refactoring.operators + bug.operators, ())
             accepted += self._accepted_text(both, splice(program.source, span, bug.edits))
             list_.discount(bug)
         return accepted
 
     def _shortlist(
-        self, operators: Sequence[Operator], program: Program, span: Span, most: int | None = None, size: int = 1
+        self,
+        operators: Sequence[Operator],
+        program: ProgramAnalysis,
+        span: Span,
+        most: int | None = None,
+        size: int = 1,
     ) -> Shortlist:
         """Rewrites of the span by these operators, weighed against the text that it has."""
         model = usage()
@@ -155,19 +160,19 @@ class _Proposal:
             excess = model.surprise(splice(program.source, span, edits)) - surprise
             return math.exp(-min(max(excess, 0.0), RAREST))
 
-        return Shortlist(Pool(program, span, operators, self._rng, most), usual, self._rng, size)
+        return Shortlist(RewriteSampler(program, span, operators, self._rng, most), usual, self._rng, size)
 
-    def _accepted(self, candidate: Candidate) -> list[Accepted]:
+    def _accepted(self, candidate: RewriteCandidate) -> list[Accepted]:
         """The variant of a candidate, or nothing if it breaks one of the promises."""
         return self._accepted_text(candidate, splice(self._program.source, self._span, candidate.edits))
 
-    def _accepted_text(self, candidate: Candidate, text: str) -> list[Accepted]:
+    def _accepted_text(self, candidate: RewriteCandidate, text: str) -> list[Accepted]:
         if text in self._texts or _margins(text) != self._margins or not self._compiles_as_meant(candidate, text):
             return []
         self._texts.add(text)
         return [(Variant(candidate.kind, candidate.name, text), candidate)]
 
-    def _compiles_as_meant(self, candidate: Candidate, text: str) -> bool:
+    def _compiles_as_meant(self, candidate: RewriteCandidate, text: str) -> bool:
         """Whether the program compiles (or, for a syntax bug, does not), and a mutation to something new."""
         broken = candidate.operators[0].bug_class is BugClass.SYNTAX
         try:

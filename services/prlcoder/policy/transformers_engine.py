@@ -26,7 +26,7 @@ COMPACT_BELOW = 0.75  # finished rows leave the cache when fewer than this share
 
 
 @dataclass
-class Row:
+class SampleRow:
     """One sample on its way. ``limit`` is the number of tokens that it may write."""
 
     prompt: int
@@ -87,25 +87,25 @@ class TransformersEngine:
                         if piece := told.piece(row, self._settled(row, sampling.stop)):
                             yield from repeated(piece, sampling)
 
-    def _rows(self, prompts: Sequence[str], sampling: Sampling) -> list[Row]:
+    def _rows(self, prompts: Sequence[str], sampling: Sampling) -> list[SampleRow]:
         """All rows, those of long prompts first; samples of a prompt stay together."""
         most = self._max_new_tokens if sampling.max_tokens is None else sampling.max_tokens
         encoded = [encode(self.tokenizer, prompt).ids for prompt in prompts]
         rows = [
-            Row(prompt, sample, ids, min(most, self.max_length - len(ids)))
+            SampleRow(prompt, sample, ids, min(most, self.max_length - len(ids)))
             for prompt, ids in enumerate(encoded)
             for sample in range(sampling.drawn)
         ]
         return sorted(rows, key=lambda row: -len(row.prompt_ids))
 
-    def _batches(self, rows: Sequence[Row]) -> Iterator[list[Row]]:
+    def _batches(self, rows: Sequence[SampleRow]) -> Iterator[list[SampleRow]]:
         """Rows that may write, as many as go together."""
         writing = [row for row in rows if row.limit > 0]
         for start in range(0, len(writing), self._batch_size):
             yield writing[start : start + self._batch_size]
 
     @torch.inference_mode()
-    def _complete(self, rows: Sequence[Row], sampling: Sampling) -> Generator[None, None, None]:
+    def _complete(self, rows: Sequence[SampleRow], sampling: Sampling) -> Generator[None, None, None]:
         """Write the rows to their ends. Yields after every ``INTERVAL`` tokens and at the end."""
         prompts = {row.prompt: row.prompt_ids for row in rows}
         steps = max(row.limit for row in rows)
@@ -138,7 +138,7 @@ class TransformersEngine:
 
     def _append(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[SampleRow],
         open_: np.ndarray[Any, Any],
         tokens: torch.Tensor,
         logits: torch.Tensor,
@@ -157,12 +157,12 @@ class TransformersEngine:
             if token in self._ends or len(row.ids) == row.limit:
                 self._finish(row, sampling.stop)
 
-    def _look_for_stops(self, rows: Sequence[Row], stop: Sequence[str]) -> None:
+    def _look_for_stops(self, rows: Sequence[SampleRow], stop: Sequence[str]) -> None:
         for row in rows:
             if any(word in self._text(row, len(row.ids)) for word in stop):
                 self._finish(row, stop)
 
-    def _finish(self, row: Row, stop: Sequence[str]) -> None:
+    def _finish(self, row: SampleRow, stop: Sequence[str]) -> None:
         """Set the row's text and why it ended, and drop the tokens behind the one that completes a stop text."""
         whole = self._text(row, len(row.ids) - (row.ids[-1] in self._ends))
         row.text = without_stop(whole, stop)
@@ -173,10 +173,10 @@ class TransformersEngine:
             )
             del row.ids[enough:], row.log_probabilities[enough:]
 
-    def _settled(self, row: Row, stop: Sequence[str]) -> str:
+    def _settled(self, row: SampleRow, stop: Sequence[str]) -> str:
         return row.text if row.finish else settled(self._text(row, len(row.ids)), stop)
 
-    def _text(self, row: Row, count: int) -> str:
+    def _text(self, row: SampleRow, count: int) -> str:
         """What the row's first tokens add to its prompt; decoded with it, as some tokenizers treat a start
         specially."""
         tail = row.prompt_ids[-4:]
@@ -193,7 +193,7 @@ class _Sent:
     tokens: int = 0
     finished: bool = False
 
-    def piece(self, row: Row, text: str) -> Piece | None:
+    def piece(self, row: SampleRow, text: str) -> Piece | None:
         """What is new in the row, None if nothing is."""
         if self.finished or (row.finish is None and len(row.ids) == self.tokens):
             return None

@@ -29,7 +29,7 @@ class TooLongError(ItemError, ValueError):
 
 
 @dataclass(frozen=True)
-class Span:
+class StepSpan:
     """A step: ``program[start:end]``, code points, half-open."""
 
     start: int
@@ -37,12 +37,12 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Item:
+class ProgramToScore:
     """A program after its prompt (whole, or its beginning up to the end of a step), and the steps to score."""
 
     prompt: Prompt
     program: str
-    steps: tuple[Span, ...]
+    steps: tuple[StepSpan, ...]
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class StepScore:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ProgramScores:
     """One item's scores and the version of the weights that gave them."""
 
     steps: list[StepScore]
     weights_version: int
 
 
-def concatenated(steps: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
+def concatenated(steps: Sequence[str]) -> tuple[str, tuple[StepSpan, ...]]:
     """The program that step texts make, and where each of them is.
 
     >>> concatenated(["a = 1\\n", "b = a\\n"])
@@ -75,12 +75,12 @@ def concatenated(steps: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
     """
     spans, start = [], 0
     for text in steps:
-        spans.append(Span(start, start + len(text)))
+        spans.append(StepSpan(start, start + len(text)))
         start += len(text)
     return "".join(steps), tuple(spans)
 
 
-def check(item: Item) -> None:
+def check(item: ProgramToScore) -> None:
     """``ItemError`` for steps that are not in the program, and for a program that does not begin as its prompt says."""
     for number, step in enumerate(item.steps):
         if not 0 <= step.start < step.end <= len(item.program):

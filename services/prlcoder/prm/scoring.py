@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prlcoder.prm.items import Item, Span, StepScore
+from prlcoder.prm.items import ProgramToScore, StepScore, StepSpan
 from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
 
 if TYPE_CHECKING:
     from prlcoder.problems.prompts import Prompt
     from prlcoder.segmenter.model import Segment
 
-__all__ = ["StepScore", "StepScorer"]
+__all__ = ["LocalStepScorer", "StepScore"]
 
 
-class StepScorer:
+class LocalStepScorer:
     """A process reward model in memory. ``model`` is a folder or hub id of a two-label token classifier."""
 
     def __init__(self, model: str) -> None:
@@ -28,7 +28,9 @@ class StepScorer:
         ``ValueError`` for a program that is longer than the model's context.
         """
         rows = [
-            self.step_model.tokenise(Item(prompt, program, tuple(Span(part.start, part.end) for part in segments)))
+            self.step_model.tokenise(
+                ProgramToScore(prompt, program, tuple(StepSpan(part.start, part.end) for part in segments))
+            )
             for prompt, program, segments in items
         ]
         scores: list[list[StepScore]] = [[] for _ in rows]

@@ -13,7 +13,7 @@ from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import on_best_device, pretrained, template_name
 from prlcoder.modeling.packing.rows import token_batch
 from prlcoder.modeling.spans import encode, segment_end_token
-from prlcoder.prm.items import Item, StepScore, TooLongError, check
+from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
 
 CHOSEN = 1  # index of the class "chosen"; class 0 is "rejected"
 # Tokens a pass, padding included. A CPU's caches hold no more: 16,384 were measured to take twice the CPU time of 1,024
@@ -25,7 +25,7 @@ BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
 class Tokenised:
     """A tokenised item, cut after its last scored token: ``places[i]`` is the token that holds step i's score."""
 
-    item: Item
+    item: ProgramToScore
     ids: list[int]
     places: list[int]
 
@@ -54,7 +54,7 @@ class StepModel:
             )
         return cls(path, on_best_device(model), tokenizer)
 
-    def tokenise(self, item: Item) -> Tokenised:
+    def tokenise(self, item: ProgramToScore) -> Tokenised:
         """``ItemError`` for steps outside the program, its kind ``TooLongError`` for a program beyond the context."""
         check(item)
         encoded = encode(self.tokenizer, item.prompt.whole(item.program))
@@ -79,7 +79,7 @@ def log_odds(logits: torch.Tensor) -> torch.Tensor:
     return (logits[..., CHOSEN].float() - logits[..., 1 - CHOSEN].float()).cpu()
 
 
-def step_scores(item: Item, odds: Sequence[float]) -> list[StepScore]:
+def step_scores(item: ProgramToScore, odds: Sequence[float]) -> list[StepScore]:
     """One score a step of the item."""
     chances = torch.sigmoid(torch.tensor(odds)).tolist()
     return [

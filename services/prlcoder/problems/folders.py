@@ -9,8 +9,8 @@ from typing import Any, Final
 from prlcoder.errors import InputError, located
 from prlcoder.problems import json_text
 from prlcoder.problems.formats import FieldError
-from prlcoder.problems.rows import Malformed, Row, file_rows, read_text
-from prlcoder.storage import DATA_ENDINGS, Place
+from prlcoder.problems.rows import Malformed, SourceRow, file_rows, read_text
+from prlcoder.storage import DATA_ENDINGS, Location
 
 QUESTION: Final = "question.txt"
 _PARTS: Final = ("train", "test")
@@ -18,7 +18,7 @@ _RELEASE_FILE = re.compile(r"test([2-9]?)\.jsonl(\.gz)?")
 _NEWEST: Final = "release_latest"
 
 
-def folder_rows(folder: Place, names: list[str], release: str | None) -> Iterator[Row] | None:
+def folder_rows(folder: Location, names: list[str], release: str | None) -> Iterator[SourceRow] | None:
     """The records of ``folder``, which holds ``names``; None if it is neither of the two."""
     files = _release_files(names)
     others = [name for name in names if name.endswith(DATA_ENDINGS) and name not in files.values()]
@@ -27,7 +27,7 @@ def folder_rows(folder: Place, names: list[str], release: str | None) -> Iterato
     if QUESTION in names:
         return iter([_problem_row(folder, folder.file_name, names, None)])
     parts = [part for part in _PARTS if part in names]
-    roots: list[tuple[Place, str, str | None]] = [(folder / part, f"{part}/", part) for part in parts]
+    roots: list[tuple[Location, str, str | None]] = [(folder / part, f"{part}/", part) for part in parts]
     if not roots:
         own_part = folder.file_name if folder.file_name in _PARTS else None
         roots = [(folder, "", own_part)]
@@ -42,7 +42,7 @@ def _release_files(names: list[str]) -> dict[int, str]:
     return dict(sorted((int(match[1] or 1), name) for match, name in found if match))
 
 
-def _released(folder: Place, files: dict[int, str], release: str) -> Iterator[Row]:
+def _released(folder: Location, files: dict[int, str], release: str) -> Iterator[SourceRow]:
     """Releases accumulate: ``release_v3`` is the first three files. ``InputError`` if one of them is not there."""
     last = max(files) if release == _NEWEST else int(release.removeprefix("release_v"))
     missing = [number for number in range(1, last + 1) if number not in files]
@@ -54,20 +54,20 @@ def _released(folder: Place, files: dict[int, str], release: str) -> Iterator[Ro
             yield from file_rows(folder / name)
 
 
-def _has_problems(root: Place) -> bool:
+def _has_problems(root: Location) -> bool:
     """Whether the first few folders in ``root`` hold a question: a listing of ten thousand is not looked through."""
     folders = (root / name for name in root.children() if "." not in name)
     return any((folder / QUESTION).exists() for folder, _ in zip(folders, range(20), strict=False))
 
 
-def _problem_rows(root: Place, prefix: str, split: str | None) -> Iterator[Row]:
+def _problem_rows(root: Location, prefix: str, split: str | None) -> Iterator[SourceRow]:
     for name in root.children():
         folder = root / name
         if folder.is_folder() and (names := folder.children()):
             yield _problem_row(folder, prefix + name, names, split)
 
 
-def _problem_row(folder: Place, id: str, names: list[str], split: str | None) -> Row:
+def _problem_row(folder: Location, id: str, names: list[str], split: str | None) -> SourceRow:
     """One APPS problem as the record that a row of the data set's table would be."""
     record: dict[str, Any] = {"problem_id": id, "solutions": [], "input_output": None}
     field = QUESTION
@@ -82,14 +82,14 @@ def _problem_row(folder: Place, id: str, names: list[str], split: str | None) ->
         if field in names:
             record |= _mapping(json_text.decode(_text(folder, field, names)))
     except json_text.JsonError as error:
-        return Row(folder.name, None, Malformed(id, FieldError(field, f"not JSON ({error}, line {error.line})")))
+        return SourceRow(folder.name, None, Malformed(id, FieldError(field, f"not JSON ({error}, line {error.line})")))
     except InputError as error:
         reason = str(error).removeprefix(f"{(folder / field).name}: ")
-        return Row(folder.name, None, Malformed(id, FieldError(field, reason)))
-    return Row(folder.name, None, record, split)
+        return SourceRow(folder.name, None, Malformed(id, FieldError(field, reason)))
+    return SourceRow(folder.name, None, record, split)
 
 
-def _text(folder: Place, field: str, names: list[str]) -> str:
+def _text(folder: Location, field: str, names: list[str]) -> str:
     if field not in names:
         raise InputError("missing")
     return read_text(folder / field)

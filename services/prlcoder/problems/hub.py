@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prlcoder.errors import InputError
-from prlcoder.problems.rows import Row, dated_as_text
+from prlcoder.problems.rows import SourceRow, dated_as_text
 from prlcoder.spec.models import Hub
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -23,7 +23,7 @@ def is_hub_id(source: str) -> bool:
     return re.fullmatch(_ID, source) is not None
 
 
-def hub_rows(source: str, settings: Hub) -> Iterator[Row]:
+def hub_rows(source: str, settings: Hub) -> Iterator[SourceRow]:
     """The rows of all splits, or of one, in the data set's order. Nothing is loaded before it is asked for.
 
     ``InputError``: no such data set, configuration or split, the hub cannot be reached, `datasets` is not installed.
@@ -33,7 +33,7 @@ def hub_rows(source: str, settings: Hub) -> Iterator[Row]:
         name = f"{source} ({split})"
         try:
             for number, row in enumerate(rows, start=1):
-                yield Row(name, number, dated_as_text(row), SPLITS.get(split))
+                yield SourceRow(name, number, dated_as_text(row), SPLITS.get(split))
         except Exception as error:  # a broken file, a cut connection: whatever the format's reader raises
             raise InputError(f"{name}: cannot be read ({_first_line(error)})") from None
 

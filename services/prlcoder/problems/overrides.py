@@ -13,8 +13,8 @@ from prlcoder.problems.formats import FieldError, Record
 from prlcoder.problems.formats.own import parse_tests
 from prlcoder.problems.formats.record import check_compiles
 from prlcoder.problems.model import Problem, Tests
-from prlcoder.problems.rows import Malformed, Row, file_rows
-from prlcoder.storage import place
+from prlcoder.problems.rows import Malformed, SourceRow, file_rows
+from prlcoder.storage import location
 
 _FIELDS = frozenset({"problem_id", "solution", "tests", "statement"})
 
@@ -72,7 +72,7 @@ def read_overrides(source: str | None) -> Overrides:
     overrides = Overrides(source or "")
     if source is None:
         return overrides
-    for row in file_rows(place(source)):
+    for row in file_rows(location(source)):
         try:
             id, override = _parse(row)
             if id in overrides.by_id:
@@ -85,7 +85,7 @@ def read_overrides(source: str | None) -> Overrides:
     return overrides
 
 
-def _parse(row: Row) -> tuple[str, Override]:
+def _parse(row: SourceRow) -> tuple[str, Override]:
     if isinstance(row.record, Malformed):
         raise row.record.error
     record = Record(row.record)

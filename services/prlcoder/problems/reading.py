@@ -18,7 +18,7 @@ from prlcoder.problems.formats.record import check_compiles
 from prlcoder.problems.indentation import Style, normalize, normalize_prompt, unify_line_ends
 from prlcoder.problems.model import Problem
 from prlcoder.problems.overrides import Overrides, read_overrides
-from prlcoder.problems.rows import Malformed, Row
+from prlcoder.problems.rows import Malformed, SourceRow
 from prlcoder.problems.selection import Selection
 from prlcoder.problems.sources import rows
 from prlcoder.spec.models import Hub, NanoSuite, Select
@@ -130,7 +130,7 @@ class _Reader:
     """One pass over the records of one source."""
 
     source: str
-    rows: Iterator[Row]
+    rows: Iterator[SourceRow]
     format: str
     style: Style
     overrides: Overrides
@@ -159,7 +159,7 @@ class _Reader:
         if not self._places:
             raise located(self.source, None, None, f"none of its {records:,} records is valid ({first_error})")
 
-    def _problem(self, row: Row, format: Format) -> Problem:
+    def _problem(self, row: SourceRow, format: Format) -> Problem:
         if isinstance(row.record, Malformed):
             raise row.record.error
         parsed = format.parse(Record(row.record))
@@ -173,13 +173,13 @@ class _Reader:
         except FieldError as error:
             raise self.overrides.error(problem.id, error) from None
 
-    def _seen(self, id: str, row: Row) -> str:
+    def _seen(self, id: str, row: SourceRow) -> str:
         file, line = self._places[id]
         if file == row.file:
             return f"on line {line}"
         return f"in {file}" + ("" if line is None else f", line {line}")
 
-    def _set_aside(self, row: Row, error: FieldError) -> None:
+    def _set_aside(self, row: SourceRow, error: FieldError) -> None:
         if self.quarantine is not None:
             reason = error.problem + (f"; {error.remedy}" if error.remedy else "")
             record = row.record.text if isinstance(row.record, Malformed) else _as_json(row.record)
@@ -193,9 +193,9 @@ class _Reader:
                 }
             )
 
-    def _detected(self) -> tuple[Format, Iterator[Row]]:
+    def _detected(self) -> tuple[Format, Iterator[SourceRow]]:
         """The format of the first record that has all the fields of one, and the rows from the beginning."""
-        looked_at: list[Row] = []
+        looked_at: list[SourceRow] = []
         for row in islice(self.rows, _RECORDS_LOOKED_AT):
             looked_at.append(row)
             if isinstance(row.record, Malformed):

@@ -14,7 +14,7 @@ from prlcoder.files import decoded_lines, parse_object
 from prlcoder.problems import json_text
 from prlcoder.problems.formats import FieldError
 from prlcoder.problems.formats.record import described
-from prlcoder.storage import Place
+from prlcoder.storage import Location
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Malformed:
 
 
 @dataclass(frozen=True)
-class Row:
+class SourceRow:
     """A record and where it stands. ``split`` is the one that its place says it belongs to."""
 
     file: str
@@ -35,14 +35,14 @@ class Row:
     split: str | None = None
 
 
-def file_rows(file: Place) -> Iterator[Row]:
+def file_rows(file: Location) -> Iterator[SourceRow]:
     """Numbered records: lines of text, rows of a table. ``InputError`` if the file cannot be read to its end."""
     name = file.path.removesuffix(".gz")
     if name.endswith(".parquet"):
         from prlcoder.problems.tables import read_rows
 
         for number, record in read_rows(file):
-            yield Row(file.name, number, dated_as_text(record))
+            yield SourceRow(file.name, number, dated_as_text(record))
     elif name.endswith(".json"):
         yield from _json_rows(file)
     else:
@@ -54,24 +54,24 @@ def dated_as_text(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in record.items()}
 
 
-def _line_rows(file: Place) -> Iterator[Row]:
+def _line_rows(file: Location) -> Iterator[SourceRow]:
     for line, ended in decoded_lines(file.name, file.open):
         text = ended.rstrip("\r\n")  # else a message about the end of the line would count columns of the next
         try:
-            yield Row(file.name, line, parse_object(file.name, line, text))
+            yield SourceRow(file.name, line, parse_object(file.name, line, text))
         except InputError as error:
             reason = str(error).removeprefix(f"{file.name}:{line}: ")
-            yield Row(file.name, line, Malformed(text, FieldError("", reason)))
+            yield SourceRow(file.name, line, Malformed(text, FieldError("", reason)))
 
 
-def _json_rows(file: Place) -> Iterator[Row]:
+def _json_rows(file: Location) -> Iterator[SourceRow]:
     try:
         for line, value in json_text.records(read_text(file)):
             if isinstance(value, dict):
-                yield Row(file.name, line, value)
+                yield SourceRow(file.name, line, value)
             else:
                 error = FieldError("", f"a JSON object was expected, not {described(value)}")
-                yield Row(file.name, line, Malformed(_shown(value), error))
+                yield SourceRow(file.name, line, Malformed(_shown(value), error))
     except json_text.JsonError as error:
         raise located(file.name, error.line, None, f"not JSON ({error})", "is it the right file?") from None
 
@@ -84,7 +84,7 @@ def _shown(value: Any) -> str:
         return described(value)
 
 
-def read_text(file: Place) -> str:
+def read_text(file: Location) -> str:
     """The whole of a text file, UTF-8; ``InputError``."""
     try:
         with file.open() as raw:

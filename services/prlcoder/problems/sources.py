@@ -9,12 +9,12 @@ from pathlib import Path
 from prlcoder.errors import located
 from prlcoder.problems.folders import folder_rows
 from prlcoder.problems.hub import SPLITS, LoadingScriptError, hub_rows, is_hub_id
-from prlcoder.problems.rows import Row, file_rows
+from prlcoder.problems.rows import SourceRow, file_rows
 from prlcoder.spec.models import Hub
-from prlcoder.storage import DATA_ENDINGS, Place, place
+from prlcoder.storage import DATA_ENDINGS, Location, location
 
 
-def rows(source: str, hub: Hub, release: str | None) -> Iterator[Row]:
+def rows(source: str, hub: Hub, release: str | None) -> Iterator[SourceRow]:
     """The records of ``source``; ``InputError`` if there is nothing, or nothing that can be read.
 
     A name that is both a local path and a hub id means the path. ``release`` is of LiveCodeBench, whose releases are
@@ -26,8 +26,8 @@ def rows(source: str, hub: Hub, release: str | None) -> Iterator[Row]:
         raise located(source, None, None, f"cannot be read ({error.strerror or error})") from None
 
 
-def _rows(source: str, hub: Hub, release: str | None) -> Iterator[Row]:
-    root = place(source)
+def _rows(source: str, hub: Hub, release: str | None) -> Iterator[SourceRow]:
+    root = location(source)
     if root.is_folder():
         return _rows_of_folder(root, hub, release)
     if root.exists():
@@ -38,7 +38,7 @@ def _rows(source: str, hub: Hub, release: str | None) -> Iterator[Row]:
     raise located(source, None, None, "no such file", "check the path")
 
 
-def _rows_of_folder(folder: Place, hub: Hub, release: str | None) -> Iterator[Row]:
+def _rows_of_folder(folder: Location, hub: Hub, release: str | None) -> Iterator[SourceRow]:
     found = folder_rows(folder, folder.children(), release)
     if found is not None:
         return found
@@ -48,15 +48,15 @@ def _rows_of_folder(folder: Place, hub: Hub, release: str | None) -> Iterator[Ro
     raise located(folder.name, None, None, "is a folder without problems in it", "name a file in it")
 
 
-def _rows_of_hub(source: str, hub: Hub, release: str | None) -> Iterator[Row]:
-    files = place(f"hf://datasets/{source}" + (f"@{hub.revision}" if hub.revision else ""))
+def _rows_of_hub(source: str, hub: Hub, release: str | None) -> Iterator[SourceRow]:
+    files = location(f"hf://datasets/{source}" + (f"@{hub.revision}" if hub.revision else ""))
     if release is not None:
         yield from _rows_of_folder(files, hub, release)
         return
     yield from _data_set(source, files, hub)
 
 
-def _data_set(source: str, files: Place, hub: Hub) -> Iterator[Row]:
+def _data_set(source: str, files: Location, hub: Hub) -> Iterator[SourceRow]:
     """The rows of a Hugging Face data set; one that is a program (APPS, LiveCodeBench) is read from its files."""
     try:
         yield from hub_rows(source, hub)
@@ -64,7 +64,7 @@ def _data_set(source: str, files: Place, hub: Hub) -> Iterator[Row]:
         yield from _rows_of_scripted(files, hub)
 
 
-def _rows_of_scripted(files: Place, hub: Hub) -> Iterator[Row]:
+def _rows_of_scripted(files: Location, hub: Hub) -> Iterator[SourceRow]:
     """The data files of a folder, one a split: ``train.jsonl``, ``test.jsonl``; or LiveCodeBench's releases."""
     names = files.children()
     found = None if hub.split else folder_rows(files, names, None)

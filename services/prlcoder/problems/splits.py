@@ -17,7 +17,7 @@ from prlcoder.problems.similarity import duplicate_groups
 from prlcoder.spec.models import Split
 
 NAMES = ("train", "validation", "test")
-Group = tuple[Problem, ...]
+ProblemGroup = tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def split(problems: Sequence[Problem], settings: Split) -> Splits:
     if settings.validation + settings.test >= 1.0:
         raise InputError("problems.split: validation and test leave nothing to train on; lower one of them")
     placed: dict[str, str] = {}
-    open_groups: list[Group] = []
+    open_groups: list[ProblemGroup] = []
     for group in duplicate_groups(problems):
         published = {problem.split for problem in group} & set(NAMES) if settings.by == "published" else set()
         if not published:
@@ -58,7 +58,7 @@ def split(problems: Sequence[Problem], settings: Split) -> Splits:
     return Splits(*(tuple(sorted(id for id, name in placed.items() if name == part)) for part in NAMES))
 
 
-def _divide(groups: Sequence[Group], settings: Split) -> dict[str, str]:
+def _divide(groups: Sequence[ProblemGroup], settings: Split) -> dict[str, str]:
     """Part of each problem. Largest groups first, in an order drawn from the seed; each goes where most room is left
     for its difficulties. The single problems come last and fill every part up to its share exactly."""
     sizes = Counter(_difficulty(problem) for group in groups for problem in group)
@@ -88,5 +88,5 @@ def _difficulty(problem: Problem) -> str:
     return problem.difficulty or ""
 
 
-def _draw(seed: int, group: Group) -> str:
+def _draw(seed: int, group: ProblemGroup) -> str:
     return hashlib.sha256(json.dumps([seed, sorted(problem.id for problem in group)]).encode()).hexdigest()

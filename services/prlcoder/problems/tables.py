@@ -17,16 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prlcoder.errors import WorkError, located
-from prlcoder.files import Write
+from prlcoder.files import WriteObject
 from prlcoder.problems.formats import own
-from prlcoder.storage import Place
+from prlcoder.storage import Location
 
 _NESTED = ("tests", "meta")
 _ROWS_PER_GROUP = 256
 _SCHEMA = pa.schema([(name, pa.list_(pa.string()) if name == "solutions" else pa.string()) for name in own.FIELDS])
 
 
-def read_rows(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_rows(place: Location) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows with their numbers from 1, a few at a time. ``InputError`` if the file is missing or is not Parquet."""
     path, number = place.name, 0
     try:
@@ -61,7 +61,7 @@ def _unpacked(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def table_writer(path: Path) -> Iterator[Write]:
+def table_writer(path: Path) -> Iterator[WriteObject]:
     """A function that takes records of our own format; the file appears only when the block ends well."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     waiting: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from typing import Any
 from prlcoder.evaluation.intervals import paired_difference
 from prlcoder.report import names
 from prlcoder.report.inputs import RunFiles
-from prlcoder.report.records import Interval, PolicyScore, Score, Summary
+from prlcoder.report.records import Interval, PolicyScore, ReportedScore, Summary
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """All that two runs can be compared by. A policy's line is followed by those of its levels."""
 
     policies: tuple[Change, ...]
@@ -49,7 +49,7 @@ class Comparison:
     timings_s: tuple[Figure, ...]
 
 
-def compare(first: tuple[RunFiles, Summary], second: tuple[RunFiles, Summary]) -> Comparison:
+def compare(first: tuple[RunFiles, Summary], second: tuple[RunFiles, Summary]) -> RunComparison:
     """The comparison of two evaluated runs, each with its summary."""
     (files_1, summary_1), (files_2, summary_2) = first, second
     changes: list[Change] = []
@@ -57,7 +57,7 @@ def compare(first: tuple[RunFiles, Summary], second: tuple[RunFiles, Summary]) -
         scores = summary_1.policies.get(policy), summary_2.policies.get(policy)
         greedy = files_1.samples.greedy.get(policy, {}), files_2.samples.greedy.get(policy, {})
         changes += [_overall(policy, *scores, *greedy), *_levels(policy, *scores)]
-    return Comparison(
+    return RunComparison(
         policies=tuple(changes),
         reward_model=tuple(_figures(summary_1.reward_model, summary_2.reward_model)),
         timings_s=tuple(_figures(summary_1.timings_s, summary_2.timings_s)),
@@ -92,7 +92,7 @@ def _levels(policy: str, first: PolicyScore | None, second: PolicyScore | None) 
         yield _change(policy, level, levels_1.get(level), levels_2.get(level))
 
 
-def _change(policy: str, level: str | None, first: Score | None, second: Score | None) -> Change:
+def _change(policy: str, level: str | None, first: ReportedScore | None, second: ReportedScore | None) -> Change:
     return Change(
         policy,
         level,

@@ -16,15 +16,15 @@ from pydantic import ValidationError
 from prlcoder.errors import InputError, located
 from prlcoder.files import read_objects
 from prlcoder.report.records import (
-    Counts,
+    CountTable,
     Manifest,
-    Record,
-    ScoredProgram,
-    Splits,
-    State,
+    ReportedProgram,
+    ReportedSplits,
+    ReportedState,
+    ReportedSupervision,
+    ReportRecord,
     StepFigures,
     Summary,
-    Supervision,
 )
 
 
@@ -32,7 +32,7 @@ from prlcoder.report.records import (
 class Samples:
     """evaluation/samples.jsonl in short. A sample without a verdict (the sandbox failed) is in neither."""
 
-    verdicts: dict[str, Counts]  # policy → verdict → number of samples, greedy and sampled
+    verdicts: dict[str, CountTable]  # policy → verdict → number of samples, greedy and sampled
     greedy: dict[str, dict[str, bool]]  # policy → problem id → whether its greedy program passed
 
 
@@ -43,11 +43,11 @@ class RunFiles:
     folder: Path
     manifest: Manifest
     manifest_text: str
-    state: State | None
-    splits: Splits | None
+    state: ReportedState | None
+    splits: ReportedSplits | None
     summary: Summary | None
-    supervision: Supervision | None
-    programs: tuple[ScoredProgram, ...]
+    supervision: ReportedSupervision | None
+    programs: tuple[ReportedProgram, ...]
     samples: Samples
     logs: dict[str, tuple[dict[str, Any], ...]]
     further: tuple[Summary, ...] = ()  # of the benchmarks after the first
@@ -73,10 +73,10 @@ def load(folder: Path) -> RunFiles:
         folder=folder,
         manifest=_parse(Manifest, document, path),
         manifest_text=text,
-        state=_json(State, folder / "state.json"),
-        splits=_json(Splits, folder / "splits.json"),
+        state=_json(ReportedState, folder / "state.json"),
+        splits=_json(ReportedSplits, folder / "splits.json"),
         summary=summary,
-        supervision=_json(Supervision, folder / "supervision" / "manifest.json"),
+        supervision=_json(ReportedSupervision, folder / "supervision" / "manifest.json"),
         programs=_programs(folder / "evaluation" / "steps.jsonl"),
         samples=_samples(folder / "evaluation" / "samples.jsonl"),
         logs=_logs(folder),
@@ -85,7 +85,7 @@ def load(folder: Path) -> RunFiles:
     )
 
 
-T = TypeVar("T", bound=Record)
+T = TypeVar("T", bound=ReportRecord)
 
 
 def _parse(kind: type[T], value: object, path: Path, line: int | None = None) -> T:
@@ -119,14 +119,14 @@ def _step_figures(tree: Mapping[str, Any], path: Path, keys: tuple[str, ...] = (
     return found
 
 
-def _programs(path: Path) -> tuple[ScoredProgram, ...]:
+def _programs(path: Path) -> tuple[ReportedProgram, ...]:
     if not path.is_file():
         return ()
-    return tuple(_parse(ScoredProgram, value, path, number) for number, value in read_objects(path))
+    return tuple(_parse(ReportedProgram, value, path, number) for number, value in read_objects(path))
 
 
 def _samples(path: Path) -> Samples:
-    verdicts: dict[str, Counts] = {}
+    verdicts: dict[str, CountTable] = {}
     greedy: dict[str, dict[str, bool]] = {}
     for _, row in read_objects(path) if path.is_file() else ():
         policy, verdict = str(row.get("policy", "")), row.get("verdict")

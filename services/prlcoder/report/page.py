@@ -18,7 +18,7 @@ from prlcoder.report import names
 from prlcoder.report.curves import heading, panels
 from prlcoder.report.headline import headline
 from prlcoder.report.inputs import RunFiles, load
-from prlcoder.report.records import Splits
+from prlcoder.report.records import ReportedSplits
 from prlcoder.report.results import results
 from prlcoder.report.reward import HEADINGS, measured_sets
 from prlcoder.report.scales import duration, percent, points
@@ -113,7 +113,7 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
     return [(title, value) for title, value in found if value is not None]
 
 
-def _sizes(splits: Splits) -> tuple[int, int, int]:
+def _sizes(splits: ReportedSplits) -> tuple[int, int, int]:
     return len(splits.train), len(splits.validation), len(splits.test)
 
 

@@ -11,28 +11,28 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Interval = tuple[float, float]
-Counts = dict[str, int]
+CountTable = dict[str, int]
 
 
-class Record(BaseModel):
+class ReportRecord(BaseModel):
     """Base of every record read here: aliases as in the files, unknown fields ignored, immutable."""
 
     model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True)
 
 
-class Metadata(Record):
+class ReportedMetadata(ReportRecord):
     """``metadata`` of run.yaml."""
 
     name: str
 
 
-class ProblemSource(Record):
+class ProblemSource(ReportRecord):
     """``spec.problems`` of run.yaml."""
 
     source: str
 
 
-class Spec(Record):
+class ReportedSpec(ReportRecord):
     """The fields of ``spec`` that the page's first lines show."""
 
     seed: int = 0
@@ -41,14 +41,14 @@ class Spec(Record):
     segmentation: str = "block"
 
 
-class Manifest(Record):
+class Manifest(ReportRecord):
     """run.yaml, as far as the report reads it; the page shows the whole file too."""
 
-    metadata: Metadata
-    spec: Spec
+    metadata: ReportedMetadata
+    spec: ReportedSpec
 
 
-class StageState(Record):
+class StageState(ReportRecord):
     """One stage in state.json. ``wall_s`` adds up all attempts, in seconds."""
 
     status: str
@@ -58,13 +58,13 @@ class StageState(Record):
     wall_s: float = 0.0
 
 
-class State(Record):
+class ReportedState(ReportRecord):
     """state.json."""
 
     stages: dict[str, StageState] = {}
 
 
-class Splits(Record):
+class ReportedSplits(ReportRecord):
     """splits.json: problem ids by split, and their digest."""
 
     train: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Splits(Record):
     digest: str = ""
 
 
-class Score(Record):
+class ReportedScore(ReportRecord):
     """Greedy pass@1 on ``n`` problems with its 95 % interval."""
 
     pass_at_1: Share = Field(alias="pass@1")
@@ -81,27 +81,27 @@ class Score(Record):
     ci95: Interval | None = None
 
 
-class Difference(Record):
+class Difference(ReportRecord):
     """pass@1 minus the base's, paired by problem."""
 
     difference: float
     ci95: Interval
 
 
-class Reranked(Score):
+class Reranked(ReportedScore):
     """pass@1 of the samples that one way of scoring puts first, against a sample drawn at random."""
 
     vs_sampled: Difference | None = None
 
 
-class BestOfN(Record):
+class BestOfN(ReportRecord):
     """Reranking ``n`` samples a problem by the reward model, for each way to make one score of a program's steps."""
 
     n: int
     by_score: dict[str, Reranked] = {}
 
 
-class Sampled(Record):
+class Sampled(ReportRecord):
     """``pass@k`` of ``n`` samples a problem: in the file, keys beside ``n`` and ``ci95``."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -116,16 +116,16 @@ class Sampled(Record):
         return {int(key[5:]): float(value) for key, value in found if key.startswith("pass@") and key[5:].isdigit()}
 
 
-class PolicyScore(Score):
+class PolicyScore(ReportedScore):
     """Everything measured of one policy."""
 
-    by_difficulty: dict[str, Score] = {}
+    by_difficulty: dict[str, ReportedScore] = {}
     sampled: Sampled = Sampled()
     best_of_n: BestOfN | None = None
     vs_base: Difference | None = None
 
 
-class CalibrationBin(Record):
+class CalibrationBin(ReportRecord):
     """Steps of like probability: how many, their mean probability, and the share of them that is right."""
 
     n: int
@@ -133,7 +133,7 @@ class CalibrationBin(Record):
     right: float
 
 
-class Accuracy(Record):
+class Accuracy(ReportRecord):
     """Accuracy and AUROC on ``n`` steps; AUROC is None where all are right or all are wrong."""
 
     n: int
@@ -152,7 +152,7 @@ class StepFigures(Accuracy):
     by_kind: dict[str, Accuracy] = {}
 
 
-class LeakGroup(Record):
+class LeakGroup(ReportRecord):
     """Steps of one operator and label: their AUROC by their text alone, and that of all steps ``without`` them."""
 
     operator: str
@@ -162,14 +162,14 @@ class LeakGroup(Record):
     without: Share | None = None
 
 
-class SamePlace(Record):
+class SamePlace(ReportRecord):
     """The leak test over pairs of a chosen and a rejected step of the same segment."""
 
     pairs: int
     auroc: Share | None = None
 
 
-class Leak(Record):
+class Leak(ReportRecord):
     """The leak test: how well the text of a step alone, without statement and prefix, gives its label away."""
 
     auroc: Share | None = None
@@ -180,7 +180,7 @@ class Leak(Record):
     responsible: tuple[str, ...] = ()
 
 
-class Summary(Record):
+class Summary(ReportRecord):
     """A benchmark's summary.json: the first one's is in evaluation/, each further one's in a folder below it."""
 
     benchmark: str = "held-out"
@@ -190,7 +190,7 @@ class Summary(Record):
     timings_s: dict[str, float] = {}
 
 
-class Variant(Record):
+class ReportedVariant(ReportRecord):
     """A rewrite of one segment, what became of it, and the reward model's probability that it is right."""
 
     text: str
@@ -201,17 +201,17 @@ class Variant(Record):
     probability: Share | None = None
 
 
-class Step(Record):
+class ReportedStep(ReportRecord):
     """One segment ``program[start:end]`` (code points) with its score and variants."""
 
     start: int
     end: int
     kind: str = ""
     probability: Share | None = None
-    variants: tuple[Variant, ...] = ()
+    variants: tuple[ReportedVariant, ...] = ()
 
 
-class ScoredProgram(Record):
+class ReportedProgram(ReportRecord):
     """One line of evaluation/steps.jsonl: a program of one problem, cut into scored segments."""
 
     problem_id: str
@@ -221,10 +221,10 @@ class ScoredProgram(Record):
     policy: str
     program: str
     verdict: str | None = None
-    segments: tuple[Step, ...] = ()
+    segments: tuple[ReportedStep, ...] = ()
 
 
-class Supervision(Record):
+class ReportedSupervision(ReportRecord):
     """supervision/manifest.json. ``counts`` holds numbers and, under ``by``, nested tables of numbers."""
 
     content_hash: str = ""

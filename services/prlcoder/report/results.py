@@ -8,7 +8,7 @@ from math import ceil, floor
 from markupsafe import Markup
 
 from prlcoder.report import charts, names
-from prlcoder.report.records import Difference, Interval, PolicyScore, Reranked, Score, Summary
+from prlcoder.report.records import Difference, Interval, PolicyScore, ReportedScore, Reranked, Summary
 from prlcoder.report.scales import percent, points
 
 
@@ -22,7 +22,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class PolicyLine:
     """One policy's line in both tables."""
 
     name: str
@@ -52,7 +52,7 @@ class Results:
 
     benchmark: str
     n: int
-    rows: tuple[Row, ...]
+    rows: tuple[PolicyLine, ...]
     levels: tuple[str, ...]
     axis: Markup
     by_difficulty: tuple[Bars, ...]
@@ -93,11 +93,13 @@ def interval_axis(policies: list[PolicyScore]) -> list[float]:
     return [index / per_unit for index in range(first, last + 1)]
 
 
-def _row(name: str, score: PolicyScore, axis: list[float], levels: list[str], ks: list[int], scores: list[str]) -> Row:
+def _row(
+    name: str, score: PolicyScore, axis: list[float], levels: list[str], ks: list[int], scores: list[str]
+) -> PolicyLine:
     shown = _share(score.pass_at_1, score.ci95)
     spoken = f"{names.policy(name)}: pass@1 {shown.text} %, 95 % interval {shown.note} %"
     reranked = score.best_of_n.by_score if score.best_of_n else {}
-    return Row(
+    return PolicyLine(
         name=name,
         title=names.policy(name),
         meaning=names.policy_meaning(name),
@@ -116,7 +118,7 @@ def _share(value: float | None, ci95: Interval | None) -> Cell:
     return Cell(percent(value), value, f"{percent(ci95[0])} – {percent(ci95[1])}" if ci95 else "")
 
 
-def _of_score(score: Score | None) -> Cell:
+def _of_score(score: ReportedScore | None) -> Cell:
     return _share(score.pass_at_1, score.ci95) if score else Cell("–")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from prlcoder.report import charts, names
-from prlcoder.report.records import Counts, Supervision
+from prlcoder.report.records import CountTable, ReportedSupervision
 from prlcoder.report.scales import percent
 
 TOTALS = (
@@ -52,7 +52,7 @@ class Statistics:
     versions: str
 
 
-def statistics(supervision: Supervision, samples: Mapping[str, Counts]) -> Statistics:
+def statistics(supervision: ReportedSupervision, samples: Mapping[str, CountTable]) -> Statistics:
     """The section. ``samples`` are the policies' verdicts, for the comparison that the paper draws in Figure 7."""
     counts = supervision.counts
     by = {name: _tables(value) for name, value in counts.get("by", {}).items() if isinstance(value, Mapping)}
@@ -88,7 +88,7 @@ def policy_teacher(counts: Mapping[str, Any]) -> str:
     )
 
 
-def _tables(groups: Mapping[str, object]) -> dict[str, Counts]:
+def _tables(groups: Mapping[str, object]) -> dict[str, CountTable]:
     """The groups that count verdicts; plain numbers (``by.verdict``) are no groups."""
     return {
         key: {verdict: count for verdict, count in value.items() if isinstance(count, int)}
@@ -97,7 +97,7 @@ def _tables(groups: Mapping[str, object]) -> dict[str, Counts]:
     }
 
 
-def verdict_bars(groups: Mapping[str, Counts], first: tuple[str, ...]) -> tuple[Bar, ...]:
+def verdict_bars(groups: Mapping[str, CountTable], first: tuple[str, ...]) -> tuple[Bar, ...]:
     """One bar a group, its verdicts end to end as shares of the group; ``first`` orders the groups."""
     order = names.ordered(groups, first) if first else sorted(groups, key=lambda key: -sum(groups[key].values()))
     bars = []
@@ -111,7 +111,7 @@ def verdict_bars(groups: Mapping[str, Counts], first: tuple[str, ...]) -> tuple[
     return tuple(bars)
 
 
-def operator_bars(groups: Mapping[str, Counts]) -> tuple[Bar, ...]:
+def operator_bars(groups: Mapping[str, CountTable]) -> tuple[Bar, ...]:
     """Share of each operator's rewrites that the tests reject, most used first. Rewrites by two operators at once
     (``a+b``) share a row, and so do the operators after the first ``MOST_OPERATORS``."""
     single = {key: Counter(verdicts) for key, verdicts in groups.items() if "+" not in key}
@@ -138,7 +138,7 @@ def _rejected_bar(title: str, verdicts: Counter[str]) -> Bar:
     return Bar(title, f"{percent(rejected, 0)} %", f"{total:,}", chart)
 
 
-def error_type_bars(groups: Mapping[str, Counts]) -> tuple[Bar, ...]:
+def error_type_bars(groups: Mapping[str, CountTable]) -> tuple[Bar, ...]:
     """Error types of the rejected steps as shares of all of them, each in the colour of its verdict; the rare ones
     together in a last row."""
     order = sorted(groups, key=lambda key: (-sum(groups[key].values()), key))
@@ -155,7 +155,7 @@ def error_type_bars(groups: Mapping[str, Counts]) -> tuple[Bar, ...]:
 
 
 def failure_bars(
-    origins: Mapping[str, Counts], samples: Mapping[str, Counts]
+    origins: Mapping[str, CountTable], samples: Mapping[str, CountTable]
 ) -> tuple[tuple[str, tuple[Bar, ...]], ...]:
     """How programs fail, as shares of the failures: in the supervision by origin, and in the base's own samples."""
     sources = [(f"Supervision: {names.plain(key)}", origins[key]) for key in ORIGINS if key in origins]

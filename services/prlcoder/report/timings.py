@@ -8,7 +8,7 @@ from datetime import datetime
 from markupsafe import Markup
 
 from prlcoder.report import charts, names
-from prlcoder.report.records import StageState, State
+from prlcoder.report.records import ReportedState, StageState
 from prlcoder.report.scales import duration
 
 
@@ -24,17 +24,17 @@ class StageRow:
     chart: Markup | None
 
 
-def total_seconds(state: State) -> float:
+def total_seconds(state: ReportedState) -> float:
     """Time that the stages took together; pauses between a kill and the next run are not in it."""
     return sum(stage.wall_s for stage in state.stages.values())
 
 
-def finished_at(state: State) -> datetime | None:
+def finished_at(state: ReportedState) -> datetime | None:
     """When the last stage ended."""
     return max((stage.finished for stage in state.stages.values() if stage.finished), default=None)
 
 
-def stage_rows(state: State) -> tuple[StageRow, ...]:
+def stage_rows(state: ReportedState) -> tuple[StageRow, ...]:
     """The stages in the run's order, laid end to end: a run that was stopped overnight still has a readable line."""
     order = names.ordered(state.stages, names.STAGES)
     total, start, rows = total_seconds(state), 0.0, []
@@ -54,7 +54,7 @@ def _row(name: str, stage: StageState, start: float, total: float) -> StageRow:
     return StageRow(name, title, stage.status, stage.attempt, wall, chart)
 
 
-def unfinished(state: State | None, stage: str) -> Markup:
+def unfinished(state: ReportedState | None, stage: str) -> Markup:
     """Why a section is empty and, where there is something to do, what."""
     found = state.stages.get(stage) if state else None
     status = found.status if found else "left out" if state else "to do"

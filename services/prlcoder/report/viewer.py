@@ -15,7 +15,7 @@ from typing import Any
 from markupsafe import Markup
 
 from prlcoder.report import names
-from prlcoder.report.records import ScoredProgram, Step, Variant
+from prlcoder.report.records import ReportedProgram, ReportedStep, ReportedVariant
 
 BUDGET_BYTES = 1_700_000  # of packed problems; the rest of the page takes about 100 kB
 PROGRAMS = ("canonical", *names.POLICIES)
@@ -42,10 +42,10 @@ class ViewerData:
     total: int
 
 
-def viewer_data(programs: Iterable[ScoredProgram], budget: int = BUDGET_BYTES) -> ViewerData:
+def viewer_data(programs: Iterable[ReportedProgram], budget: int = BUDGET_BYTES) -> ViewerData:
     """Pack the problems, held-out ones first, as many as fit the budget."""
     words, problems, used = Words(), [], 0
-    by_problem: dict[str, list[ScoredProgram]] = {}
+    by_problem: dict[str, list[ReportedProgram]] = {}
     for program in programs:
         by_problem.setdefault(program.problem_id, []).append(program)
     for group in mixed(list(by_problem.values())):
@@ -58,16 +58,16 @@ def viewer_data(programs: Iterable[ScoredProgram], budget: int = BUDGET_BYTES) -
     return ViewerData(Markup(script_safe(_dump(data))), len(problems), len(by_problem))
 
 
-def mixed(problems: list[list[ScoredProgram]]) -> list[list[ScoredProgram]]:
+def mixed(problems: list[list[ReportedProgram]]) -> list[list[ReportedProgram]]:
     """Held-out problems (those of a published benchmark, too) before training ones, difficulties in turn, so that a
     page that cannot hold all has some of each; otherwise in the order given."""
 
-    def split(group: list[ScoredProgram]) -> int:
+    def split(group: list[ReportedProgram]) -> int:
         return SPLITS.index(group[0].split) if group[0].split in SPLITS else -1
 
-    result: list[list[ScoredProgram]] = []
+    result: list[list[ReportedProgram]] = []
     for _, of_split in groupby(sorted(problems, key=split), key=split):
-        queues: dict[str, list[list[ScoredProgram]]] = {}
+        queues: dict[str, list[list[ReportedProgram]]] = {}
         for group in of_split:
             queues.setdefault(group[0].difficulty or "", []).append(group)
         order = [queues[level] for level in names.ordered(queues, names.LEVELS)]
@@ -76,7 +76,7 @@ def mixed(problems: list[list[ScoredProgram]]) -> list[list[ScoredProgram]]:
     return result
 
 
-def pack_problem(programs: Sequence[ScoredProgram], words: Words) -> list[Any]:
+def pack_problem(programs: Sequence[ReportedProgram], words: Words) -> list[Any]:
     """``[id, split, difficulty, statement, [program, …]]``, the canonical program first."""
     first = programs[0]
     order = names.ordered({program.policy for program in programs}, PROGRAMS)
@@ -84,7 +84,7 @@ def pack_problem(programs: Sequence[ScoredProgram], words: Words) -> list[Any]:
     return [first.problem_id, words[first.split], words[first.difficulty], first.statement, packed]
 
 
-def pack_program(program: ScoredProgram, words: Words) -> list[Any]:
+def pack_program(program: ReportedProgram, words: Words) -> list[Any]:
     """``[policy, verdict, [segment, …]]``; the segments' texts concatenate to the program."""
     return [
         words[program.policy],
@@ -93,9 +93,9 @@ def pack_program(program: ScoredProgram, words: Words) -> list[Any]:
     ]
 
 
-def pieces(program: str, steps: Sequence[Step]) -> list[tuple[str, Step | None]]:
+def pieces(program: str, steps: Sequence[ReportedStep]) -> list[tuple[str, ReportedStep | None]]:
     """The program cut at its segments; text that belongs to none (all of it, if it does not parse) has None."""
-    result: list[tuple[str, Step | None]] = []
+    result: list[tuple[str, ReportedStep | None]] = []
     end = 0
     for step in steps:
         if step.start > end:
@@ -107,7 +107,7 @@ def pieces(program: str, steps: Sequence[Step]) -> list[tuple[str, Step | None]]
     return result
 
 
-def _pack_segment(text: str, step: Step | None, words: Words) -> list[Any]:
+def _pack_segment(text: str, step: ReportedStep | None, words: Words) -> list[Any]:
     """``[text, kind, thousandths | null, [variant, …]]``, short where nothing follows."""
     if step is None:
         return [text]
@@ -116,7 +116,7 @@ def _pack_segment(text: str, step: Step | None, words: Words) -> list[Any]:
     return [*packed, variants] if variants else packed
 
 
-def _pack_variant(variant: Variant, words: Words) -> list[Any]:
+def _pack_variant(variant: ReportedVariant, words: Words) -> list[Any]:
     """``[text, origin, operator, label, verdict, thousandths | null]``."""
     named = (variant.origin, variant.operator, variant.label, variant.verdict)
     return [variant.text, *(words[word] for word in named), _thousandths(variant.probability)]

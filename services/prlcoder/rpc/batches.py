@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from google.rpc import status_pb2
 
-from prlcoder.rpc.errors import Refusal, internal, invalid
+from prlcoder.rpc.errors import CallError, internal, invalid
 from prlcoder.telemetry.logs import logger, request_id
 
 LOG = logger("rpc")
@@ -21,7 +21,7 @@ class HasStatus(Protocol):
 
 
 def require_batch(items: Sequence[Any], field: str, limit: int) -> None:
-    """Raises ``Refusal`` for an empty batch and for one above the limit."""
+    """Raises ``CallError`` for an empty batch and for one above the limit."""
     if not items:
         raise invalid(field, "is empty; send at least one")
     if len(items) > limit:
@@ -30,7 +30,7 @@ def require_batch(items: Sequence[Any], field: str, limit: int) -> None:
 
 def fail(result: HasStatus, error: Exception) -> None:
     """Make ``error`` the outcome of an item: a refusal as it is, anything else as an internal error."""
-    if not isinstance(error, Refusal):
+    if not isinstance(error, CallError):
         LOG.error("item failed", exc_info=error)
         error = internal(request_id.get())
     result.status.CopyFrom(error.status())

@@ -35,15 +35,15 @@ class CallMetrics:
             registry=registry,
         )
 
-    def begin(self, method: str, kind: str) -> Call:
+    def begin(self, method: str, kind: str) -> CallRecord:
         """One call of ``/package.Service/Method``."""
         service, _, name = method.lstrip("/").partition("/")
         labels = (kind, service, name)
         self._started.labels(*labels).inc()
-        return Call(self, labels)
+        return CallRecord(self, labels)
 
 
-class Call:
+class CallRecord:
     """One call's share of the metrics."""
 
     def __init__(self, metrics: CallMetrics, labels: tuple[str, str, str]) -> None:

@@ -21,8 +21,8 @@ from grpc_status import rpc_status
 from opentelemetry.trace import Tracer
 
 from prlcoder.rpc.admission import RETRY_AFTER_S, comes_again
-from prlcoder.rpc.call_metrics import Call, CallMetrics
-from prlcoder.rpc.errors import Refusal, exhausted, internal, unavailable
+from prlcoder.rpc.call_metrics import CallMetrics, CallRecord
+from prlcoder.rpc.errors import CallError, exhausted, internal, unavailable
 from prlcoder.rpc.tokens import Tokens
 from prlcoder.telemetry.logs import logger, request_id
 from prlcoder.telemetry.tracing import call_span, end_span
@@ -41,7 +41,7 @@ _SOUND_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 @dataclass
-class Gate:
+class CallGate:
     """Whether calls are let in. The server opens it when the service is ready and closes it when it drains."""
 
     calls: int  # that may be open at one time, those of health and reflection apart
@@ -51,7 +51,7 @@ class Gate:
     open_calls: int = 0
 
     def require(self, method: str, metadata: dict[str, Any], context: Context) -> None:
-        """Raises ``Refusal`` for a call that may not come in. Health is open to everybody."""
+        """Raises ``CallError`` for a call that may not come in. Health is open to everybody."""
         if self.tokens is not None and not method.startswith(HEALTH):
             self.tokens.require(metadata.get("authorization"))
         if not method.startswith(OURS):
@@ -68,7 +68,7 @@ class Gate:
 class Calls(grpc.aio.ServerInterceptor):
     """The scope around every call."""
 
-    def __init__(self, gate: Gate, metrics: CallMetrics, tracer: Tracer) -> None:
+    def __init__(self, gate: CallGate, metrics: CallMetrics, tracer: Tracer) -> None:
         self._gate = gate
         self._metrics = metrics
         self._tracer = tracer
@@ -86,7 +86,9 @@ class Calls(grpc.aio.ServerInterceptor):
         return _replaced(handler, lambda context: self._scope(method, kind, metadata, context))
 
     @asynccontextmanager
-    async def _scope(self, method: str, kind: str, metadata: dict[str, Any], context: Context) -> AsyncIterator[Call]:
+    async def _scope(
+        self, method: str, kind: str, metadata: dict[str, Any], context: Context
+    ) -> AsyncIterator[CallRecord]:
         """Each call is a task of its own, so that what is set for it needs no reset."""
         identity = _identity(metadata)
         request_id.set(identity)
@@ -99,7 +101,7 @@ class Calls(grpc.aio.ServerInterceptor):
             try:
                 self._gate.require(method, metadata, context)
                 yield call
-            except Refusal as refusal:
+            except CallError as refusal:
                 code = refusal.code
                 await _abort(context, refusal)
             except grpc.aio.AbortError:
@@ -120,7 +122,7 @@ class Calls(grpc.aio.ServerInterceptor):
                 LOG.info("call", extra=fields)
 
 
-async def _abort(context: Context, refusal: Refusal) -> None:
+async def _abort(context: Context, refusal: CallError) -> None:
     status = rpc_status.to_status(refusal.status())
     trailing = (*(status.trailing_metadata or ()), (REQUEST_ID, request_id.get()))
     await context.abort(status.code, status.details, trailing)
@@ -136,9 +138,9 @@ def _require_deadline(context: Context) -> None:
     left = context.time_remaining()
     if left is None:
         message = "the call has no deadline; set one (grpcurl: -max-time SECONDS)"
-        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "DEADLINE_REQUIRED", message)
+        raise CallError(grpc.StatusCode.INVALID_ARGUMENT, "DEADLINE_REQUIRED", message)
     if left <= 0:
-        raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline had passed on arrival")
+        raise CallError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline had passed on arrival")
 
 
 def _why_cancelled(context: Context) -> grpc.StatusCode:
@@ -163,15 +165,15 @@ def _replaced(handler: Any, scope: Callable[[Context], Any]) -> Handler:
     sides = ["stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)]
     behaviour = getattr(handler, "_".join(sides))
 
-    def parsed(data: bytes, call: Call) -> Any:
+    def parsed(data: bytes, call: CallRecord) -> Any:
         call.received.inc()
         try:
             return handler.request_deserializer(data)
         except DecodeError:
             message = "the request is not a message of this method's type; is the client built from these protos?"
-            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "NOT_A_MESSAGE", message) from None
+            raise CallError(grpc.StatusCode.INVALID_ARGUMENT, "NOT_A_MESSAGE", message) from None
 
-    async def each(requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[Any]:
+    async def each(requests: AsyncIterator[bytes], call: CallRecord) -> AsyncIterator[Any]:
         async for data in requests:
             yield parsed(data, call)
 

@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 DOMAIN: Final = "prlcoder.dev"
 
 
-class Refusal(Exception):  # noqa: N818 (not every refusal is somebody's error)
+class CallError(Exception):
     """Why a call, or one item of a batch, gets no result. ``reason`` is UPPER_SNAKE_CASE and stable."""
 
     def __init__(
@@ -59,22 +59,22 @@ def _packed(message: Message) -> any_pb2.Any:
     return packed
 
 
-def invalid(field: str, message: str) -> Refusal:
+def invalid(field: str, message: str) -> CallError:
     """A wrong field. ``field`` is its path from the request, such as ``items[3].program``."""
-    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", message, field=field)
+    return CallError(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", message, field=field)
 
 
-def exhausted(message: str, retry_after_s: float) -> Refusal:
+def exhausted(message: str, retry_after_s: float) -> CallError:
     """The queue is full; the same call may be made again after ``retry_after_s`` seconds."""
-    return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", message, retry_after_s=retry_after_s)
+    return CallError(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", message, retry_after_s=retry_after_s)
 
 
-def unavailable(reason: str, message: str, retry_after_s: float | None = None) -> Refusal:
+def unavailable(reason: str, message: str, retry_after_s: float | None = None) -> CallError:
     """Nothing was done, and another server, or this one later, may do it."""
-    return Refusal(grpc.StatusCode.UNAVAILABLE, reason, message, retry_after_s=retry_after_s)
+    return CallError(grpc.StatusCode.UNAVAILABLE, reason, message, retry_after_s=retry_after_s)
 
 
-def internal(request_id: str) -> Refusal:
+def internal(request_id: str) -> CallError:
     """What a client may know about a fault of ours: the id under which the server's log tells the rest."""
     message = f"the server failed; its log has the cause under request {request_id}"
-    return Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", message, details={"request_id": request_id})
+    return CallError(grpc.StatusCode.INTERNAL, "INTERNAL", message, details={"request_id": request_id})

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from prlcoder.errors import InputError
 from prlcoder.rpc.call_metrics import CallMetrics
-from prlcoder.rpc.calls import Calls, Gate
+from prlcoder.rpc.calls import CallGate, Calls
 from prlcoder.rpc.service import Recovering, Service
 from prlcoder.rpc.settings import ServerSettings
 from prlcoder.rpc.tls import server_credentials
@@ -46,7 +46,7 @@ class Server:
         self._service = service
         self._settings = settings
         self._registry = registry if registry is not None else new_registry()
-        self._gate = Gate(settings.limits.calls, Tokens(settings.token_file) if settings.token_file else None)
+        self._gate = CallGate(settings.limits.calls, Tokens(settings.token_file) if settings.token_file else None)
         self._credentials = server_credentials(settings.tls) if settings.tls else None
         self._exporter: Exporter | None = None
         self._watching: asyncio.Task[None] | None = None

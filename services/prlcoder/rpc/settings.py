@@ -16,7 +16,7 @@ class ServerTls:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """What one server takes at a time. Sizes in bytes, times in seconds."""
 
     message_bytes: int = 16 << 20
@@ -37,6 +37,6 @@ class ServerSettings:
     tls: ServerTls | None = None
     insecure: bool = False  # plaintext on an address that is not loopback
     token_file: Path | None = None  # one bearer token a line; read again when it changes
-    limits: Limits = Limits()
+    limits: ServerLimits = ServerLimits()
     drain_delay_s: float = 0.0  # between NOT_SERVING and refusing calls, for load balancers to notice
     drain_grace_s: float = 30.0  # for accepted calls to end

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from prlcoder.errors import InputError
-from prlcoder.rpc.errors import Refusal
+from prlcoder.rpc.errors import CallError
 from prlcoder.rpc.watched_files import Watched
 
 SHORTEST = 16
@@ -25,14 +25,14 @@ class Tokens:
         self._digests = Watched([path], lambda contents: _digests(path, contents))
 
     def require(self, authorization: Any) -> None:
-        """Raises ``Refusal`` (UNAUTHENTICATED) unless the header is ``Bearer TOKEN`` with a token of the file."""
+        """Raises ``CallError`` (UNAUTHENTICATED) unless the header is ``Bearer TOKEN`` with a token of the file."""
         scheme, _, token = str(authorization or "").partition(" ")
         given = _digest(token.strip().encode())
         known = [hmac.compare_digest(given, digest) for digest in self._digests.value()]  # all of them: constant time
         if scheme.lower() != "bearer" or not any(known):
             what = "the bearer token is not one of this server's" if authorization else "no bearer token was sent"
             message = f"{what}; send the metadata `authorization: Bearer TOKEN`"
-            raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "BAD_TOKEN", message)
+            raise CallError(grpc.StatusCode.UNAUTHENTICATED, "BAD_TOKEN", message)
 
 
 def _digests(path: Path, contents: Sequence[bytes]) -> tuple[bytes, ...]:

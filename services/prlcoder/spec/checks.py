@@ -11,7 +11,7 @@ from prlcoder.spec.models import Benchmark, Select, Spec, TrainingRun
 
 
 @dataclass(frozen=True)
-class Finding:
+class SpecFinding:
     """Something wrong at ``location`` of the manifest, and what to do about it."""
 
     location: Location
@@ -19,93 +19,95 @@ class Finding:
     remedy: str = ""
 
 
-def findings(run: TrainingRun) -> list[Finding]:
+def findings(run: TrainingRun) -> list[SpecFinding]:
     """All contradictions in ``run``, in the order of its fields."""
     checks = (_stages, _problems, _model, _supervision, _reward, _policy, _evaluation, _places)
     found = [finding for check in checks for finding in check(run.spec)]
-    return [Finding(("spec", *finding.location), finding.what, finding.remedy) for finding in found]
+    return [SpecFinding(("spec", *finding.location), finding.what, finding.remedy) for finding in found]
 
 
-def _stages(spec: Spec) -> Iterator[Finding]:
+def _stages(spec: Spec) -> Iterator[SpecFinding]:
     sections = (spec.pretrain, spec.supervision, spec.sft, spec.reward, spec.policy, spec.evaluation)
     if not any(sections) and spec.model.scratch is None:
-        yield Finding((), "no stage to run", "add at least one of supervision, sft, reward, policy, evaluation")
+        yield SpecFinding((), "no stage to run", "add at least one of supervision, sft, reward, policy, evaluation")
 
 
-def _problems(spec: Spec) -> Iterator[Finding]:
+def _problems(spec: Spec) -> Iterator[SpecFinding]:
     split = spec.problems.split
     if split.validation + split.test >= 1:
         what = f"validation {split.validation:g} and test {split.test:g} leave nothing to train on"
-        yield Finding(("problems", "split"), what, "their sum must stay below 1")
+        yield SpecFinding(("problems", "split"), what, "their sum must stay below 1")
 
 
-def _model(spec: Spec) -> Iterator[Finding]:
+def _model(spec: Spec) -> Iterator[SpecFinding]:
     if spec.model.scratch is None and spec.pretrain is not None:
-        yield Finding(("pretrain",), "only a model from scratch is pre-trained", "remove it, or give `model.scratch`")
+        yield SpecFinding(
+            ("pretrain",), "only a model from scratch is pre-trained", "remove it, or give `model.scratch`"
+        )
     if spec.model.scratch is not None and spec.model.prompt_template == "chat":
         remedy = "set it to nano or plain"
-        yield Finding(("model", "promptTemplate"), "a model from scratch has no chat template", remedy)
+        yield SpecFinding(("model", "promptTemplate"), "a model from scratch has no chat template", remedy)
 
 
-def _supervision(spec: Spec) -> Iterator[Finding]:
+def _supervision(spec: Spec) -> Iterator[SpecFinding]:
     for name, stage in (("reward", spec.reward), ("policy", spec.policy)):
         if stage is not None and stage.from_ is None and spec.supervision is None:
             remedy = "add `supervision`, or `supervision: {from: FOLDER}` to take a finished one"
-            yield Finding((name,), "needs supervision and the spec has none", remedy)
+            yield SpecFinding((name,), "needs supervision and the spec has none", remedy)
     if spec.supervision is None:
         return
     if not spec.supervision.teachers and spec.supervision.from_ is None:
-        yield Finding(("supervision", "teachers"), "no teacher proposes variants", "add `{kind: rules}`")
+        yield SpecFinding(("supervision", "teachers"), "no teacher proposes variants", "add `{kind: rules}`")
     if spec.supervision.unit == "solution":
         yield from _solutions(spec, [teacher.kind for teacher in spec.supervision.teachers])
     yield from _repeated(("supervision", "teachers"), [teacher.kind for teacher in spec.supervision.teachers])
 
 
-def _reward(spec: Spec) -> Iterator[Finding]:
+def _reward(spec: Spec) -> Iterator[SpecFinding]:
     reward = spec.reward
     if reward is not None and reward.from_ is None and reward.model == "sft" and spec.sft is None:
-        yield Finding(("reward", "model"), "`sft` is not a stage of this spec", "add `sft`, or start from `base`")
+        yield SpecFinding(("reward", "model"), "`sft` is not a stage of this spec", "add `sft`, or start from `base`")
 
 
-def _solutions(spec: Spec, teachers: list[str]) -> Iterator[Finding]:
+def _solutions(spec: Spec, teachers: list[str]) -> Iterator[SpecFinding]:
     """Supervision of whole solutions has programs, and neither steps nor pairs."""
     remedy = "leave out `supervision.unit`"
     for name, needs in (("reward", spec.reward and spec.reward.kind == "prm"), ("policy", spec.policy)):
         if needs:
-            yield Finding((name,), "needs steps, and `supervision.unit: solution` makes none", remedy)
+            yield SpecFinding((name,), "needs steps, and `supervision.unit: solution` makes none", remedy)
     if "policy" in teachers:
         place = ("supervision", "teachers", teachers.index("policy"))
-        yield Finding(place, "looks for wrong steps, and `unit: solution` has none", remedy)
+        yield SpecFinding(place, "looks for wrong steps, and `unit: solution` has none", remedy)
 
 
-def _policy(spec: Spec) -> Iterator[Finding]:
+def _policy(spec: Spec) -> Iterator[SpecFinding]:
     policy = spec.policy
     if policy is None or policy.from_ is not None:
         return
     if policy.init == "sft" and spec.sft is None:
-        yield Finding(("policy", "init"), "`sft` is not a stage of this spec", "add `sft`, or start from `base`")
+        yield SpecFinding(("policy", "init"), "`sft` is not a stage of this spec", "add `sft`, or start from `base`")
     if not policy.dpo.origins:
-        yield Finding(("policy", "dpo", "origins"), "no pair would be left", "name at least one origin")
+        yield SpecFinding(("policy", "dpo", "origins"), "no pair would be left", "name at least one origin")
     supervision = spec.supervision
     if supervision is not None and supervision.from_ is None:
         made = {"rules": "mutation", "llm": "mutation", "policy": "policy"}
         rejected = {made[teacher.kind] for teacher in supervision.teachers}
         if rejected and policy.dpo.origins and not rejected & set(policy.dpo.origins):
             what = f"no teacher makes rejected steps of {' or '.join(policy.dpo.origins)}"
-            yield Finding(("policy", "dpo", "origins"), what, f"the teachers make: {', '.join(sorted(rejected))}")
+            yield SpecFinding(("policy", "dpo", "origins"), what, f"the teachers make: {', '.join(sorted(rejected))}")
         for index, control in enumerate(policy.controls):
             if control.kind == "rft" and "policy" not in rejected:
                 remedy = "add `{kind: policy}` to supervision.teachers"
-                yield Finding(("policy", "controls", index), "rft needs programs that the policy wrote", remedy)
+                yield SpecFinding(("policy", "controls", index), "rft needs programs that the policy wrote", remedy)
     yield from _repeated(("policy", "controls"), [control.kind for control in policy.controls])
 
 
-def _evaluation(spec: Spec) -> Iterator[Finding]:
+def _evaluation(spec: Spec) -> Iterator[SpecFinding]:
     if spec.evaluation is None or spec.evaluation.from_ is not None:
         return
     benchmarks = spec.evaluation.benchmarks
     if not benchmarks:
-        yield Finding(("evaluation", "benchmarks"), "nothing to evaluate on", "add `{source: held-out}`")
+        yield SpecFinding(("evaluation", "benchmarks"), "nothing to evaluate on", "add `{source: held-out}`")
     remedy = "give each a `name` of its own"
     yield from _repeated(("evaluation", "benchmarks"), [benchmark.title for benchmark in benchmarks], "name", remedy)
     for index, benchmark in enumerate(benchmarks):
@@ -122,25 +124,27 @@ def _evaluation(spec: Spec) -> Iterator[Finding]:
         name, share = split[benchmark.source]
         if share == 0:
             remedy = f"set problems.split.{name} above 0"
-            yield Finding(("evaluation", "benchmarks", index, "source"), "the split has no such problems", remedy)
+            yield SpecFinding(("evaluation", "benchmarks", index, "source"), "the split has no such problems", remedy)
 
 
-def _benchmark(location: Location, benchmark: Benchmark) -> Iterator[Finding]:
+def _benchmark(location: Location, benchmark: Benchmark) -> Iterator[SpecFinding]:
     if benchmark.published and benchmark.path is None:
         what = f"missing; {benchmark.source} is read from it"
-        yield Finding((*location, "path"), what, "give a file, folder, URI or hub id")
+        yield SpecFinding((*location, "path"), what, "give a file, folder, URI or hub id")
     if not benchmark.published:
         for field in ("path", "hub", "select"):
             if getattr(benchmark, field) == Benchmark.model_fields[field].default:
                 continue  # a resolved manifest holds the defaults too
-            yield Finding((*location, field), f"{benchmark.source} is a split of the run's own problems", "remove it")
+            yield SpecFinding(
+                (*location, field), f"{benchmark.source} is a split of the run's own problems", "remove it"
+            )
     elif benchmark.source != "livecodebench":
         for field, info in Select.model_fields.items():
             if field != "difficulty" and getattr(benchmark.select, field) != info.default:
-                yield Finding((*location, "select", field), f"{benchmark.source} has no {field}", "remove it")
+                yield SpecFinding((*location, "select", field), f"{benchmark.source} has no {field}", "remove it")
 
 
-def _places(spec: Spec) -> Iterator[Finding]:
+def _places(spec: Spec) -> Iterator[SpecFinding]:
     """Folders must be on this machine: the local engine copies nothing over the network."""
     sections = ("pretrain", "supervision", "sft", "reward", "policy", "evaluation")
     given: list[tuple[Location, str | None]] = [(("storage", "uri"), spec.storage.uri)]
@@ -149,13 +153,13 @@ def _places(spec: Spec) -> Iterator[Finding]:
         given.append(((name, "from"), None if section is None else section.from_))
     for location, uri in given:
         if uri is not None and "://" in uri and not uri.startswith("file://"):
-            yield Finding(location, f"{uri} is not on this machine", "copy it here and give its folder")
+            yield SpecFinding(location, f"{uri} is not on this machine", "copy it here and give its folder")
 
 
 def _repeated(
     location: Location, values: list[str], field: str = "kind", remedy: str = "keep one of them"
-) -> Iterator[Finding]:
+) -> Iterator[SpecFinding]:
     for value, count in Counter(values).items():
         if count > 1:
             last = len(values) - 1 - values[::-1].index(value)
-            yield Finding((*location, last, field), f"`{value}` is given {count} times", remedy)
+            yield SpecFinding((*location, last, field), f"`{value}` is given {count} times", remedy)

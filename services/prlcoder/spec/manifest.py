@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from prlcoder.errors import InputError, located
 from prlcoder.spec import overrides
-from prlcoder.spec.checks import Finding, findings
+from prlcoder.spec.checks import SpecFinding, findings
 from prlcoder.spec.document import Document, Location, dotted, read_document
 from prlcoder.spec.models import TrainingRun
 from prlcoder.spec.schema import field_names, nearest, without_tags
@@ -59,13 +59,13 @@ def dump(run: TrainingRun) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _refuse(document: Document, origins: dict[Location, str], problems: list[Finding]) -> InputError:
+def _refuse(document: Document, origins: dict[Location, str], problems: list[SpecFinding]) -> InputError:
     in_order = sorted(problems, key=lambda problem: document.line(problem.location))
     messages = dict.fromkeys(str(_message(document, origins, problem)) for problem in in_order)
     return InputError("\n".join(messages))
 
 
-def _message(document: Document, origins: dict[Location, str], problem: Finding) -> InputError:
+def _message(document: Document, origins: dict[Location, str], problem: SpecFinding) -> InputError:
     field = dotted(problem.location) or None
     for depth in range(len(problem.location), 0, -1):
         if problem.location[:depth] in origins:
@@ -74,7 +74,7 @@ def _message(document: Document, origins: dict[Location, str], problem: Finding)
     return located(document.path, document.line(problem.location), field, problem.what, problem.remedy)
 
 
-def _finding(detail: ErrorDetails, data: dict[str, Any]) -> Finding:
+def _finding(detail: ErrorDetails, data: dict[str, Any]) -> SpecFinding:
     """What pydantic found, in this project's words."""
     location = without_tags(TrainingRun, detail["loc"])
     context = detail.get("ctx", {})
@@ -83,35 +83,35 @@ def _finding(detail: ErrorDetails, data: dict[str, Any]) -> Finding:
         case "extra_forbidden":
             return _unknown_field(location)
         case "missing":
-            return Finding(location, "is required", "add it")
+            return SpecFinding(location, "is required", "add it")
         case "literal_error":
-            return Finding(
+            return SpecFinding(
                 location, f"must be {context['expected']}, not {given}", _suggest(given, context["expected"])
             )
         case "union_tag_invalid":
             expected = context["expected_tags"]
-            return Finding((*location, "kind"), f"must be one of {expected}, not {context['tag']!r}")
+            return SpecFinding((*location, "kind"), f"must be one of {expected}, not {context['tag']!r}")
         case "union_tag_not_found":
-            return Finding(location, "has no `kind`", "add `kind: rules` or `kind: policy`")
+            return SpecFinding(location, "has no `kind`", "add `kind: rules` or `kind: policy`")
         case "string_pattern_mismatch" if location == ("metadata", "name"):
             what = f"{given} cannot name a run"
-            return Finding(location, what, "use at most 63 small letters, digits and `-`, as in `my-run-1`")
+            return SpecFinding(location, what, "use at most 63 small letters, digits and `-`, as in `my-run-1`")
         case "value_error":
-            return Finding(location, str(context["error"]))
+            return SpecFinding(location, str(context["error"]))
         case "model_type" | "dict_type":
-            return Finding(location, f"must hold fields, not {given}", "write them below it, indented")
+            return SpecFinding(location, f"must hold fields, not {given}", "write them below it, indented")
         case kind if kind in _MUST_BE:
-            return Finding(location, f"must be {_MUST_BE[kind].format(**context)}, not {given}")
+            return SpecFinding(location, f"must be {_MUST_BE[kind].format(**context)}, not {given}")
         case _:
-            return Finding(location, f"{detail['msg']}, not {given}")
+            return SpecFinding(location, f"{detail['msg']}, not {given}")
 
 
-def _unknown_field(location: Location) -> Finding:
+def _unknown_field(location: Location) -> SpecFinding:
     *outer, name = location
     known = field_names(TrainingRun, tuple(outer))
     near = nearest(str(name), known)
     remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(known)}"
-    return Finding(location, "unknown field", remedy)
+    return SpecFinding(location, "unknown field", remedy)
 
 
 def _suggest(given: str, expected: str) -> str:

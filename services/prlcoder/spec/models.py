@@ -185,7 +185,7 @@ class LlmTeacher(Section):
         return self
 
 
-Teacher = Annotated[RulesTeacher | LlmTeacher | PolicyTeacher, Field(discriminator="kind")]
+TeacherSettings = Annotated[RulesTeacher | LlmTeacher | PolicyTeacher, Field(discriminator="kind")]
 
 
 class Supervision(Section):
@@ -197,7 +197,7 @@ class Supervision(Section):
     unit: Literal["segment", "solution"] = "segment"
     labels: Literal["strict", "paper"] = "strict"
     use_generated: bool = False
-    teachers: tuple[Teacher, ...] = (RulesTeacher(kind="rules"),)
+    teachers: tuple[TeacherSettings, ...] = (RulesTeacher(kind="rules"),)
     pairs_per_segment: Count = 2
 
 
@@ -310,7 +310,7 @@ class Evaluation(Section):
     max_new_tokens: Count = 512
 
 
-class Execution(Section):
+class ExecutionSettings(Section):
     """The sandbox that every stage of the run uses."""
 
     workers: Count | None = None  # None: one per core
@@ -352,7 +352,7 @@ class Spec(Section):
     model: Model
     problems: Problems
     segmentation: Literal["line", "block"] = "block"
-    execution: Execution = Execution()
+    execution: ExecutionSettings = ExecutionSettings()
     pretrain: Pretrain | None = None
     supervision: Supervision | None = None
     sft: Sft | None = None

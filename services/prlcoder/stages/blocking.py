@@ -13,12 +13,12 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
-from prlcoder.executor import Execution, ExecutionResult
+from prlcoder.executor import ExecutionRequest, ExecutionResult
 from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.executor.serving.execution_stream import WINDOW, ExecutionStream, Indexed
 from prlcoder.mutator import Variant
 from prlcoder.mutator.serving.client import CutProgram, MutatorClient, Rules
-from prlcoder.prm.items import Item, Scored
+from prlcoder.prm.items import ProgramScores, ProgramToScore
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import TIMEOUT_S, Client, ServiceError
@@ -117,7 +117,7 @@ class BlockingPrm(Blocking[PrmClient]):
     def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(lambda: PrmClient(address, timeout_s=timeout_s))
 
-    def score(self, items: Sequence[Item]) -> list[Scored | ServiceError]:
+    def score(self, items: Sequence[ProgramToScore]) -> list[ProgramScores | ServiceError]:
         """Scores of each item, or why there are none."""
         return self._thread.run(self._client.score(items))
 
@@ -128,7 +128,7 @@ class BlockingExecutor(Blocking[ExecutorClient]):
     def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> None:
         super().__init__(lambda: ExecutorClient(address, timeout_s=timeout_s, fresh=fresh))
 
-    def execute(self, item: Execution) -> ExecutionResult:
+    def execute(self, item: ExecutionRequest) -> ExecutionResult:
         """One item's result."""
         return self._thread.run(self._client.execute(item))
 
@@ -136,14 +136,14 @@ class BlockingExecutor(Blocking[ExecutorClient]):
         """What the server offers."""
         return self._thread.run(self._client.capabilities())
 
-    def run(self, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
+    def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
         """Results in input order. Items are drawn on the caller's thread, a bounded number ahead of the results."""
         feed = _Feed(self._thread.loop, self._client)
         early: dict[int, ExecutionResult] = {}
         source, drawn, due, exhausted = iter(items), 0, 0, False
         try:
             while True:
-                burst: list[Execution] = []
+                burst: list[ExecutionRequest] = []
                 while not exhausted and drawn - due - len(early) < WINDOW and drawn - due < AHEAD:
                     item = next(source, None)
                     exhausted = item is None
@@ -168,13 +168,13 @@ class _Feed:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, client: ExecutorClient) -> None:
         self._loop, self._client = loop, client
-        self._items: deque[Execution] = deque()
+        self._items: deque[ExecutionRequest] = deque()
         self._told_end = self._last = False
         self._answers: queue.SimpleQueue[Indexed | BaseException] = queue.SimpleQueue()
         self._stream: ExecutionStream | None = None
         self._work = asyncio.run_coroutine_threadsafe(self._drive(), loop)
 
-    def give(self, items: Sequence[Execution], *, ended: bool) -> None:
+    def give(self, items: Sequence[ExecutionRequest], *, ended: bool) -> None:
         """More executions; ``ended``: the last ones."""
         if items or (ended and not self._told_end):
             self._told_end = ended
@@ -198,11 +198,11 @@ class _Feed:
         """Whether the last execution has been drawn."""
         return self._last and not self._items
 
-    def draw(self) -> Execution | None:
+    def draw(self) -> ExecutionRequest | None:
         """The next execution, if there is one now."""
         return self._items.popleft() if self._items else None
 
-    def _given(self, items: Sequence[Execution], ended: bool) -> None:
+    def _given(self, items: Sequence[ExecutionRequest], ended: bool) -> None:
         self._items.extend(items)
         self._last = ended
         if self._stream is not None:

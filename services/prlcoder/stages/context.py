@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from prlcoder.executor import Runs
+from prlcoder.executor import ProgramRunner
 from prlcoder.problems.model import Problem
 from prlcoder.spec.models import Spec
 from prlcoder.stages.services import open_executor
@@ -31,7 +31,7 @@ class StageContext:
     validation: tuple[Problem, ...]
     test: tuple[Problem, ...]
 
-    def executor(self) -> AbstractContextManager[Runs]:
+    def executor(self) -> AbstractContextManager[ProgramRunner]:
         """A sandbox with the run's settings, here or behind an address."""
         return open_executor(self.spec.services, self.spec.execution)
 

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from prlcoder.spec.models import Services
 from prlcoder.stages.services import address
 
 if TYPE_CHECKING:
-    from prlcoder.prm.items import StepScore
-    from prlcoder.problems.prompts import Prompt
-    from prlcoder.segmenter.model import Segment
+    from prlcoder.policy.protocol import Generator
+    from prlcoder.prm.protocol import StepScorer
 
 
-class Engine(Protocol):
-    """A policy: ``policy.transformers_engine.TransformersEngine`` says what is promised."""
-
-    @property
-    def tokenizer(self) -> Any:
-        """What prompts are rendered with."""
-        ...
-
-    def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
-    ) -> list[list[str]]:
-        """``samples`` completions of each prompt, the same for the same arguments."""
-        ...
-
-
-class StepScorer(Protocol):
-    """A reward model: ``prm.scoring.StepScorer`` says what is promised."""
-
-    @property
-    def tokenizer(self) -> Any:
-        """What prompts are rendered with."""
-        ...
-
-    def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
-        """For each (prompt, whole program, its segments) one score a segment."""
-        ...
-
-
-def open_engine(services: Services, model: str, *, batch_size: int = 128, max_new_tokens: int = 512) -> Engine:
+def open_engine(services: Services, model: str, *, batch_size: int = 128, max_new_tokens: int = 512) -> Generator:
     """The policy ``model``. A service is made to serve it first, so it must be able to read the folder."""
     remote = address(services, "policy")
     if remote is not None:
@@ -62,9 +32,9 @@ def open_scorer(services: Services, model: str) -> StepScorer:
         from prlcoder.stages.remote_scorer import RemoteScorer
 
         return RemoteScorer(remote, _absolute(model))
-    from prlcoder.prm.scoring import StepScorer
+    from prlcoder.prm.scoring import LocalStepScorer
 
-    return StepScorer(model)
+    return LocalStepScorer(model)
 
 
 def _absolute(model: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from prlcoder.policy.sampling import Sampling
-from prlcoder.policy.serving.client import Completion, PolicyClient
+from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import ServiceError
 from prlcoder.stages.remote_model import RemoteModel
@@ -48,8 +48,8 @@ class RemoteEngine(RemoteModel[PolicyClient]):
         return texts
 
 
-def _text(sample: Completion | ServiceError) -> str:
-    if isinstance(sample, Completion):
+def _text(sample: PolicySample | ServiceError) -> str:
+    if isinstance(sample, PolicySample):
         return sample.text
     if sample.reason == "TOO_LONG":
         return ""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from prlcoder.prm.items import Item, Scored, Span, StepScore
+from prlcoder.prm.items import ProgramScores, ProgramToScore, StepScore, StepSpan
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import ServiceError
@@ -35,13 +35,13 @@ class RemoteScorer(RemoteModel[PrmClient]):
 
     async def _score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
         asked = [
-            Item(prompt, program, tuple(Span(part.start, part.end) for part in segments))
+            ProgramToScore(prompt, program, tuple(StepSpan(part.start, part.end) for part in segments))
             for prompt, program, segments in items
         ]
         scored = [item for item in asked if item.steps]
         places = asyncio.Semaphore(CALLS)
 
-        async def call(batch: Sequence[Item]) -> list[Scored | ServiceError]:
+        async def call(batch: Sequence[ProgramToScore]) -> list[ProgramScores | ServiceError]:
             async with places:
                 return await self._client.score(batch)
 
@@ -50,8 +50,8 @@ class RemoteScorer(RemoteModel[PrmClient]):
         return [_steps(next(answers)) if item.steps else [] for item in asked]
 
 
-def _steps(answer: Scored | ServiceError) -> list[StepScore]:
-    if isinstance(answer, Scored):
+def _steps(answer: ProgramScores | ServiceError) -> list[StepScore]:
+    if isinstance(answer, ProgramScores):
         return answer.steps
     if answer.reason == "TOO_LONG":
         raise ValueError(str(answer))

@@ -15,10 +15,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Runs, Verdict
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ProgramRunner, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.segmenter import Cut, Mode, Segment, SegmentationError, segment_each
-from prlcoder.spec.models import Execution as ExecutionSection
+from prlcoder.spec.models import ExecutionSettings as ExecutionSection
 from prlcoder.spec.models import RulesTeacher, Services
 
 if TYPE_CHECKING:  # gRPC is imported only where an address is given
@@ -39,9 +39,9 @@ def address(services: Services, name: Name) -> Address | None:
     return Address.of(target)
 
 
-def open_executor(services: Services, settings: ExecutionSection) -> AbstractContextManager[Runs]:
+def open_executor(services: Services, settings: ExecutionSection) -> AbstractContextManager[ProgramRunner]:
     """A sandbox with these settings, here or behind an address."""
-    limits = Limits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
+    limits = ResourceLimits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
     remote = address(services, "executor")
     if remote is not None:
         return RemoteExecutor(remote, limits)
@@ -65,7 +65,7 @@ def rule_teacher(services: Services, section: RulesTeacher, seed: int) -> Teache
 class RemoteExecutor:
     """``Executor`` behind an address. ``limits`` are those of items that have none."""
 
-    def __init__(self, target: Address, limits: Limits) -> None:
+    def __init__(self, target: Address, limits: ResourceLimits) -> None:
         """``ServiceError`` if the server is not there."""
         from prlcoder.stages.blocking import BlockingExecutor
 
@@ -85,15 +85,15 @@ class RemoteExecutor:
         """Close the connection; what still runs there is abandoned."""
         self._client.close()
 
-    def execute(self, item: Execution) -> ExecutionResult:
+    def execute(self, item: ExecutionRequest) -> ExecutionResult:
         """One item's result."""
         return next(self.run([item]))
 
-    def run(self, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
+    def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
         """Results in input order."""
         drawn: deque[bool] = deque()  # which of the items drawn, and not answered, went to the server
 
-        def sent() -> Iterator[Execution]:
+        def sent() -> Iterator[ExecutionRequest]:
             for item in items:
                 drawn.append(_is_text(item.program))
                 if drawn[-1]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.executor import Limits, Runs
+from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.mutator.model import BatchTeacher, Teacher
 from prlcoder.mutator.solutions import SolutionTeacher
 from prlcoder.problems.model import Problem
@@ -25,7 +25,7 @@ from prlcoder.supervision import store
 from prlcoder.supervision.labelling import Labels, Unit, label, with_criticality
 from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach
-from prlcoder.supervision.rows import Row, Step
+from prlcoder.supervision.rows import Step, SupervisionRow
 from prlcoder.supervision.statistics import add, count, stood_in, without_steps
 from prlcoder.telemetry.progress import Progress
 
@@ -40,7 +40,7 @@ class Settings:
     mode: Mode
     seed: int
     pairs_per_segment: int
-    limits: Limits
+    limits: ResourceLimits
     described: list[dict[str, Any]]
     labels: Labels = "strict"
     unit: Unit = "segment"
@@ -58,7 +58,7 @@ def build(
     settings: Settings,
     *,
     teachers: Sequence[Teacher | BatchTeacher],
-    executor: Runs,
+    executor: ProgramRunner,
     policy: PolicyFor | None = None,
     cut: Cut = segment_each,
 ) -> tuple[dict[str, Any], bool]:
@@ -135,7 +135,7 @@ def _build_shard(
     group: list[Problem],
     settings: Settings,
     teachers: Sequence[Teacher | BatchTeacher],
-    executor: Runs,
+    executor: ProgramRunner,
     policy: PolicyFor | None,
     cut: Cut,
 ) -> None:
@@ -170,7 +170,11 @@ def _build_shard(
             use_generated=settings.use_generated,
         )
     ]
-    tables: dict[str, Sequence[Row]] = {"steps": labelled.steps, "pairs": made, "programs": labelled.programs}
+    tables: dict[str, Sequence[SupervisionRow]] = {
+        "steps": labelled.steps,
+        "pairs": made,
+        "programs": labelled.programs,
+    }
     counts = count(labelled, made, counted)
     if settings.unit == "solution":  # they are no steps: only the outcome of a whole program is labelled
         tables, counts = {**tables, "steps": [], "pairs": []}, without_steps(counts)

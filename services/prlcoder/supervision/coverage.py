@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TypeGuard
 
-from prlcoder.executor import Execution, ExecutionResult, Limits
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ResourceLimits
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, StdioTests, Tests
 
 _SEEN, _REPORT, _AFTER = "_prlcoder_seen", "_prlcoder_report", "_prlcoder_after"
@@ -98,7 +98,7 @@ def _same(left: object, right: object) -> bool:
     return type(left) is type(right) and left == right
 
 
-def executions(problem: Problem, limits: Limits) -> list[Execution]:
+def executions(problem: Problem, limits: ResourceLimits) -> list[ExecutionRequest]:
     """The runs of the marked canonical program whose results ``read`` understands: one, or one a test where each test
     is a run of its own; none if the program cannot be printed back."""
     try:
@@ -107,7 +107,7 @@ def executions(problem: Problem, limits: Limits) -> list[Execution]:
     except (SyntaxError, ValueError, RecursionError):
         return []
     more = replace(limits, cpu_s=limits.cpu_s * _SLOWER, wall_s=limits.wall_s * _SLOWER)
-    return [Execution(marked, tests, problem.preamble, more) for tests in _reporting(problem.tests)]
+    return [ExecutionRequest(marked, tests, problem.preamble, more) for tests in _reporting(problem.tests)]
 
 
 def read(problem: Problem, results: Iterable[ExecutionResult]) -> Coverage:

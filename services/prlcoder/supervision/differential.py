@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from prlcoder.executor import Execution, ExecutionResult, Limits
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ResourceLimits
 from prlcoder.executor.comparison import equal_output
 from prlcoder.executor.jailed.values import Opaque, UndecodableError, decode
 from prlcoder.problems.model import CallTests, Problem, StdioTests
 from prlcoder.supervision.generated_inputs import INPUTS, generate
 
-Run = Callable[[Iterable[Execution]], Iterator[ExecutionResult]]
+RunPrograms = Callable[[Iterable[ExecutionRequest]], Iterator[ExecutionResult]]
 MARGIN: Final = 10  # of CPU time that a program has over the canonical solution's: load must not decide a label
 LEAST_CPU_S: Final = 1.0
 FEWER: Final = (INPUTS, INPUTS // 4)  # inputs that are tried, fewer where the canonical solution is slow on them
@@ -34,9 +34,9 @@ class Oracle:
     problem: Problem
     tests: CallTests | StdioTests
     answers: tuple[bytes, ...]
-    limits: Limits
+    limits: ResourceLimits
 
-    def execution(self, program: str) -> Execution:
+    def execution(self, program: str) -> ExecutionRequest:
         """The run that answers all generated tests."""
         return _asked(self.problem, program, self.tests, self.limits)
 
@@ -49,15 +49,15 @@ class Oracle:
         )
 
 
-class Referee:
+class OracleComparison:
     """Oracles, each made when a program of its problem first asks for it. ``limits`` are those of a canonical run."""
 
-    def __init__(self, limits: Limits, seed: int) -> None:
+    def __init__(self, limits: ResourceLimits, seed: int) -> None:
         self._limits = limits
         self._seed = seed
         self._oracles: dict[str, Oracle | None] = {}
 
-    def contradicts(self, programs: Sequence[tuple[Problem, str]], run: Run) -> list[bool]:
+    def contradicts(self, programs: Sequence[tuple[Problem, str]], run: RunPrograms) -> list[bool]:
         """Whether a generated test contradicts each program; never where a problem has none."""
         asked = {problem.id: problem for problem, _ in programs if problem.id not in self._oracles}
         self._oracles.update(oracles(list(asked.values()), self._limits, self._seed, run))
@@ -76,7 +76,9 @@ class Referee:
         }
 
 
-def oracles(problems: Sequence[Problem], limits: Limits, seed: int, run: Run) -> dict[str, Oracle | None]:
+def oracles(
+    problems: Sequence[Problem], limits: ResourceLimits, seed: int, run: RunPrograms
+) -> dict[str, Oracle | None]:
     """The oracle of each problem, by problem id; None where its tests or its canonical solution allow none."""
     budget = _generous(limits, limits.cpu_s / MARGIN)
     found: dict[str, Oracle | None] = {problem.id: None for problem in problems}
@@ -88,7 +90,10 @@ def oracles(problems: Sequence[Problem], limits: Limits, seed: int, run: Run) ->
 
 
 def _answered(
-    asked: Sequence[tuple[Problem, CallTests | StdioTests]], limits: Limits, budget: Limits, run: Run
+    asked: Sequence[tuple[Problem, CallTests | StdioTests]],
+    limits: ResourceLimits,
+    budget: ResourceLimits,
+    run: RunPrograms,
 ) -> Iterator[tuple[str, Oracle]]:
     runs = [
         _asked(problem, problem.canonical, tests_in_order, budget)
@@ -111,18 +116,18 @@ def _answered(
             yield problem.id, Oracle(problem, _only(tests, cases), answers, limited)
 
 
-def _generous(limits: Limits, cpu_s: float) -> Limits:
+def _generous(limits: ResourceLimits, cpu_s: float) -> ResourceLimits:
     """The limits with so much CPU time, and wall time for a busy machine too: CPU time is to decide."""
     return replace(limits, cpu_s=cpu_s, wall_s=limits.wall_s + MARGIN * cpu_s)
 
 
-def _ran_out(result: ExecutionResult, limits: Limits) -> bool:
+def _ran_out(result: ExecutionResult, limits: ResourceLimits) -> bool:
     """Whether time ended the run (its verdict is about answers that nobody expects)."""
     return result.cpu_s >= NEARLY * limits.cpu_s or result.wall_s >= NEARLY * limits.wall_s
 
 
-def _asked(problem: Problem, program: str, tests: CallTests | StdioTests, limits: Limits) -> Execution:
-    return Execution(program, tests, problem.preamble, limits, all_tests=True, keep_answers=True)
+def _asked(problem: Problem, program: str, tests: CallTests | StdioTests, limits: ResourceLimits) -> ExecutionRequest:
+    return ExecutionRequest(program, tests, problem.preamble, limits, all_tests=True, keep_answers=True)
 
 
 def _reversed(tests: CallTests | StdioTests) -> CallTests | StdioTests:

@@ -20,7 +20,7 @@ from prlcoder.segmenter.model import Mode
 from prlcoder.supervision import store
 from prlcoder.supervision.rows import training_buckets
 
-Row = Mapping[str, Any]
+ExportRow = Mapping[str, Any]
 TEMPLATE = "plain"
 
 
@@ -49,12 +49,12 @@ def _after_prompt(prompt: Prompt, text: str) -> str:
     return text[len(prompt.given) :]
 
 
-def _preference(row: Row, prompt: Prompt, mode: Mode) -> dict[str, Any]:
+def _preference(row: ExportRow, prompt: Prompt, mode: Mode) -> dict[str, Any]:
     start = prompt.text + _after_prompt(prompt, row["prefix"])
     return {"prompt": start, "chosen": row["chosen"], "rejected": row["rejected"]}
 
 
-def _stepwise(row: Row, prompt: Prompt, mode: Mode) -> dict[str, Any] | None:
+def _stepwise(row: ExportRow, prompt: Prompt, mode: Mode) -> dict[str, Any] | None:
     """The verified steps before the labelled one, then that one: a chain whose last label is the row's."""
     try:
         parts = segment(row["prefix"] + row["segment"] + row["rest"], mode)
@@ -66,12 +66,12 @@ def _stepwise(row: Row, prompt: Prompt, mode: Mode) -> dict[str, Any] | None:
     return {"prompt": prompt.text, "completions": [*before, row["segment"]], "labels": labels}
 
 
-def _outcome(row: Row, prompt: Prompt, mode: Mode) -> dict[str, Any]:
+def _outcome(row: ExportRow, prompt: Prompt, mode: Mode) -> dict[str, Any]:
     completion = _after_prompt(prompt, row["program"])
     return {"prompt": prompt.text, "completion": completion, "label": row["label"] == "chosen"}
 
 
-FORMATS: dict[str, tuple[str, Callable[[Row, Prompt, Mode], dict[str, Any] | None]]] = {
+FORMATS: dict[str, tuple[str, Callable[[ExportRow, Prompt, Mode], dict[str, Any] | None]]] = {
     "trl-preference": ("pairs", _preference),
     "stepwise": ("steps", _stepwise),
     "orm": ("programs", _outcome),

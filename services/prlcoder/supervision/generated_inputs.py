@@ -54,13 +54,13 @@ def generate(problem: Problem, seed: int, count: int = INPUTS) -> CallTests | St
     return CallTests(tests.entry_point, cases, comparison) if cases else None
 
 
-Call = tuple[tuple[Any, ...], dict[str, Any]]
+CallArguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def given_calls(tests: CallTests | AssertTests) -> list[Call]:
+def given_calls(tests: CallTests | AssertTests) -> list[CallArguments]:
     """The calls of tests that are plain pairs, those of the commonest signature, keywords in one order."""
     if isinstance(tests, CallTests):
-        calls: list[Call] = [(case.args, case.kwargs) for case in tests.cases]
+        calls: list[CallArguments] = [(case.args, case.kwargs) for case in tests.cases]
     else:
         rewritten = assertions.rewrite(tests)
         if rewritten is None or any(check.expected is None for check in rewritten.checks):

@@ -17,15 +17,15 @@ from itertools import islice
 from typing import Any, Literal
 
 from prlcoder.errors import WorkError
-from prlcoder.executor import Execution, ExecutionResult, Limits, Runs, Verdict
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher, Variant
-from prlcoder.mutator.model import BatchTeacher, Place, Teacher, propose_all
+from prlcoder.mutator.model import BatchTeacher, RewriteSite, Teacher, propose_all
 from prlcoder.problems.enumeration import enumeration
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import Cut, Segment, SegmentationError, segment_each
 from prlcoder.segmenter.model import Mode
 from prlcoder.supervision import coverage
-from prlcoder.supervision.differential import Referee
+from prlcoder.supervision.differential import OracleComparison
 from prlcoder.supervision.equivalence import Distinct
 from prlcoder.supervision.rows import GENERATED, Program, Step, training_buckets
 
@@ -49,7 +49,7 @@ class Labelled:
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     verified: list[VerifiedProblem] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
-    referee: Referee | None = None
+    referee: OracleComparison | None = None
     executions: int = 0
     teachers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stood_in: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class VerifiedProblem:
 
     problem: Problem
     segments: list[Segment]
-    limits: Limits
+    limits: ResourceLimits
 
     def steps(self) -> Iterator[tuple[int, Segment]]:
         """Index and segment of every step that the policy itself writes (not given by the prompt)."""
@@ -79,12 +79,14 @@ class VerifiedProblem:
         return self.problem.canonical[: part.start] + text + self.rest(part)
 
 
-def execute(problem: Problem, program: str, limits: Limits | None = None) -> Execution:
+def execute(problem: Problem, program: str, limits: ResourceLimits | None = None) -> ExecutionRequest:
     """The execution of one program against its problem's tests."""
-    return Execution(program=program, tests=problem.tests, preamble=problem.preamble, limits=limits)
+    return ExecutionRequest(program=program, tests=problem.tests, preamble=problem.preamble, limits=limits)
 
 
-def run_all(labelled: Labelled, executor: Runs, items: Iterable[Execution]) -> Iterator[ExecutionResult]:
+def run_all(
+    labelled: Labelled, executor: ProgramRunner, items: Iterable[ExecutionRequest]
+) -> Iterator[ExecutionResult]:
     """Results in order, counted and timed; ``WorkError`` if the sandbox itself failed on one (after its retries)."""
     for result in executor.run(items):
         if result.verdict is None:
@@ -96,7 +98,7 @@ def run_all(labelled: Labelled, executor: Runs, items: Iterable[Execution]) -> I
         yield result
 
 
-def variant_limits(limits: Limits, canonical: ExecutionResult) -> Limits:
+def variant_limits(limits: ResourceLimits, canonical: ExecutionResult) -> ResourceLimits:
     """A variant gets half a second more CPU time than five times what the canonical solution took, and never more
     than the run's own limit: a mutation's endless loop costs little, a slower but right variant still passes. The wall
     limit stays as it is, so that it is CPU time that decides, and with it the program and not the machine's load."""
@@ -107,8 +109,8 @@ def verify(
     labelled: Labelled,
     problems: Sequence[Problem],
     mode: Mode,
-    executor: Runs,
-    limits: Limits,
+    executor: ProgramRunner,
+    limits: ResourceLimits,
     unit: Unit = "segment",
     cut: Cut = segment_each,
 ) -> None:
@@ -179,11 +181,11 @@ def canonical_steps(verified: VerifiedProblem) -> Iterator[Step]:
 Proposal = tuple[VerifiedProblem, int, str, Variant]
 
 
-def places_of(verified: VerifiedProblem) -> list[Place]:
+def places_of(verified: VerifiedProblem) -> list[RewriteSite]:
     """Every step of a problem, as teachers are asked about it."""
     problem = verified.problem
     return [
-        Place(problem.id, problem.statement, problem.canonical, verified.segments, index)
+        RewriteSite(problem.id, problem.statement, problem.canonical, verified.segments, index)
         for index, _ in verified.steps()
     ]
 
@@ -213,7 +215,9 @@ def propose(labelled: Labelled, teachers: Sequence[Teacher | BatchTeacher]) -> l
     ]
 
 
-def judgeable(labelled: Labelled, proposals: Sequence[Proposal], executor: Runs, limits: Limits) -> list[Proposal]:
+def judgeable(
+    labelled: Labelled, proposals: Sequence[Proposal], executor: ProgramRunner, limits: ResourceLimits
+) -> list[Proposal]:
     """The proposals without those whose changed lines no test of the canonical program ever executes."""
     proposed_for = {verified.problem.id: verified.problem for verified, _, _, _ in proposals}
     runs = {id: coverage.executions(problem, limits) for id, problem in proposed_for.items()}
@@ -250,8 +254,8 @@ def label(
     *,
     mode: Mode,
     teachers: Sequence[Teacher | BatchTeacher],
-    executor: Runs,
-    limits: Limits,
+    executor: ProgramRunner,
+    limits: ResourceLimits,
     unit: Unit = "segment",
     labels: Labels = "paper",
     seed: int = 0,
@@ -259,7 +263,7 @@ def label(
 ) -> Labelled:
     """Label the steps of a group of problems, held in memory as a whole. ``limits`` are those of canonical runs, the
     seed is that of the generated tests; ``unit: solution`` makes one step of each solution."""
-    labelled = Labelled(referee=Referee(limits, seed) if labels == "strict" else None)
+    labelled = Labelled(referee=OracleComparison(limits, seed) if labels == "strict" else None)
     verify(labelled, problems, mode, executor, limits, unit, cut)
     for verified in labelled.verified:
         labelled.steps.extend(canonical_steps(verified))
@@ -277,7 +281,7 @@ def label(
     return labelled
 
 
-def contradicted(labelled: Labelled, programs: Sequence[tuple[Problem, str]], executor: Runs) -> list[bool]:
+def contradicted(labelled: Labelled, programs: Sequence[tuple[Problem, str]], executor: ProgramRunner) -> list[bool]:
     """Whether generated tests refute each of these programs, which passed the given ones; never with ``labels:
     paper``."""
     if labelled.referee is None:
@@ -368,8 +372,8 @@ def labelled_steps(
     *,
     mode: Mode,
     seed: int,
-    executor: Runs,
-    limits: Limits,
+    executor: ProgramRunner,
+    limits: ResourceLimits,
     labels: Labels = "paper",
 ) -> list[Step]:
     """The canonical steps of ``problems`` and the embedded rule teacher's variants of them, labelled; those that no

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
-from prlcoder.executor import Execution, ExecutionResult, Runs, Verdict
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, Verdict
+from prlcoder.policy.protocol import Generator
 from prlcoder.problems.prompts import Prompt, extract_program
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.model import Mode
@@ -28,16 +28,6 @@ from prlcoder.supervision.labelling import Labelled, VerifiedProblem, contradict
 from prlcoder.supervision.rows import Program, Step
 
 TEACHER = "policy"
-
-
-class Engine(Protocol):
-    """What samples from the policy (``policy.transformers_engine`` is one)."""
-
-    def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
-    ) -> list[list[str]]:
-        """``samples`` completions of each prompt, the same for the same arguments."""
-        ...
 
 
 @dataclass
@@ -68,14 +58,16 @@ class Located:
 class PolicySource:
     """The policy with everything that is needed to ask it for programs."""
 
-    engine: Engine
+    engine: Generator
     prompts: dict[str, Prompt]  # by problem id
     template: str
     stop: tuple[str, ...]
     settings: PolicyTeacher
 
 
-def teach(labelled: Labelled, source: PolicySource, *, mode: Mode, executor: Runs, seed: int) -> dict[str, int]:
+def teach(
+    labelled: Labelled, source: PolicySource, *, mode: Mode, executor: ProgramRunner, seed: int
+) -> dict[str, int]:
     """Add the policy's steps and programs on the verified problems to ``labelled``; counts of what was found."""
     samples = _sample(labelled, source, mode, executor, seed)
     failing = [sample for sample in samples if not sample.result.passed and sample.segments is not None]
@@ -106,7 +98,7 @@ def teach(labelled: Labelled, source: PolicySource, *, mode: Mode, executor: Run
     }
 
 
-def _refute(labelled: Labelled, samples: Sequence[Sample], executor: Runs) -> None:
+def _refute(labelled: Labelled, samples: Sequence[Sample], executor: ProgramRunner) -> None:
     """Mark the passing samples that a generated test refutes, and forget a first wrong step whose repaired program
     one refutes."""
     asked: list[tuple[Sample, str]] = []
@@ -123,7 +115,7 @@ def _refute(labelled: Labelled, samples: Sequence[Sample], executor: Runs) -> No
             sample.first_wrong = None
 
 
-def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Runs, seed: int) -> list[Sample]:
+def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: ProgramRunner, seed: int) -> list[Sample]:
     problems = labelled.verified
     completions = source.engine.generate(
         [source.prompts[verified.problem.id].text for verified in problems],
@@ -157,7 +149,7 @@ def first_difference(sample: Sequence[Segment], canonical: Sequence[Segment]) ->
     return min(len(sample), len(canonical))
 
 
-def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: Runs) -> None:
+def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: ProgramRunner) -> None:
     """In rounds over all samples: nearly always the first step that differs is the wrong one, so that most samples
     need one execution and few need a second."""
     searching: list[tuple[Sample, int]] = []
@@ -208,7 +200,7 @@ def _locate_by_rollout(
     failing: Sequence[Sample],
     source: PolicySource,
     mode: Mode,
-    executor: Runs,
+    executor: ProgramRunner,
     seed: int,
 ) -> None:
     """Bisection in rounds over all samples. It starts at the first step that differs from the canonical solution, which
@@ -252,7 +244,7 @@ def _passing_rests(
     labelled: Labelled,
     prefixes: Sequence[tuple[Sample, int]],
     source: PolicySource,
-    executor: Runs,
+    executor: ProgramRunner,
     seed: int,
 ) -> list[str | None]:
     """For each (sample, end of prefix) the first of the policy's completions that passes, or None."""
@@ -267,7 +259,7 @@ def _passing_rests(
         seed=seed,
         stop=source.stop,
     )
-    items: list[Execution] = []
+    items: list[ExecutionRequest] = []
     for (sample, end), texts in zip(prefixes, completions, strict=True):
         problem = sample.verified.problem
         items.extend(execute(problem, sample.program[:end] + text, sample.verified.limits) for text in texts)

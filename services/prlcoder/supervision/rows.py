@@ -97,7 +97,7 @@ class Program:
         object.__setattr__(self, "id", row_id("program", self.problem_id, self.program, self.origin))
 
 
-Row = Step | Pair | Program
+SupervisionRow = Step | Pair | Program
 
 
 def schema(table: str) -> Any:
@@ -150,7 +150,7 @@ def schema(table: str) -> Any:
     return pa.schema([pa.field(name, kind) for name, kind in columns[table].items()])
 
 
-def as_dict(row: Row) -> dict[str, Any]:
+def as_dict(row: SupervisionRow) -> dict[str, Any]:
     """The row as plain values, in the schema's columns."""
     return asdict(row)
 

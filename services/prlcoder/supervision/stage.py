@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prlcoder.executor import Limits
+from prlcoder.executor import ResourceLimits
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.spec.models import LlmTeacher, PolicyTeacher, RulesTeacher
@@ -22,7 +22,7 @@ def run(context: StageContext) -> Metrics:
     """Build the supervision in the work folder (where a killed stage goes on), then publish it."""
     spec = context.spec
     assert spec.supervision is not None  # the engine runs only the stages that the spec has
-    limits = Limits(
+    limits = ResourceLimits(
         cpu_s=spec.execution.cpu_limit,
         wall_s=spec.execution.wall_limit,
         memory_mib=spec.execution.memory_limit,

@@ -17,7 +17,7 @@ from typing import Any
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.files import atomic_output
-from prlcoder.supervision.rows import TABLES, Row, as_dict, row_digest, schema
+from prlcoder.supervision.rows import TABLES, SupervisionRow, as_dict, row_digest, schema
 
 MANIFEST = "manifest.json"
 SETTINGS = "build.json"
@@ -33,7 +33,7 @@ def write_json(path: Path, value: object) -> None:
         os.fsync(file.fileno())
 
 
-def write_table(path: Path, table: str, rows: Sequence[Row]) -> list[str]:
+def write_table(path: Path, table: str, rows: Sequence[SupervisionRow]) -> list[str]:
     """Write one table of one shard, sorted by id and without repeats; ``id digest`` lines for the content hash."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -56,7 +56,7 @@ def write_table(path: Path, table: str, rows: Sequence[Row]) -> list[str]:
 def write_shard(
     folder: Path,
     number: int,
-    tables: Mapping[str, Sequence[Row]],
+    tables: Mapping[str, Sequence[SupervisionRow]],
     quarantine: list[dict[str, Any]],
     part: dict[str, Any],
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from prlcoder.executor import Execution, ExecutionResult, Runs
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner
 from prlcoder.problems.model import Problem
 
 
@@ -29,22 +29,22 @@ class Verified:
         }
 
 
-def verify(problems: Iterable[Problem], executor: Runs) -> Iterator[Verified]:
+def verify(problems: Iterable[Problem], executor: ProgramRunner) -> Iterator[Verified]:
     """Run all solutions of all problems, in order. Streams: only what is in the executor's hands is in memory."""
     keys: deque[tuple[str, int]] = deque()
 
-    def executions() -> Iterator[Execution]:
+    def executions() -> Iterator[ExecutionRequest]:
         for problem in problems:
             for index, solution in enumerate(problem.solutions):
                 keys.append((problem.id, index))
-                yield Execution(program=solution, tests=problem.tests, preamble=problem.preamble)
+                yield ExecutionRequest(program=solution, tests=problem.tests, preamble=problem.preamble)
 
     for result in executor.run(executions()):
         yield Verified(*keys.popleft(), result)
 
 
 @dataclass
-class Tally:
+class VerdictTally:
     """Verdicts counted, and the solutions that did not pass."""
 
     verdicts: Counter[str] = field(default_factory=Counter)

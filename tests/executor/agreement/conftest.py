@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import segment
@@ -104,10 +104,12 @@ def mutants(problem: Problem) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def verdicts() -> Iterator[Callable[[Sequence[Recorded]], list[ExecutionResult]]]:
     """Our results on recorded completions."""
-    with Executor(workers=2, limits=Limits(cpu_s=4.0, wall_s=30.0)) as executor:
+    with Executor(workers=2, limits=ResourceLimits(cpu_s=4.0, wall_s=30.0)) as executor:
 
         def judge(items: Sequence[Recorded]) -> list[ExecutionResult]:
-            return list(executor.run(Execution(one.program, one.problem.tests, one.problem.preamble) for one in items))
+            return list(
+                executor.run(ExecutionRequest(one.program, one.problem.tests, one.problem.preamble) for one in items)
+            )
 
         yield judge
 

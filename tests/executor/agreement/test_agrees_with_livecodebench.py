@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.executor import Execution, Executor, Limits
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits
 from prlcoder.problems.formats.livecodebench import PREAMBLE
 from prlcoder.problems.reading import read
 
@@ -130,8 +130,8 @@ def test_every_verdict_is_livecodebenchs_or_a_listed_difference(
     problems = {problem.id: problem for problem in read(str(tmp_path / "test.jsonl"), format="livecodebench")}
     sets = {"sum": (SUM, SUM_PROGRAMS), "mean": (MEAN, MEAN_PROGRAMS), "pairs": (PAIRS, PAIRS_PROGRAMS)}
     items = [(id, name, program) for id, (_, programs) in sets.items() for name, program in programs.items()]
-    with Executor(workers=2, limits=Limits(cpu_s=4.0, wall_s=30.0)) as executor:
-        runs = (Execution(program, problems[id].tests, problems[id].preamble) for id, _, program in items)
+    with Executor(workers=2, limits=ResourceLimits(cpu_s=4.0, wall_s=30.0)) as executor:
+        runs = (ExecutionRequest(program, problems[id].tests, problems[id].preamble) for id, _, program in items)
         ours = [result.passed for result in executor.run(runs)]
     theirs = harness(
         [

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from prlcoder.executor import Executor, Limits
+from prlcoder.executor import Executor, ResourceLimits
 
-LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mib=512, output_mib=4, processes=8)
+LIMITS = ResourceLimits(cpu_s=20.0, wall_s=60.0, memory_mib=512, output_mib=4, processes=8)
 
 
 @pytest.fixture(scope="session")

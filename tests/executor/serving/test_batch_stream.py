@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from prlcoder.executor.serving import batch_stream
-from prlcoder.executor.serving.batch_stream import BatchStream, Outcome
+from prlcoder.executor.serving.batch_stream import BatchStream, ExecutionOutcome
 from prlcoder.rpc.admission import Admission
 from prlcoder.v1 import executor_pb2, verdict_pb2
 
-Run = Callable[[executor_pb2.Execution, Callable[[Outcome], None]], None]
+Run = Callable[[executor_pb2.Execution, Callable[[ExecutionOutcome], None]], None]
 
 
 def outcomes(names: list[str], run: Run) -> tuple[list[executor_pb2.ExecuteBatchResponse], Admission]:
@@ -32,7 +32,7 @@ def outcomes(names: list[str], run: Run) -> tuple[list[executor_pb2.ExecuteBatch
 
 @pytest.mark.timeout(30)
 def test_an_item_that_cannot_even_be_started_has_an_outcome_too() -> None:
-    def run(execution: executor_pb2.Execution, done: Callable[[Outcome], None]) -> None:
+    def run(execution: executor_pb2.Execution, done: Callable[[ExecutionOutcome], None]) -> None:
         if execution.program == "bad":
             raise RuntimeError("a fault of ours")
         done(verdict_pb2.ExecutionResult(verdict=verdict_pb2.VERDICT_PASSED))
@@ -47,7 +47,7 @@ def test_large_outcomes_are_forgotten_early(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(batch_stream, "REMEMBERED_BYTES", 5000)
     ran: list[str] = []
 
-    def run(execution: executor_pb2.Execution, done: Callable[[Outcome], None]) -> None:
+    def run(execution: executor_pb2.Execution, done: Callable[[ExecutionOutcome], None]) -> None:
         ran.append(execution.program)
         done(verdict_pb2.ExecutionResult(answers=[verdict_pb2.Answer(value=bytes(2000))]))
 

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.fixtures.serving import Serve, channel, eventually
 
 from prlcoder.errors import WorkError
-from prlcoder.executor import Execution, ExecutionResult, Executor, Limits, Verdict, jail
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict, jail
 from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.executor.serving.service import ExecutorService
@@ -26,14 +26,14 @@ from prlcoder.executor.serving.settings import ExecutorSettings
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
-from prlcoder.rpc.settings import Limits as ServerLimits
+from prlcoder.rpc.settings import ServerLimits as ServerLimits
 from prlcoder.rpc.settings import ServerSettings
 from prlcoder.stages.blocking import BlockingExecutor
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, problem_pb2, verdict_pb2
 
 pytestmark = pytest.mark.needs_sandbox
 
-LIMITS = Limits(cpu_s=2.0, wall_s=4.0, memory_mib=512, output_mib=4, processes=8)
+LIMITS = ResourceLimits(cpu_s=2.0, wall_s=4.0, memory_mib=512, output_mib=4, processes=8)
 SETTINGS = ExecutorSettings(workers=1, default_limits=LIMITS, max_limits=LIMITS)
 TWICE = CallTests("f", tuple(CallTest((n,), {}, 2 * n) for n in range(3)))
 RIGHT = "def f(n): return 2 * n"
@@ -45,16 +45,16 @@ NESTED = CallTests("f", (CallTest(([1], (2,)), {"k": None}, {1: (1, 2.5), "x": {
 OBJECT = AssertTests("def check(f):\n    assert f(1) is not None\n", "f", True)
 
 VARIED = [
-    Execution(RIGHT, TWICE),
-    Execution("def f(n): return 0", TWICE, all_tests=True),
-    Execution("def f(n): return 1 / n", TWICE),
-    Execution("def f(n", TWICE),
-    Execution("def f(n):\n    while True: pass", TWICE, limits=replace(LIMITS, cpu_s=0.3)),
-    Execution("def f(n): return K * n", TWICE, preamble="K = 2"),
-    Execution("print(int(input()) * 2)", StdioTests((StdioTest("3\n", "6\n"),), Comparison.EXACT)),
-    Execution("def f(*a, **k): return {1: (1, 2.5), 'x': {3}}", NESTED),
-    Execution("class A: pass\ndef f(n): return A()", OBJECT),
-    Execution("x = 'ß🎈'\nassert len(x) == 2\ndef f(n): return 2 * n", TWICE),
+    ExecutionRequest(RIGHT, TWICE),
+    ExecutionRequest("def f(n): return 0", TWICE, all_tests=True),
+    ExecutionRequest("def f(n): return 1 / n", TWICE),
+    ExecutionRequest("def f(n", TWICE),
+    ExecutionRequest("def f(n):\n    while True: pass", TWICE, limits=replace(LIMITS, cpu_s=0.3)),
+    ExecutionRequest("def f(n): return K * n", TWICE, preamble="K = 2"),
+    ExecutionRequest("print(int(input()) * 2)", StdioTests((StdioTest("3\n", "6\n"),), Comparison.EXACT)),
+    ExecutionRequest("def f(*a, **k): return {1: (1, 2.5), 'x': {3}}", NESTED),
+    ExecutionRequest("class A: pass\ndef f(n): return A()", OBJECT),
+    ExecutionRequest("x = 'ß🎈'\nassert len(x) == 2\ndef f(n): return 2 * n", TWICE),
 ]
 
 
@@ -79,10 +79,10 @@ def essence(result: ExecutionResult) -> tuple[Any, ...]:
     return result.verdict, result.reason, result.tests_passed, result.tests_total, result.profile
 
 
-def numbered(count: int) -> tuple[list[Execution], list[bool]]:
+def numbered(count: int) -> tuple[list[ExecutionRequest], list[bool]]:
     """Programs that differ, every third wrong, and which of them pass."""
     passes = [number % 3 != 0 for number in range(count)]
-    return [Execution(f"{RIGHT} + {int(not ok)}  # {n}", TWICE) for n, ok in enumerate(passes)], passes
+    return [ExecutionRequest(f"{RIGHT} + {int(not ok)}  # {n}", TWICE) for n, ok in enumerate(passes)], passes
 
 
 def test_results_equal_those_of_the_executor_itself(client: BlockingExecutor) -> None:
@@ -95,7 +95,7 @@ def test_results_equal_those_of_the_executor_itself(client: BlockingExecutor) ->
 
 def test_a_stream_answers_out_of_order_and_run_puts_in_order(serve: Serve) -> None:
     server = executor_server(serve, replace(SETTINGS, workers=2))
-    items = [Execution(SLEEPY, TWICE), *numbered(4)[0]]
+    items = [ExecutionRequest(SLEEPY, TWICE), *numbered(4)[0]]
 
     async def ask() -> tuple[list[int], list[bool]]:
         async with ExecutorClient(f"127.0.0.1:{server.port}") as client:
@@ -129,7 +129,7 @@ def batch(server: Server, requests: list[executor_pb2.ExecuteBatchRequest]) -> l
 
 
 def request(name: str, program: str = RIGHT, **fields: Any) -> executor_pb2.ExecuteBatchRequest:
-    execution = ExecutionWriter().write(Execution(program, TWICE))
+    execution = ExecutionWriter().write(ExecutionRequest(program, TWICE))
     for field, value in fields.items():
         execution.ClearField(field) if value is None else getattr(execution, field).CopyFrom(value)
     return executor_pb2.ExecuteBatchRequest(id=name, execution=execution)
@@ -150,7 +150,7 @@ def test_an_equal_execution_is_answered_from_the_cache_unless_fresh(server: Serv
     stub: Any = executor_pb2_grpc.ExecutorServiceStub(channel(server))
 
     def ask(fresh: bool) -> verdict_pb2.ExecutionResult:
-        execution = ExecutionWriter().write(Execution(program, TWICE), fresh=fresh)
+        execution = ExecutionWriter().write(ExecutionRequest(program, TWICE), fresh=fresh)
         result: verdict_pb2.ExecutionResult = stub.Execute(
             executor_pb2.ExecuteRequest(execution=execution), timeout=60
         ).result
@@ -210,7 +210,7 @@ def test_a_client_that_goes_away_frees_its_programs(server: Server, client: Bloc
         call.cancel()
     long = stub.Execute.future(executor_pb2.ExecuteRequest(execution=request("", HANGS).execution), timeout=60)
     long.cancel()
-    assert client.execute(Execution(RIGHT, TWICE)).passed
+    assert client.execute(ExecutionRequest(RIGHT, TWICE)).passed
 
 
 def test_a_full_queue_refuses_single_calls_with_a_hint_and_holds_streams(serve: Serve) -> None:
@@ -251,7 +251,7 @@ def test_a_call_that_comes_again_has_a_place_where_a_new_one_has_none(serve: Ser
 
     async def ask() -> None:
         async with ExecutorClient(f"127.0.0.1:{server.port}", timeout_s=1.5) as client:
-            await client.execute(Execution(RIGHT, TWICE))
+            await client.execute(ExecutionRequest(RIGHT, TWICE))
 
     with pytest.raises(ServiceError) as failed:
         asyncio.run(ask())
@@ -284,7 +284,7 @@ def test_workers_that_are_killed_lose_no_result(serve: Serve, client: BlockingEx
     items, passes = numbered(150)
     assert jails()
     done: list[bool] = []
-    for result in client.run(Execution(item.program + "#", TWICE) for item in items):
+    for result in client.run(ExecutionRequest(item.program + "#", TWICE) for item in items):
         done.append(result.passed)
         if len(done) in (20, 60, 100):
             for pid in jails():
@@ -297,13 +297,13 @@ def test_a_connection_that_ends_while_it_is_written_to_is_opened_again(serve: Se
     server = executor_server(serve, connection_age_s=0.3, connection_grace_s=0.1)
     passes = [number % 3 != 0 for number in range(100)]
     padding = "#" * 60_000  # so that something is being written most of the time
-    items = [Execution(f"{RIGHT} + {int(not ok)}  # {n} {padding}", TWICE) for n, ok in enumerate(passes)]
+    items = [ExecutionRequest(f"{RIGHT} + {int(not ok)}  # {n} {padding}", TWICE) for n, ok in enumerate(passes)]
     with BlockingExecutor(f"127.0.0.1:{server.port}") as client:
         assert [result.passed for result in client.run(items)] == passes
 
 
 def test_the_metrics_count_what_ran(server: Server, client: BlockingExecutor) -> None:
-    client.execute(Execution(f"{RIGHT} # metric", TWICE))
+    client.execute(ExecutionRequest(f"{RIGHT} # metric", TWICE))
     text = metrics(server)
     assert 'prlcoder_executor_runs_total{profile="namespaces",verdict="passed"}' in text
     assert "prlcoder_executor_queue_depth 0.0" in text
@@ -324,8 +324,8 @@ def test_capabilities_say_what_the_server_offers(client: BlockingExecutor) -> No
 def test_an_error_in_the_source_of_items_comes_after_the_results_before_it(
     server: Server, client: BlockingExecutor
 ) -> None:
-    def items() -> Iterator[Execution]:
-        yield Execution(RIGHT, TWICE)
+    def items() -> Iterator[ExecutionRequest]:
+        yield ExecutionRequest(RIGHT, TWICE)
         raise LookupError("no more")
 
     async def ask(got: list[bool]) -> None:
@@ -344,7 +344,7 @@ def test_an_error_in_the_source_of_items_comes_after_the_results_before_it(
 def test_a_refused_item_is_an_error_that_names_it(client: BlockingExecutor) -> None:
     too_much = replace(LIMITS, cpu_s=1e6)
     with pytest.raises(ServiceError, match=r"execution\.limits\.cpu_s"):
-        list(client.run([Execution(RIGHT, TWICE), Execution(RIGHT, TWICE, limits=too_much)]))
+        list(client.run([ExecutionRequest(RIGHT, TWICE), ExecutionRequest(RIGHT, TWICE, limits=too_much)]))
 
 
 def test_without_a_sandbox_the_server_does_not_start(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,4 +372,4 @@ def test_health_follows_a_sandbox_that_breaks_and_comes_back(serve: Serve, monke
     with BlockingExecutor(f"127.0.0.1:{server.port}") as client:
         monkeypatch.setattr(jail, "start", start)
         eventually(lambda: health.Check(health_pb2.HealthCheckRequest()).status == 1)
-        assert client.execute(Execution(RIGHT, TWICE)).verdict is Verdict.PASSED
+        assert client.execute(ExecutionRequest(RIGHT, TWICE)).verdict is Verdict.PASSED

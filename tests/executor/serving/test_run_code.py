@@ -11,16 +11,16 @@ import httpx
 import pytest
 from tests.fixtures.serving import Serve
 
-from prlcoder.executor import Limits
+from prlcoder.executor import ResourceLimits
 from prlcoder.executor.serving.service import ExecutorService
 from prlcoder.executor.serving.settings import ExecutorSettings
-from prlcoder.rpc.settings import Limits as ServerLimits
+from prlcoder.rpc.settings import ServerLimits as ServerLimits
 from prlcoder.rpc.settings import ServerSettings
 
 pytestmark = pytest.mark.needs_sandbox
 
 TOKEN = "0123456789abcdef"
-SETTINGS = ExecutorSettings(workers=1, default_limits=Limits(memory_mib=256, output_mib=1))
+SETTINGS = ExecutorSettings(workers=1, default_limits=ResourceLimits(memory_mib=256, output_mib=1))
 
 
 @pytest.fixture(scope="module")

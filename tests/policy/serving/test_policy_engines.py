@@ -16,7 +16,7 @@ import pytest
 from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import load
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread
-from prlcoder.policy.serving.live import LivePolicy, Written
+from prlcoder.policy.serving.live import LivePolicy, SampleEvent
 from prlcoder.policy.serving.settings import PolicySettings, start
 from prlcoder.policy.transformers_engine import TransformersEngine
 
@@ -77,7 +77,7 @@ def first_again(request: pytest.FixtureRequest, policies: dict[str, Path]) -> It
         served.run(served.policy.update(served.policy.weights.version + 1, str(policies["first"]), "full"))
 
 
-async def collect(stream: AsyncGenerator[Written, None]) -> dict[tuple[int, int], Text]:
+async def collect(stream: AsyncGenerator[SampleEvent, None]) -> dict[tuple[int, int], Text]:
     """Every sample's pieces, put together."""
     found: dict[tuple[int, int], Text] = {}
     async with aclosing(stream):

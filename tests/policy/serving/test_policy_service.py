@@ -13,7 +13,7 @@ import pytest
 from tests.fixtures.serving import Serve
 
 from prlcoder.policy.sampling import Sampling
-from prlcoder.policy.serving.client import Completion, PolicyClient
+from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.policy.serving.service import PolicyService
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
@@ -99,7 +99,7 @@ def test_wrong_requests_are_refused_by_field(stub: policy_pb2_grpc.PolicyService
 
 
 def test_events_add_up_and_a_long_prompt_is_its_own_error(address: str) -> None:
-    async def work() -> list[list[Completion | ServiceError]]:
+    async def work() -> list[list[PolicySample | ServiceError]]:
         async with PolicyClient(address) as client:
             return await client.complete(PROMPTS, Sampling(samples=2, temperature=1.0, seed=1, log_probabilities=True))
 
@@ -107,14 +107,14 @@ def test_events_add_up_and_a_long_prompt_is_its_own_error(address: str) -> None:
     for samples in written:
         assert len(samples) == 2
         for sample in samples:
-            assert isinstance(sample, Completion)
+            assert isinstance(sample, PolicySample)
             assert len(sample.ids) == len(sample.log_probabilities) <= TOKENS
             assert all(value <= 0 for value in sample.log_probabilities)
     assert [one.reason for one in unread if isinstance(one, ServiceError)] == ["TOO_LONG"] * 2
 
 
 def test_a_cancelled_stream_leaves_the_server_free(address: str) -> None:
-    async def work() -> Completion | ServiceError:
+    async def work() -> PolicySample | ServiceError:
         async with PolicyClient(address) as client:
             endless = Sampling(samples=16, temperature=1.0, max_tokens=400)
             async with aclosing(client.events(PROMPTS[:3], endless)) as events:
@@ -122,7 +122,7 @@ def test_a_cancelled_stream_leaves_the_server_free(address: str) -> None:
             ((sample,),) = await client.complete(["def"], Sampling())
             return sample
 
-    assert isinstance(asyncio.run(work()), Completion)
+    assert isinstance(asyncio.run(work()), PolicySample)
 
 
 def test_weights_are_exchanged_over_the_wire(address: str, policies: dict[str, Path], tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_weights_are_exchanged_over_the_wire(address: str, policies: dict[str, P
             assert refused.value.reason == "INVALID_WEIGHTS"
             await client.update(before.weights_version + 1, str(policies["second"]))
             ((sample,),) = await client.complete(["def"], Sampling())
-            assert isinstance(sample, Completion)
+            assert isinstance(sample, PolicySample)
             assert sample.weights_version == before.weights_version + 1
 
     asyncio.run(work())
@@ -154,13 +154,13 @@ def test_metrics_count_tokens_and_tell_the_version(server: Server, address: str)
             lines = response.read().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
-    async def work() -> tuple[int, Completion | ServiceError]:
+    async def work() -> tuple[int, PolicySample | ServiceError]:
         async with PolicyClient(address) as client:
             ((sample,),) = await client.complete(["def"], Sampling(max_tokens=5))
             return (await client.info()).weights_version, sample
 
     before = value("prlcoder_policy_tokens_total")
     version, sample = asyncio.run(work())
-    assert isinstance(sample, Completion)
+    assert isinstance(sample, PolicySample)
     assert value("prlcoder_policy_tokens_total") - before == len(sample.ids)
     assert value("prlcoder_policy_weights_version") == version

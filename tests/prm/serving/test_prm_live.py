@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.prm.items import Item, ItemError, Scored, Span, StepScore, TooLongError
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore, StepScore, StepSpan, TooLongError
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.prm.serving.live import Batch, LiveScorer
 from prlcoder.prm.step_model import StepModel
 from prlcoder.problems.model import Problem
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.needs_torch
 NO_PROMPT = Prompt(text="", given="", closing="")
 
 
-def items(training_problems: Sequence[Problem]) -> list[Item]:
+def items(training_problems: Sequence[Problem]) -> list[ProgramToScore]:
     """The problems' solutions, all steps."""
     return [
-        Item(
+        ProgramToScore(
             render(problem, "plain"),
             problem.canonical,
-            tuple(Span(part.start, part.end) for part in segment(problem.canonical, "line")),
+            tuple(StepSpan(part.start, part.end) for part in segment(problem.canonical, "line")),
         )
         for problem in training_problems
     ]
@@ -37,7 +37,7 @@ def items(training_problems: Sequence[Problem]) -> list[Item]:
 def offline(folder: Path, training_problems: Sequence[Problem]) -> list[list[StepScore]]:
     """The same by the scorer that the pipeline uses."""
     programs = [(render(one, "plain"), one.canonical, segment(one.canonical, "line")) for one in training_problems]
-    return StepScorer(str(folder)).score(programs)
+    return LocalStepScorer(str(folder)).score(programs)
 
 
 def assert_equal(ours: Sequence[StepScore], theirs: Sequence[StepScore]) -> None:
@@ -53,7 +53,7 @@ def test_scores_are_those_of_the_offline_scorer(
 ) -> None:
     seen: list[Batch] = []
 
-    async def work() -> list[list[Scored | ItemError]]:
+    async def work() -> list[list[ProgramScores | ItemError]]:
         model = StepModel.load(str(reward_models["first"]))
         async with LiveScorer(model, kept_tokens=kept_tokens, on_batch=seen.append) as live:
             return await asyncio.gather(
@@ -64,7 +64,7 @@ def test_scores_are_those_of_the_offline_scorer(
     expected = offline(reward_models["first"], training_problems)
     for found in (together, [one for (one,) in alone]):
         for ours, theirs in zip(found, expected, strict=True):
-            assert isinstance(ours, Scored)
+            assert isinstance(ours, ProgramScores)
             assert ours.weights_version == 0
             assert_equal(ours.steps, theirs)
     assert sum(len(batch.probabilities) for batch in seen) == 2 * sum(map(len, expected))
@@ -73,25 +73,25 @@ def test_scores_are_those_of_the_offline_scorer(
 def test_a_bad_item_is_its_own_error(reward_models: dict[str, Path], training_problems: tuple[Problem, ...]) -> None:
     good, long = items(training_problems)[0], "a = 1\n" * 600
     batch = [
-        Item(NO_PROMPT, long, (Span(0, len(long)),)),
+        ProgramToScore(NO_PROMPT, long, (StepSpan(0, len(long)),)),
         good,
-        Item(NO_PROMPT, "a = 1\n", (Span(0, 7),)),
-        Item(good.prompt, "x = 1\n", (Span(0, 6),)),
-        Item(NO_PROMPT, "", ()),
+        ProgramToScore(NO_PROMPT, "a = 1\n", (StepSpan(0, 7),)),
+        ProgramToScore(good.prompt, "x = 1\n", (StepSpan(0, 6),)),
+        ProgramToScore(NO_PROMPT, "", ()),
     ]
 
-    async def work() -> list[Scored | ItemError]:
+    async def work() -> list[ProgramScores | ItemError]:
         async with LiveScorer(StepModel.load(str(reward_models["first"]))) as live:
             return await live.score(batch)
 
     too_long, scored, outside, other_beginning, empty = asyncio.run(work())
     assert isinstance(too_long, TooLongError)
     assert "longer than the model's 512" in str(too_long)
-    assert isinstance(scored, Scored)
+    assert isinstance(scored, ProgramScores)
     assert len(scored.steps) == len(good.steps)
     assert "steps[0]: [0, 7) is not a part of a program of 6 characters" in str(outside)
     assert "does not begin with the code that the problem gives" in str(other_beginning)
-    assert empty == Scored([], 0)
+    assert empty == ProgramScores([], 0)
 
 
 def test_a_checkpoint_is_exchanged_while_items_flow_and_none_is_lost(
@@ -102,8 +102,8 @@ def test_a_checkpoint_is_exchanged_while_items_flow_and_none_is_lost(
         1: offline(reward_models["second"], training_problems),
     }
 
-    async def work() -> list[list[Scored | ItemError]]:
-        found: list[list[Scored | ItemError]] = []
+    async def work() -> list[list[ProgramScores | ItemError]]:
+        found: list[list[ProgramScores | ItemError]] = []
         async with LiveScorer(StepModel.load(str(reward_models["first"]))) as live:
             updated = asyncio.Event()
 
@@ -124,7 +124,7 @@ def test_a_checkpoint_is_exchanged_while_items_flow_and_none_is_lost(
     versions = set()
     for found in rounds:
         for number, scored in enumerate(found):
-            assert isinstance(scored, Scored)
+            assert isinstance(scored, ProgramScores)
             versions.add(scored.weights_version)
             assert_equal(scored.steps, expected[scored.weights_version][number])
     assert versions == {0, 1}
@@ -151,7 +151,7 @@ def test_an_invalid_checkpoint_leaves_the_old_one_serving(
             with pytest.raises(InputError, match="not above the present 0"):
                 await live.update(0, str(reward_models["second"]))
             (scored,) = await live.score(items(training_problems)[:1])
-            assert isinstance(scored, Scored)
+            assert isinstance(scored, ProgramScores)
             assert scored.weights_version == live.version == 0
 
     asyncio.run(work())

@@ -16,22 +16,22 @@ import pytest
 from tests.fixtures.serving import parent
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.items import ProgramScores, ProgramToScore, StepSpan
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.prm.serving.batching import Batch
 from prlcoder.prm.serving.process import ModelProcess
 from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.prompts import Prompt, render
-from prlcoder.rpc.errors import Refusal
+from prlcoder.rpc.errors import CallError
 from prlcoder.segmenter import segment
 
 pytestmark = pytest.mark.needs_torch
 
 NO_PROMPT = Prompt("", "", "")
 PROGRAM = "a = 1\nb = a\n"
-STEPS = (Span(0, 6), Span(6, 12))
-ITEM = Item(NO_PROMPT, PROGRAM, STEPS)
+STEPS = (StepSpan(0, 6), StepSpan(6, 12))
+ITEM = ProgramToScore(NO_PROMPT, PROGRAM, STEPS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ async def sent() -> None:
 
 def logits(folder: Path) -> list[float]:
     """Of PROGRAM, by the scorer that the pipeline uses."""
-    (steps,) = StepScorer(str(folder)).score([(NO_PROMPT, PROGRAM, segment(PROGRAM, "line"))])
+    (steps,) = LocalStepScorer(str(folder)).score([(NO_PROMPT, PROGRAM, segment(PROGRAM, "line"))])
     return [step.logit for step in steps]
 
 
@@ -101,7 +101,7 @@ def test_what_a_killed_process_owes_is_answered_by_the_next_with_the_same_weight
         os.kill(first, signal.SIGKILL)
         for outcome in await asyncio.gather(*owed):
             (scored,) = outcome
-            assert isinstance(scored, Scored)
+            assert isinstance(scored, ProgramScores)
             assert scored.weights_version == 3
             assert [step.logit for step in scored.steps] == pytest.approx(logits(reward_models["second"]), abs=2e-4)
         assert pid_of(model) != first
@@ -123,7 +123,7 @@ def test_a_process_that_dies_while_it_loads_again_is_followed_by_another(
             await asyncio.sleep(0)
         os.kill(pid_of(model), signal.SIGKILL)
         (scored,) = await model.score([ITEM])
-        assert isinstance(scored, Scored)
+        assert isinstance(scored, ProgramScores)
 
     served(reward_models["first"], work)
     assert [(row.levelname, getattr(row, "exit", None)) for row in caplog.records] == [
@@ -140,7 +140,7 @@ def test_the_model_serves_on_when_what_starts_its_processes_dies(reward_models: 
         while pid_of(model) == first:
             await asyncio.sleep(0)
         (scored,) = await model.score([ITEM])
-        assert isinstance(scored, Scored)
+        assert isinstance(scored, ProgramScores)
 
     served(reward_models["first"], work)
 
@@ -160,11 +160,11 @@ def test_a_first_start_that_dies_is_a_message(reward_models: dict[str, Path]) ->
 def test_what_ends_the_process_twice_is_given_back_and_the_model_serves_on(reward_models: dict[str, Path]) -> None:
     async def work(model: ModelProcess) -> None:
         fatal: Any = Fatal()
-        with pytest.raises(Refusal, match="ended twice") as lost:
+        with pytest.raises(CallError, match="ended twice") as lost:
             await model.score([fatal])
         assert (lost.value.code, lost.value.reason) == (grpc.StatusCode.UNAVAILABLE, "MODEL_LOST")
         (scored,) = await model.score([ITEM])
-        assert isinstance(scored, Scored)
+        assert isinstance(scored, ProgramScores)
 
     served(reward_models["first"], work)
 
@@ -189,7 +189,7 @@ def test_a_checkpoint_whose_loading_ends_the_process_leaves_the_old_one_serving(
         with pytest.raises(InputError, match=r"the process that loaded it ended, twice; .*first.* serves on"):
             await model.update(1, fatal)
         ((scored,), again) = await asyncio.gather(model.score([ITEM]), model.update(1, str(reward_models["second"])))
-        assert isinstance(scored, Scored)
+        assert isinstance(scored, ProgramScores)
         assert (again >= 0, model.model.version) == (True, 1)
 
     served(reward_models["first"], work)
@@ -211,7 +211,7 @@ def test_a_change_over_is_known_when_its_caller_has_gone(reward_models: dict[str
 def test_what_is_cancelled_before_its_turn_is_not_read(reward_models: dict[str, Path]) -> None:
     async def work(model: ModelProcess) -> None:
         os.kill(pid_of(model), signal.SIGSTOP)
-        given_up = asyncio.create_task(model.score([Item(NO_PROMPT, "c = 3\n" * 9, (Span(0, 6),))]))
+        given_up = asyncio.create_task(model.score([ProgramToScore(NO_PROMPT, "c = 3\n" * 9, (StepSpan(0, 6),))]))
         await sent()
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
@@ -245,7 +245,7 @@ def test_a_start_that_takes_long_holds_up_nothing_else(reward_models: dict[str, 
         try:
             starting = [asyncio.create_task(one.start()) for one in (slow, broken_off)]
             (scored,) = await model.score([ITEM])
-            assert isinstance(scored, Scored)
+            assert isinstance(scored, ProgramScores)
             starting[1].cancel()
             await sent()
         finally:

@@ -17,8 +17,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.fixtures.serving import Serve, channel, parent
 
-from prlcoder.prm.items import Item, Scored, Span
-from prlcoder.prm.scoring import StepScorer
+from prlcoder.prm.items import ProgramScores, ProgramToScore, StepSpan
+from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.prm.serving.service import PrmService
 from prlcoder.prm.serving.settings import PrmSettings
@@ -26,7 +26,7 @@ from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import NOT_SERVING, SERVING, Server
-from prlcoder.rpc.settings import Limits
+from prlcoder.rpc.settings import ServerLimits
 from prlcoder.segmenter import Segment, segment
 from prlcoder.stages.remote_scorer import RemoteScorer
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, problem_pb2, segmenter_pb2
@@ -49,7 +49,7 @@ def server(serve: Serve, services: list[PrmService], reward_models: dict[str, Pa
     for folder in reward_models.values():
         (folder / "prompt_template.json").write_text(json.dumps({"name": "plain", "sha256": ""}))
 
-    def make(limits: Limits, registry: Any) -> PrmService:
+    def make(limits: ServerLimits, registry: Any) -> PrmService:
         services.append(PrmService(limits, PrmSettings(str(reward_models["first"])), registry))
         return services[-1]
 
@@ -78,7 +78,7 @@ def test_scores_are_those_of_the_in_process_scorer(
     server: Server, reward_models: dict[str, Path], training_problems: tuple[Problem, ...]
 ) -> None:
     asked = programs(training_problems[:7])
-    expected = StepScorer(str(reward_models["first"])).score(asked)
+    expected = LocalStepScorer(str(reward_models["first"])).score(asked)
     with RemoteScorer(f"127.0.0.1:{server.port}") as remote:
         found = remote.score([*asked, (asked[0][0], asked[0][1], [])])
     assert found.pop() == []
@@ -94,7 +94,7 @@ def test_the_server_renders_and_cuts_as_the_pipeline_does(
     message = problem_pb2.Problem(id=problem.id, statement=problem.statement, prompt=problem.prompt)
     item = prm_pb2.ScoreItem(id="a", problem=message, program=problem.canonical, mode=LINE)
     (result,) = score(stub, item)
-    (expected,) = StepScorer(str(reward_models["first"])).score(programs(training_problems[:2])[:1])
+    (expected,) = LocalStepScorer(str(reward_models["first"])).score(programs(training_problems[:2])[:1])
     assert result.id == "a"
     assert [(one.start, one.end) for one in result.scores.steps] == [(one.start, one.end) for one in expected]
     assert [one.probability for one in result.scores.steps] == pytest.approx(
@@ -137,7 +137,7 @@ def test_checkpoints_are_exchanged_over_the_wire(
 ) -> None:
     address, asked = f"127.0.0.1:{server.port}", programs(training_problems[:3])
     prompt, program, parts = asked[0]
-    item = Item(prompt, program, tuple(Span(one.start, one.end) for one in parts))
+    item = ProgramToScore(prompt, program, tuple(StepSpan(one.start, one.end) for one in parts))
 
     async def work() -> None:
         async with PrmClient(address) as client:
@@ -150,13 +150,13 @@ def test_checkpoints_are_exchanged_over_the_wire(
             after = await client.info()
             assert (after.uri, after.template, after.max_tokens) == (str(reward_models["second"]), "plain", 512)
             (scored,) = await client.score([item])
-            assert isinstance(scored, Scored)
+            assert isinstance(scored, ProgramScores)
             assert scored.weights_version == after.weights_version == before.weights_version + 5
 
     asyncio.run(work())
     for name in ("second", "first"):
         with RemoteScorer(address, str(reward_models[name])) as remote:
-            (ours, *_), (theirs, *_) = remote.score(asked), StepScorer(str(reward_models[name])).score(asked)
+            (ours, *_), (theirs, *_) = remote.score(asked), LocalStepScorer(str(reward_models[name])).score(asked)
             assert [one.logit for one in ours] == pytest.approx([one.logit for one in theirs], abs=2e-4)
             assert remote.tokenizer("def f")["input_ids"]
 

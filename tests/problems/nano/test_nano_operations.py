@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from prlcoder.problems.nano.draw import Draw
-from prlcoder.problems.nano.operation import NONE, OFTEN, SELDOM, SOMETIMES, Edit, Operation, Step
+from prlcoder.problems.nano.operation import NONE, OFTEN, SELDOM, SOMETIMES, Operation, OperationStep, TextReplacement
 from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.task import Task, answers, draw_inputs
 from prlcoder.problems.nano.transforms import TRANSFORMS
@@ -80,8 +80,8 @@ OF_NOTHING = {
 
 def single(operation: Operation, constant: int) -> Task:
     """The shortest task with this operation: a transform is followed by `return the list`."""
-    step = Step(operation, constant)
-    return Task((step,) if operation in REDUCERS else (step, Step(OPERATIONS["list"], 0)))
+    step = OperationStep(operation, constant)
+    return Task((step,) if operation in REDUCERS else (step, OperationStep(OPERATIONS["list"], 0)))
 
 
 def run(program: str, inputs: Sequence[Sequence[int]]) -> list[str]:
@@ -97,7 +97,7 @@ def run(program: str, inputs: Sequence[Sequence[int]]) -> list[str]:
     return results
 
 
-def bugs() -> list[tuple[str, Edit]]:
+def bugs() -> list[tuple[str, TextReplacement]]:
     return [(name, bug) for name, operation in OPERATIONS.items() for bug in operation.bugs]
 
 
@@ -131,7 +131,7 @@ def test_each_operation_computes_what_its_clause_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "bug"), bugs())
-def test_each_bug_is_python_that_answers_wrongly_somewhere(name: str, bug: Edit) -> None:
+def test_each_bug_is_python_that_answers_wrongly_somewhere(name: str, bug: TextReplacement) -> None:
     operation = OPERATIONS[name]
     draw = Draw("bugs")
     inputs = [items for _ in range(5) for items in draw_inputs(draw)]
@@ -143,7 +143,7 @@ def test_each_bug_is_python_that_answers_wrongly_somewhere(name: str, bug: Edit)
 
 def test_bugs_of_one_operation_differ_from_each_other() -> None:
     for operation in OPERATIONS.values():
-        step = Step(operation, 3)
+        step = OperationStep(operation, 3)
         assert len({step.code(0), *(step.code(0, bug) for bug in operation.bugs)}) == 1 + len(operation.bugs)
 
 
@@ -154,7 +154,7 @@ def test_an_edit_that_fits_two_places_is_refused() -> None:
 
 def test_a_program_reads_as_documented_and_every_line_is_one_logical_line() -> None:
     chosen = [("keep_at_least", 4), ("running_sums", 0), ("product", 0)]
-    task = Task(tuple(Step(OPERATIONS[name], constant) for name, constant in chosen))
+    task = Task(tuple(OperationStep(OPERATIONS[name], constant) for name, constant in chosen))
     assert task.statement == "# 1: keep items of at least 4\n# 2: take running sums\n# 3: return the product\n"
     assert task.program() == (
         "def f(v0):\n"

@@ -14,7 +14,7 @@ from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.nano import suite
 from prlcoder.problems.nano.draw import Draw
 from prlcoder.problems.nano.heldout import normalised_program, normalised_statement
-from prlcoder.problems.nano.operation import FAVOURITE, Operation, Step
+from prlcoder.problems.nano.operation import FAVOURITE, Operation, OperationStep
 from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.stream import StreamProgram, stream
 from prlcoder.problems.nano.task import Task, draw_bug
@@ -35,12 +35,12 @@ def programs(problems: list[Problem]) -> list[StreamProgram]:
     return list(stream(SIZE, seed=0, exclude=problems))
 
 
-def steps(problem: Problem) -> list[Step]:
+def steps(problem: Problem) -> list[OperationStep]:
     """The steps of a suite's problem, read back from its statement."""
     clauses = [line.split(": ", 1)[1] for line in problem.statement.splitlines()]
     operations = [OPERATIONS[name] for name in problem.meta["operations"]]
     return [
-        next(step for constant in o.constants or (0,) if (step := Step(o, constant)).clause() == clause)
+        next(step for constant in o.constants or (0,) if (step := OperationStep(o, constant)).clause() == clause)
         for o, clause in zip(operations, clauses, strict=True)
     ]
 

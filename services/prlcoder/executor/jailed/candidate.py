@@ -26,11 +26,11 @@ CLEAN_EXIT: Final = 0
 CRASH_EXIT: Final = 1
 IMPORTED: Final = "solution"  # ``__name__`` of a program whose functions are called
 
-Code = types.CodeType
+CodeType = types.CodeType
 Say = Callable[[int, int, bytes], None]
 
 
-def compile_program(program: str) -> Code | str:
+def compile_program(program: str) -> CodeType | str:
     """The program's code, or the class name of what is wrong with it. A byte order mark is skipped, as in a file."""
     try:
         return compile(program.removeprefix("\ufeff"), "<program>", "exec", dont_inherit=True)
@@ -67,7 +67,7 @@ def class_name(error: BaseException) -> bytes:
     return type(error).__name__.encode("utf-8", "backslashreplace")[:200]
 
 
-def load(preamble: Code | None, code: Code, namespace: dict[str, Any], say: Say) -> bool:
+def load(preamble: CodeType | None, code: CodeType, namespace: dict[str, Any], say: Say) -> bool:
     """Execute preamble and program; an exception becomes the record ``LOADED`` and False."""
     try:
         if preamble is not None:
@@ -79,7 +79,7 @@ def load(preamble: Code | None, code: Code, namespace: dict[str, Any], say: Say)
     return True
 
 
-def answer_calls(body: tuple[Any, ...], preamble: Code | None, code: Code) -> int:
+def answer_calls(body: tuple[Any, ...], preamble: CodeType | None, code: CodeType) -> int:
     """Run the program once, then each call in order; stop at the first exception unless told to go on."""
     _, entry_point, fresh, calls, keep_going = body
     say, namespace = speaker(), fresh_main()
@@ -106,7 +106,7 @@ def look_up(entry_point: str, namespace: dict[str, Any]) -> Any:
     return eval(entry_point, namespace)
 
 
-def run_stdio(preamble: Code | None, code: Code) -> int:
+def run_stdio(preamble: CodeType | None, code: CodeType) -> int:
     """Run the program as ``python program.py`` would, to the end of its threads and exit functions."""
     sys.stdin, sys.stdout = _text_file(0, "r"), _text_file(1, "w")
     say, namespace = speaker(), fresh_main("__main__")

@@ -21,11 +21,11 @@ READ: Final = b"R"  # on the status pipe: the body has been read; then TIMES, th
 TIMES: Final = struct.Struct("<dd")
 FIRST_PARTIAL_S: Final = 0.03
 
-Preamble = candidate.Code | str | None
+Preamble = candidate.CodeType | str | None
 
 
 @dataclass(frozen=True)
-class Desk:
+class ZygoteFds:
     """The zygote's open files. ``status`` is a pipe that only trusted code can write to."""
 
     control: int
@@ -60,7 +60,9 @@ def write_all(control: int, data: bytes) -> None:
 # --- in the cloned process ------------------------------------------------------------------------------------------
 
 
-def candidate_process(desk: Desk, kernel: Kernel, request: wire.Request, preamble: Preamble, channel: int) -> NoReturn:
+def candidate_process(
+    desk: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
+) -> NoReturn:
     """Read the program, confine this process, compile, say so on the status pipe, run."""
     status = wire.TRUSTED_FAILURE
     try:
@@ -84,13 +86,13 @@ def candidate_process(desk: Desk, kernel: Kernel, request: wire.Request, preambl
         os._exit(status)
 
 
-def _confine(kernel: Kernel, request: wire.Request) -> None:
+def _confine(kernel: Kernel, request: wire.ZygoteRequest) -> None:
     """The kernel's CPU limit counts whole ticks, and on a busy virtual machine these were seen to run 30 % ahead of
     the clock by which the zygote ends a program: it is the last resort, at twice the limit."""
     kernel.confine_candidate(int(2 * request.cpu_s) + 1, request.memory, request.output + 1, request.processes)
 
 
-def _feed(desk: Desk, stdin: bytes) -> None:
+def _feed(desk: ZygoteFds, stdin: bytes) -> None:
     data = memoryview(stdin)
     os.lseek(desk.stdin, 0, os.SEEK_SET)
     while data:
@@ -100,7 +102,9 @@ def _feed(desk: Desk, stdin: bytes) -> None:
     os.dup2(desk.stdout, 1)
 
 
-def _hand_over(kind: int, body: tuple[object, ...], preamble: candidate.Code | None, code: candidate.Code) -> int:
+def _hand_over(
+    kind: int, body: tuple[object, ...], preamble: candidate.CodeType | None, code: candidate.CodeType
+) -> int:
     if kind == wire.CALLS:
         return candidate.answer_calls(body, preamble, code)
     if kind == wire.STDIO:
@@ -108,7 +112,9 @@ def _hand_over(kind: int, body: tuple[object, ...], preamble: candidate.Code | N
     return dialogue.serve(body, preamble, code)
 
 
-def tester_process(desk: Desk, kernel: Kernel, request: wire.Request, preamble: Preamble, channel: int) -> NoReturn:
+def tester_process(
+    desk: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
+) -> NoReturn:
     """The trusted side of a dialogue. It alone reads the tests; it speaks through a file that no candidate has."""
     try:
         body = marshal.loads(read_exactly(desk.control, request.tester))
@@ -127,10 +133,12 @@ def tester_process(desk: Desk, kernel: Kernel, request: wire.Request, preamble: 
 # --- in the zygote --------------------------------------------------------------------------------------------------
 
 
-class Run:
+class ZygoteRun:
     """The zygote's side of one request. ``wait`` then ``report``, once each."""
 
-    def __init__(self, desk: Desk, kernel: Kernel, namespaces: bool, request: wire.Request, preamble: Preamble) -> None:
+    def __init__(
+        self, desk: ZygoteFds, kernel: Kernel, namespaces: bool, request: wire.ZygoteRequest, preamble: Preamble
+    ) -> None:
         self._desk, self._kernel, self._request, self._namespaces = desk, kernel, request, namespaces
         self._said = b""
         self._partial_sent = 0

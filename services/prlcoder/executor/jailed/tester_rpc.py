@@ -41,7 +41,7 @@ def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
 # --- the candidate's side -------------------------------------------------------------------------------------------
 
 
-def serve(body: tuple[Any, ...], preamble: candidate.Code | None, code: candidate.Code) -> int:
+def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType) -> int:
     """Load the program, then answer the tester's calls until it hangs up."""
     _, entry_point = body
     say, namespace = candidate.speaker(), candidate.fresh_main()
@@ -132,7 +132,7 @@ def _exception(name: str) -> Exception:
     return error
 
 
-def run_tests(body: tuple[Any, ...], preamble: candidate.Code | None, say: candidate.Say) -> None:
+def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, say: candidate.Say) -> None:
     """Execute the published test code against stubs and say how it ended."""
     names, setup, source, check = body
     channel = Channel(candidate.CHANNEL_FD)

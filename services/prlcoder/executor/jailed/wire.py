@@ -37,7 +37,7 @@ READY: Final = b"zygote ready"
 COMPILED: Final = b"ok"  # the stage text of a program that compiled; else the exception's class name, or nothing
 
 
-class Request(NamedTuple):
+class ZygoteRequest(NamedTuple):
     """One order to the zygote. ``memory`` and ``output`` in bytes, times in seconds, bodies in bytes."""
 
     number: int
@@ -74,7 +74,7 @@ REPORT: Final = struct.Struct("<QBiiddddQIII")
 RECORD: Final = struct.Struct("<IiB")
 
 
-class Record(NamedTuple):
+class CandidateRecord(NamedTuple):
     """One thing a candidate said about the call ``call``."""
 
     call: int
@@ -87,7 +87,7 @@ def frame(call: int, kind: int, payload: bytes) -> bytes:
     return RECORD.pack(len(payload), call, kind) + payload
 
 
-def records(data: bytes) -> Iterator[Record]:
+def records(data: bytes) -> Iterator[CandidateRecord]:
     """Whole records at the start of ``data``; stops at the first that is cut off."""
     position = 0
     while position + RECORD.size <= len(data):
@@ -95,5 +95,5 @@ def records(data: bytes) -> Iterator[Record]:
         position += RECORD.size
         if position + length > len(data):
             return
-        yield Record(call, kind, data[position : position + length])
+        yield CandidateRecord(call, kind, data[position : position + length])
         position += length

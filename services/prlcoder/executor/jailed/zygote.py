@@ -20,13 +20,13 @@ from typing import Final
 
 from prlcoder.executor.jailed import candidate, wire
 from prlcoder.executor.jailed.kernel import Kernel
-from prlcoder.executor.jailed.run import Desk, Preamble, Run, read_exactly, write_all
+from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_exactly, write_all
 
 FIRST_OWN_FD: Final = 64  # below: what a cloned process may keep
 OPEN_FILES: Final = 256
 
 
-def open_desk(control: int, stop: int) -> Desk:
+def open_desk(control: int, stop: int) -> ZygoteFds:
     """Move the inherited ends out of the candidate's numbers and open the memory files and the status pipe."""
 
     def move(descriptor: int) -> int:
@@ -48,7 +48,7 @@ def open_desk(control: int, stop: int) -> Desk:
     os.dup2(answers, candidate.ANSWERS_FD)
     os.set_blocking(status, False)
     os.set_blocking(own_stop, False)
-    return Desk(
+    return ZygoteFds(
         own_control,
         own_stop,
         answers,
@@ -84,7 +84,7 @@ def silence_standard_files() -> None:
     os.close(null)
 
 
-def serve(desk: Desk, kernel: Kernel, namespaces: bool, scratch: str) -> None:
+def serve(desk: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: str) -> None:
     """Handle requests until the supervisor hangs up or something is left over that will not go."""
     preambles: dict[int, Preamble] = {wire.NO_PREAMBLE: None}
     mode = stat.S_IMODE(os.stat(scratch).st_mode)
@@ -93,12 +93,12 @@ def serve(desk: Desk, kernel: Kernel, namespaces: bool, scratch: str) -> None:
     poll.register(desk.stop, select.POLLIN)
     write_all(desk.control, wire.READY)
     while True:
-        request = wire.Request(*wire.REQUEST.unpack(read_exactly(desk.control, wire.REQUEST.size)))
+        request = wire.ZygoteRequest(*wire.REQUEST.unpack(read_exactly(desk.control, wire.REQUEST.size)))
         if request.kind == wire.PREAMBLE:
             text = read_exactly(desk.control, request.body).decode("utf-8", "surrogatepass")
             preambles[request.preamble] = candidate.compile_program(text)
             continue
-        run = Run(desk, kernel, namespaces, request, preambles[request.preamble])
+        run = ZygoteRun(desk, kernel, namespaces, request, preambles[request.preamble])
         try:
             end = run.wait(poll)
         except EOFError:

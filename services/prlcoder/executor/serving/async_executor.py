@@ -16,7 +16,7 @@ from typing import Final
 from prlcoder.errors import WorkError
 from prlcoder.executor.executor import Abandon, Executor
 from prlcoder.executor.run_code import FreeRun
-from prlcoder.executor.verdicts import Execution, ExecutionResult
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult
 from prlcoder.telemetry.logs import logger
 
 LOG = logger("executor")
@@ -28,21 +28,21 @@ class SandboxLostError(Exception):
     """The sandbox went down before this item was done, and nothing is known about it."""
 
 
-Answer = ExecutionResult | Exception
-Done = Callable[[Answer], None]
+ResultOrError = ExecutionResult | Exception
+ResultOrErrorCallback = Callable[[ResultOrError], None]
 
 
 @dataclass(eq=False)
-class Ticket:
+class PendingExecution:
     """One item on its way through the thread."""
 
-    item: Execution | FreeRun
-    done: Done
+    item: ExecutionRequest | FreeRun
+    done: ResultOrErrorCallback
     abandoned: bool = False
     abandon: Abandon | None = None
 
 
-class Driver:
+class AsyncExecutor:
     """``submit`` and ``cancel`` belong to the event loop; ``done`` is called on it."""
 
     def __init__(self, open_executor: Callable[[], Executor]) -> None:
@@ -50,9 +50,9 @@ class Driver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._executor: Executor | None = None
-        self._inbox: deque[Ticket] = deque()
-        self._running: set[Ticket] = set()
-        self._answers: list[tuple[Ticket, Answer]] = []
+        self._inbox: deque[PendingExecution] = deque()
+        self._running: set[PendingExecution] = set()
+        self._answers: list[tuple[PendingExecution, ResultOrError]] = []
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._rung = False
@@ -70,18 +70,18 @@ class Driver:
         self._thread.start()
         await started
 
-    def submit(self, item: Execution | FreeRun, done: Done) -> Ticket:
+    def submit(self, item: ExecutionRequest | FreeRun, done: ResultOrErrorCallback) -> PendingExecution:
         """Queue an item; ``done`` gets its result, ``SandboxLostError``, or what the core raised; once."""
-        ticket = Ticket(item, done)
+        ticket = PendingExecution(item, done)
         self._tell(ticket)
         return ticket
 
-    async def execute(self, item: Execution | FreeRun) -> Answer:
+    async def execute(self, item: ExecutionRequest | FreeRun) -> ResultOrError:
         """What ``submit`` would report of one item. Cancelling ends the run."""
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
+        answered: asyncio.Future[ResultOrError] = loop.create_future()
 
-        def done(answer: Answer) -> None:
+        def done(answer: ResultOrError) -> None:
             if not answered.done():  # it is, if the caller was cancelled in this very turn of the loop
                 answered.set_result(answer)
 
@@ -93,7 +93,7 @@ class Driver:
             raise
         return answer
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, ticket: PendingExecution) -> None:
         """Forget an item and end its run; its ``done`` is not called any more."""
         ticket.abandoned = True
         self._tell(ticket)
@@ -105,7 +105,7 @@ class Driver:
             self._wake()
             await asyncio.to_thread(self._thread.join)
 
-    def _tell(self, ticket: Ticket) -> None:
+    def _tell(self, ticket: PendingExecution) -> None:
         self._inbox.append(ticket)
         if not self._rung:  # the thread clears it before it looks into the inbox
             self._rung = True
@@ -148,7 +148,7 @@ class Driver:
             executor.pump(PUMP_S if not self._inbox and not self._answers else 0.0)
             self._deliver()
 
-    def _take(self, executor: Executor, ticket: Ticket) -> None:
+    def _take(self, executor: Executor, ticket: PendingExecution) -> None:
         if ticket.abandoned:
             self._running.discard(ticket)
             if ticket.abandon is not None:
@@ -160,7 +160,7 @@ class Driver:
         except (ValueError, TypeError, RecursionError, MemoryError) as error:  # tests that cannot be planned
             self._finish(ticket, error)
 
-    def _finish(self, ticket: Ticket, answer: Answer) -> None:
+    def _finish(self, ticket: PendingExecution, answer: ResultOrError) -> None:
         self._running.discard(ticket)
         self._answers.append((ticket, answer))
 
@@ -197,7 +197,7 @@ class Driver:
             self._closed.set()
 
 
-def deliver(answers: list[tuple[Ticket, Answer]]) -> None:
+def deliver(answers: list[tuple[PendingExecution, ResultOrError]]) -> None:
     """Tell those who wait, on their event loop."""
     for ticket, answer in answers:
         if not ticket.abandoned:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from prlcoder.executor.serving.async_executor import Ticket
+from prlcoder.executor.serving.async_executor import PendingExecution
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail
 from prlcoder.rpc.errors import invalid, unavailable
@@ -25,19 +25,21 @@ REMEMBERED: Final = 65_536  # finished ids that a stream knows again
 REMEMBERED_BYTES: Final = 16 << 20  # of their outcomes together
 
 Response = executor_pb2.ExecuteBatchResponse
-Outcome = verdict_pb2.ExecutionResult | Exception
-Run = Callable[[executor_pb2.Execution, Callable[[Outcome], None]], Ticket | None]
+ExecutionOutcome = verdict_pb2.ExecutionResult | Exception
+SubmitExecution = Callable[[executor_pb2.Execution, Callable[[ExecutionOutcome], None]], PendingExecution | None]
 
 
 class BatchStream:
     """The state of one stream. ``run`` starts an execution (and reports its outcome once) or refuses it."""
 
-    def __init__(self, run: Run, cancel: Callable[[Ticket], None], admission: Admission, window: int) -> None:
+    def __init__(
+        self, run: SubmitExecution, cancel: Callable[[PendingExecution], None], admission: Admission, window: int
+    ) -> None:
         """``window``: items that this one stream may have unanswered, so that others come in too."""
         self._run, self._cancel, self._admission = run, cancel, admission
         self._window = asyncio.Semaphore(window)
         self._ready: asyncio.Queue[tuple[Response, int] | None] = asyncio.Queue()
-        self._open: dict[str, Ticket | None] = {}
+        self._open: dict[str, PendingExecution | None] = {}
         self._repeats: dict[str, list[int]] = {}  # sizes of later requests with the id of an open item
         self._finished: OrderedDict[str, Response] = OrderedDict()
         self._finished_size: int = 0
@@ -116,7 +118,7 @@ class BatchStream:
             if name in self._open:
                 self._open[name] = ticket
 
-    def _finish(self, name: str, outcome: Outcome, size: int) -> None:
+    def _finish(self, name: str, outcome: ExecutionOutcome, size: int) -> None:
         response = Response(id=name)
         if isinstance(outcome, Exception):
             fail(response, outcome)

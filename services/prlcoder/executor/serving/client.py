@@ -9,7 +9,7 @@ from typing import Any
 import grpc.aio
 from google.rpc import status_pb2
 
-from prlcoder.executor import Execution, ExecutionResult
+from prlcoder.executor import ExecutionRequest, ExecutionResult
 from prlcoder.executor.serving.execution_stream import Drawn, ExecutionStream, Indexed, Source
 from prlcoder.executor.serving.messages import read_result
 from prlcoder.executor.serving.requests import ExecutionWriter
@@ -27,7 +27,7 @@ class ExecutorClient(Client):
         self._writer = ExecutionWriter()
         self._fresh = fresh
 
-    async def execute(self, item: Execution, *, timeout_s: float | None = None) -> ExecutionResult:
+    async def execute(self, item: ExecutionRequest, *, timeout_s: float | None = None) -> ExecutionResult:
         """One item's result."""
         request = executor_pb2.ExecuteRequest(execution=self._write(item))
         response = await self.call(self._stub.Execute, request, timeout_s=timeout_s)
@@ -40,7 +40,7 @@ class ExecutorClient(Client):
         )
         return response
 
-    async def as_completed(self, items: Iterable[Execution]) -> AsyncGenerator[Indexed]:
+    async def as_completed(self, items: Iterable[ExecutionRequest]) -> AsyncGenerator[Indexed]:
         """Index in the input, and result, in the order in which they are ready. Items are drawn a bounded number
         ahead. An item that the sandbox failed three times has no verdict; ``ServiceError`` for what is refused."""
         async with aclosing(self.answers(self.stream(Drawn(items)))) as results:
@@ -60,7 +60,7 @@ class ExecutorClient(Client):
         except grpc.aio.AioRpcError as error:
             raise service_error(error, self.address.target) from None
 
-    async def run(self, items: Iterable[Execution]) -> AsyncGenerator[ExecutionResult]:
+    async def run(self, items: Iterable[ExecutionRequest]) -> AsyncGenerator[ExecutionResult]:
         """Results in input order, as ``Executor.run``."""
         early: dict[int, ExecutionResult] = {}
         due = 0
@@ -75,7 +75,7 @@ class ExecutorClient(Client):
         stub: Any = self._stub  # a stream that is written by hand takes no iterator, which the stubs do not know
         return stub.ExecuteBatch(timeout=timeout_s, metadata=self.metadata())
 
-    def _write(self, item: Execution) -> executor_pb2.Execution:
+    def _write(self, item: ExecutionRequest) -> executor_pb2.Execution:
         return self._writer.write(item, fresh=self._fresh)
 
     def _refused(self, status: status_pb2.Status, index: int) -> ServiceError:

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import grpc
 import grpc.aio
 
-from prlcoder.executor import Execution, ExecutionResult
+from prlcoder.executor import ExecutionRequest, ExecutionResult
 from prlcoder.executor.serving.messages import read_result
 from prlcoder.rpc.client import FIRST_PAUSE_S, LONGEST_PAUSE_S, never_answered, retry_after
 from prlcoder.v1 import executor_pb2
@@ -30,7 +30,7 @@ GIVE_UP_S: Final = 60.0  # for a server that is away
 
 Indexed = tuple[int, ExecutionResult]
 Open = Callable[[float], Any]  # a new stream with a deadline
-Write = Callable[[Execution], executor_pb2.Execution]
+EncodeExecution = Callable[[ExecutionRequest], executor_pb2.Execution]
 _UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE.value[0]
 
 
@@ -62,7 +62,7 @@ class Source(Protocol):
         """Whether ``draw`` has no more to give, now or later."""
         ...
 
-    def draw(self) -> Execution | None:
+    def draw(self) -> ExecutionRequest | None:
         """The next one; None if there is none now."""
         ...
 
@@ -70,11 +70,11 @@ class Source(Protocol):
 class Drawn:
     """A source that draws from an iterable as it is asked."""
 
-    def __init__(self, items: Iterable[Execution]) -> None:
+    def __init__(self, items: Iterable[ExecutionRequest]) -> None:
         self._items = iter(items)
         self.ended = False
 
-    def draw(self) -> Execution | None:
+    def draw(self) -> ExecutionRequest | None:
         """The next one; None at the end."""
         item = next(self._items, None)
         self.ended = item is None
@@ -85,7 +85,7 @@ class ExecutionStream:
     """One use: ``results`` once. ``item_error`` makes an exception of an item's status. Call ``look_again`` when the
     source has more after it had none."""
 
-    def __init__(self, source: Source, open_stream: Open, write: Write, item_error: Any) -> None:
+    def __init__(self, source: Source, open_stream: Open, write: EncodeExecution, item_error: Any) -> None:
         self._source, self._open, self._write, self._item_error = source, open_stream, write, item_error
         self._drawn = 0
         self._failure: Exception | None = None

@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prlcoder.errors import InputError
 from prlcoder.executor.run_code import FreeRun, RunOutput
-from prlcoder.executor.serving.async_executor import Driver
+from prlcoder.executor.serving.async_executor import AsyncExecutor
 from prlcoder.executor.serving.settings import ExecutorSettings
-from prlcoder.executor.verdicts import Limits, Verdict
+from prlcoder.executor.verdicts import ResourceLimits, Verdict
 from prlcoder.rpc.admission import Admission
-from prlcoder.rpc.errors import Refusal
+from prlcoder.rpc.errors import CallError
 from prlcoder.rpc.settings import ServerSettings
 from prlcoder.rpc.tokens import Tokens
 from prlcoder.telemetry.logs import logger
@@ -47,7 +47,7 @@ class HttpEndpoint:
     """The endpoint, from ``start`` to ``close``."""
 
     def __init__(
-        self, port: int, server: ServerSettings, settings: ExecutorSettings, driver: Driver, admission: Admission
+        self, port: int, server: ServerSettings, settings: ExecutorSettings, driver: AsyncExecutor, admission: Admission
     ) -> None:
         self._port, self._server, self._settings = port, server, settings
         self._driver, self._admission = driver, admission
@@ -78,7 +78,7 @@ class HttpEndpoint:
             if self._tokens is not None:
                 self._tokens.require(request.headers.get("Authorization"))
             asked = RunCode.model_validate_json(await request.read())
-        except Refusal as refusal:
+        except CallError as refusal:
             return web.json_response({"detail": refusal.message}, status=401)
         except ValidationError as error:
             wrong = error.errors(include_url=False, include_context=False, include_input=False)
@@ -101,7 +101,7 @@ class HttpEndpoint:
             return _sandbox_error("the sandbox failed, not the program; send it again")
         return _ran(answer)
 
-    def _limits(self, asked: RunCode) -> Limits:
+    def _limits(self, asked: RunCode) -> ResourceLimits:
         """What was asked for, as far as the server allows it."""
         default, highest = self._settings.default_limits, self._settings.max_limits
         memory = asked.memory_limit_MB if asked.memory_limit_MB > 0 else default.memory_mib

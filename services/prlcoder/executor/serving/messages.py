@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final
 
-from prlcoder.executor import ExecutionResult, Limits, Verdict
+from prlcoder.executor import ExecutionResult, ResourceLimits, Verdict
 from prlcoder.rpc.errors import invalid
 from prlcoder.v1 import verdict_pb2
 
@@ -17,21 +17,23 @@ _VERDICTS: Final = {
     Verdict.TIMEOUT: verdict_pb2.VERDICT_TIMEOUT,
 }
 _BY_NUMBER: Final = {number: verdict for verdict, number in _VERDICTS.items()}
-_NAMES: Final = tuple(field.name for field in fields(Limits))
+_NAMES: Final = tuple(field.name for field in fields(ResourceLimits))
 
 
-def write_limits(limits: Limits) -> verdict_pb2.Limits:
+def write_limits(limits: ResourceLimits) -> verdict_pb2.Limits:
     """All limits, in seconds and MiB."""
     return verdict_pb2.Limits(**{name: getattr(limits, name) for name in _NAMES})
 
 
-def read_limits(message: verdict_pb2.Limits, field: str, default: Limits, highest: Limits) -> Limits:
+def read_limits(
+    message: verdict_pb2.Limits, field: str, default: ResourceLimits, highest: ResourceLimits
+) -> ResourceLimits:
     """The limits, the default's where a field is 0; ``Refusal`` for what is negative or above the highest."""
     values = {name: getattr(message, name) or getattr(default, name) for name in _NAMES}
     for name, value in values.items():
         if not 0 < value <= getattr(highest, name):  # also refuses a NaN
             raise invalid(f"{field}.{name}", f"{value} is not above 0 and at most {getattr(highest, name)}")
-    return Limits(**values)
+    return ResourceLimits(**values)
 
 
 def write_result(result: ExecutionResult) -> verdict_pb2.ExecutionResult:

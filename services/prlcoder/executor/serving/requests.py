@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from prlcoder.executor import Execution
+from prlcoder.executor import ExecutionRequest
 from prlcoder.executor.serving.messages import write_limits
 from prlcoder.problems.messages import write_tests
 from prlcoder.problems.model import Tests
@@ -20,7 +20,7 @@ class ExecutionWriter:
     def __init__(self) -> None:
         self._kept: OrderedDict[int, tuple[Tests, problem_pb2.Tests]] = OrderedDict()
 
-    def write(self, item: Execution, *, fresh: bool = False) -> executor_pb2.Execution:
+    def write(self, item: ExecutionRequest, *, fresh: bool = False) -> executor_pb2.Execution:
         """The message. ``LiteralError`` for a test value that no literal expresses, ``UnicodeEncodeError`` for a
         program that is not Unicode text (lone surrogates)."""
         return executor_pb2.Execution(

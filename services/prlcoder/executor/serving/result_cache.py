@@ -10,7 +10,7 @@ import hashlib
 from collections import OrderedDict
 from typing import Final
 
-from prlcoder.executor.verdicts import Execution, ExecutionResult, Verdict
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, Verdict
 
 LONGEST_ANSWERS: Final = 4096  # bytes of one result's answers together
 _LIMITS: Final = frozenset({"memory", "output_limit"})
@@ -42,7 +42,7 @@ class ResultCache:
             self._kept.popitem(last=False)
 
 
-def execution_key(item: Execution, tests: bytes) -> bytes:
+def execution_key(item: ExecutionRequest, tests: bytes) -> bytes:
     """Digest of everything that a verdict depends on; ``tests`` is the digest of the tests."""
     parts = (item.program, item.preamble, item.limits, item.all_tests, item.keep_answers)
     return hashlib.sha256(tests + repr(parts).encode("utf-8", "surrogatepass")).digest()

@@ -13,24 +13,24 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from prlcoder.executor.executor import Executor
-from prlcoder.executor.serving.async_executor import Answer, Driver, SandboxLostError, Ticket
-from prlcoder.executor.serving.batch_stream import BatchStream, Outcome
+from prlcoder.executor.serving.async_executor import AsyncExecutor, PendingExecution, ResultOrError, SandboxLostError
+from prlcoder.executor.serving.batch_stream import BatchStream, ExecutionOutcome
 from prlcoder.executor.serving.messages import read_limits, write_limits, write_result
 from prlcoder.executor.serving.metrics import ExecutorMetrics
 from prlcoder.executor.serving.result_cache import ResultCache, execution_key
 from prlcoder.executor.serving.settings import ExecutorSettings
-from prlcoder.executor.verdicts import Execution, ExecutionResult
+from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult
 from prlcoder.problems.messages import KnownTests
 from prlcoder.problems.model import StdioTest, StdioTests
 from prlcoder.rpc.admission import RETRY_AFTER_S, Admission
 from prlcoder.rpc.errors import invalid, unavailable
-from prlcoder.rpc.settings import Limits, ServerSettings
+from prlcoder.rpc.settings import ServerLimits, ServerSettings
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, verdict_pb2
 
 if TYPE_CHECKING:
     from prlcoder.executor.serving.http import HttpEndpoint
 
-PROOF: Final = Execution("print('ready')\n", StdioTests((StdioTest("", "ready\n"),)))
+SELF_TEST: Final = ExecutionRequest("print('ready')\n", StdioTests((StdioTest("", "ready\n"),)))
 
 
 class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
@@ -38,14 +38,14 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
 
     full_name = "prlcoder.v1.ExecutorService"
 
-    def __init__(self, limits: Limits, settings: ExecutorSettings, registry: CollectorRegistry) -> None:
+    def __init__(self, limits: ServerLimits, settings: ExecutorSettings, registry: CollectorRegistry) -> None:
         self._limits, self._settings = limits, settings
         self._admission = Admission(limits.queue_items)
         self._metrics = ExecutorMetrics(registry, lambda: self._admission.held)
         self._cache = ResultCache(settings.cache_entries)
         self._tests = KnownTests()
         self._streams: set[BatchStream] = set()
-        self.driver = Driver(self._open)
+        self.driver = AsyncExecutor(self._open)
         self.http: HttpEndpoint | None = None
 
     @property
@@ -66,7 +66,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
     async def start(self) -> None:
         """Start the sandbox and see one program pass in it; ``WorkError`` with a remedy if it cannot be had."""
         await self.driver.start()
-        proof = await self.driver.execute(PROOF)
+        proof = await self.driver.execute(SELF_TEST)
         if not (isinstance(proof, ExecutionResult) and proof.passed):
             raise RuntimeError(f"the sandbox does not work: {proof}")
         if self.http is not None:
@@ -129,10 +129,12 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=settings.default_limits
         )
 
-    def _run(self, message: executor_pb2.Execution, done: Callable[[Outcome], None]) -> Ticket | None:
+    def _run(
+        self, message: executor_pb2.Execution, done: Callable[[ExecutionOutcome], None]
+    ) -> PendingExecution | None:
         """Start one item of a stream; ``Refusal`` for a wrong one."""
 
-        def finished(answer: Answer) -> None:
+        def finished(answer: ResultOrError) -> None:
             try:
                 done(self._result(answer, key))
             except Exception as error:
@@ -144,14 +146,16 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             return None
         return self.driver.submit(item, finished)
 
-    def _read(self, message: executor_pb2.Execution) -> tuple[Execution, bytes]:
+    def _read(self, message: executor_pb2.Execution) -> tuple[ExecutionRequest, bytes]:
         """The execution and its cache key; ``Refusal`` that names the wrong field."""
         settings = self._settings
         if not message.program:
             raise invalid("execution.program", "is empty; send the whole program")
         tests, digest = self._tests.read(message.tests, "execution.tests")
         limits = read_limits(message.limits, "execution.limits", settings.default_limits, settings.max_limits)
-        item = Execution(message.program, tests, message.preamble, limits, message.all_tests, message.keep_answers)
+        item = ExecutionRequest(
+            message.program, tests, message.preamble, limits, message.all_tests, message.keep_answers
+        )
         return item, execution_key(item, digest)
 
     def _kept(self, message: executor_pb2.Execution, key: bytes) -> verdict_pb2.ExecutionResult | None:
@@ -163,7 +167,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         written.cached = True
         return written
 
-    def _result(self, answer: Answer, key: bytes) -> verdict_pb2.ExecutionResult:
+    def _result(self, answer: ResultOrError, key: bytes) -> verdict_pb2.ExecutionResult:
         """The result as a message, counted and kept; ``Refusal`` if the sandbox failed, what the core raised else."""
         self._metrics.note(answer)
         if isinstance(answer, SandboxLostError) or (isinstance(answer, ExecutionResult) and answer.verdict is None):
@@ -174,7 +178,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         return write_result(answer)
 
 
-def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> ExecutorService:
+def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> ExecutorService:
     """The service that the options of ``prlcoder serve executor`` describe."""
     settings = ExecutorSettings(jail=arguments.jail, profile=arguments.profile, cache_entries=arguments.cache)
     if arguments.workers is not None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from prlcoder.executor.pool import require_profile
-from prlcoder.executor.verdicts import Limits
+from prlcoder.executor.verdicts import ResourceLimits
 
-DEFAULT: Final = Limits()
-HIGHEST: Final = Limits(cpu_s=300.0, wall_s=600.0, memory_mib=8192, output_mib=64, processes=64)
+DEFAULT: Final = ResourceLimits()
+HIGHEST: Final = ResourceLimits(cpu_s=300.0, wall_s=600.0, memory_mib=8192, output_mib=64, processes=64)
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class ExecutorSettings:
     workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     jail: Literal["zygote", "per-run"] = "zygote"
     profile: Literal["auto", "namespaces", "gvisor", "degraded"] = "auto"
-    default_limits: Limits = DEFAULT
-    max_limits: Limits = HIGHEST
+    default_limits: ResourceLimits = DEFAULT
+    max_limits: ResourceLimits = HIGHEST
     cache_entries: int = 65_536
 
     @property

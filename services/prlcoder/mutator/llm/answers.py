@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from prlcoder.mutator.llm.completions import Completion
+from prlcoder.mutator.llm.completions import LlmCompletion
 
 MOST = 32  # variants read from one answer
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
@@ -23,14 +23,14 @@ _WHOLE_FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ProposedText:
     """A proposed text for the segment, and the class of bug that the model says it holds (empty if it says none)."""
 
     text: str
     bug: str
 
 
-def candidates(answer: Completion) -> list[Candidate]:
+def candidates(answer: LlmCompletion) -> list[ProposedText]:
     """The proposals in an answer, in order; none if it holds none.
 
     An endpoint that takes the whole answer for thought leaves the content empty: then a finished thought is read.
@@ -51,17 +51,17 @@ def without_thoughts(text: str) -> str:
     return _START_OF_THOUGHT.split(text)[0]
 
 
-def _read(content: str) -> Iterator[Candidate]:
+def _read(content: str) -> Iterator[ProposedText]:
     blocks = [match[1] for match in _FENCE.finditer(content)]
     for text in (content, *reversed(blocks)):
         found = list(_from_json(text))
         if found:
             yield from found
             return
-    yield from (Candidate(block, "") for block in blocks if block.strip())
+    yield from (ProposedText(block, "") for block in blocks if block.strip())
 
 
-def _from_json(text: str) -> Iterator[Candidate]:
+def _from_json(text: str) -> Iterator[ProposedText]:
     """Candidates of the first JSON value in ``text`` that holds any; of one that is cut off, those that are whole."""
     decoder = json.JSONDecoder(strict=False)  # models put raw newlines into strings
     position, tries = 0, 0
@@ -81,13 +81,13 @@ def _next_value(text: str, start: int) -> int:
     return min(places, default=-1)
 
 
-def _from_value(value: Any) -> Iterator[Candidate]:
+def _from_value(value: Any) -> Iterator[ProposedText]:
     if isinstance(value, list):
         for item in value:
             yield from _from_value(item)
     elif isinstance(value, dict) and isinstance(value.get("segment"), str):
         bug = value.get("bug")
-        yield Candidate(_unfenced(value["segment"]), bug if isinstance(bug, str) else "")
+        yield ProposedText(_unfenced(value["segment"]), bug if isinstance(bug, str) else "")
     elif isinstance(value, dict) and isinstance(value.get("variants"), list):
         yield from _from_value([item for item in value["variants"] if isinstance(item, dict)])
 

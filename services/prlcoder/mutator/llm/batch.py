@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from prlcoder.errors import InputError, PrlcoderError, WorkError
 from prlcoder.mutator.llm.breaker import REST_S, Breaker
 from prlcoder.mutator.llm.cache import Cache
-from prlcoder.mutator.llm.completions import Completion, Question, Usage
+from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Question
 from prlcoder.mutator.llm.costs import Budget
 from prlcoder.mutator.llm.endpoint import Endpoint, RefusedError, UnavailableError
 from prlcoder.mutator.llm.rate_limits import Backoff, Pace
@@ -32,7 +32,7 @@ class Round:
     budget: Budget
     waiting: Iterator[tuple[str, Question]]
     progress: Progress
-    answers: dict[str, Completion] = field(default_factory=dict)
+    answers: dict[str, LlmCompletion] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # retries, failed, refused, kept_back
     used_up: str | None = None  # what of the budget, as the user is told
 
@@ -58,7 +58,7 @@ class Asker:
 
     def ask_all(
         self, questions: Mapping[str, Question], cache: Cache
-    ) -> tuple[dict[str, Completion], Mapping[str, int]]:
+    ) -> tuple[dict[str, LlmCompletion], Mapping[str, int]]:
         """Answers by key, from the cache or asked for now, and counts. A question that failed has no answer.
 
         ``WorkError`` if the endpoint wants no request of ours or the budget is used up; what was answered is kept.
@@ -100,9 +100,9 @@ class Asker:
                 current.counts["kept_back"] += 1
             current.progress.advance()
 
-    async def _ask(self, client: httpx.AsyncClient, question: Question, current: Round) -> Completion | None:
+    async def _ask(self, client: httpx.AsyncClient, question: Question, current: Round) -> LlmCompletion | None:
         """The answer, or None where there is none to be had."""
-        used = Usage()
+        used = LlmTokenUsage()
         current.budget.reserve(question)
         try:
             answer = await self._endpoint.ask(client, question, current.counts)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from prlcoder.errors import WorkError
-from prlcoder.mutator.llm.completions import Completion, Question, Usage
+from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Question
 
 BUSY_S = 60.0  # waiting for another process to finish writing
 _TABLE = """
@@ -45,15 +45,15 @@ class Cache:
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from None
 
-    def get(self, key: str) -> Completion | None:
+    def get(self, key: str) -> LlmCompletion | None:
         """The answer under ``key``."""
         try:
             row = self._file.execute(f"SELECT {_COLUMNS} FROM answers WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
             raise self._unusable(error) from None
-        return None if row is None else Completion(row[0], row[1], row[2], Usage(*row[3:]))
+        return None if row is None else LlmCompletion(row[0], row[1], row[2], LlmTokenUsage(*row[3:]))
 
-    def put(self, key: str, model: str, answer: Completion) -> Completion:
+    def put(self, key: str, model: str, answer: LlmCompletion) -> LlmCompletion:
         """Keep ``answer``; the answer that is kept, which is an earlier one if there was one."""
         usage = answer.usage
         row = (key, model, answer.content, answer.reasoning, answer.finish_reason)
@@ -65,14 +65,14 @@ class Cache:
         kept = self.get(key)
         return answer if kept is None else kept
 
-    def spent(self) -> Usage:
+    def spent(self) -> LlmTokenUsage:
         """The tokens of all answers in the file."""
         sums = ", ".join(f"TOTAL({kind}_tokens)" for kind in ("prompt", "completion", "reasoning"))
         try:
             row = self._file.execute(f"SELECT {sums} FROM answers").fetchone()
         except sqlite3.Error as error:
             raise self._unusable(error) from None
-        return Usage(*(int(number) for number in row))
+        return LlmTokenUsage(*(int(number) for number in row))
 
     def close(self) -> None:
         """Close the file; everything put is on the disk already."""

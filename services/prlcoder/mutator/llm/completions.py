@@ -19,15 +19,17 @@ def estimated_tokens(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class Usage:
+class LlmTokenUsage:
     """Tokens of an answer, as the endpoint counts them. ``reasoning`` is a part of ``completion``."""
 
     prompt: int = 0
     completion: int = 0
     reasoning: int = 0
 
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt + other.prompt, self.completion + other.completion, self.reasoning + other.reasoning)
+    def __add__(self, other: LlmTokenUsage) -> LlmTokenUsage:
+        return LlmTokenUsage(
+            self.prompt + other.prompt, self.completion + other.completion, self.reasoning + other.reasoning
+        )
 
     @property
     def total(self) -> int:
@@ -48,19 +50,19 @@ class Question:
     expected_tokens: int  # about how long the answer will be, thinking left out
 
     @property
-    def estimate(self) -> Usage:
+    def estimate(self) -> LlmTokenUsage:
         """The tokens that the answer will probably take."""
-        return Usage(estimated_tokens(self.prompt), min(self.expected_tokens, self.max_tokens))
+        return LlmTokenUsage(estimated_tokens(self.prompt), min(self.expected_tokens, self.max_tokens))
 
 
 @dataclass(frozen=True)
-class Completion:
+class LlmCompletion:
     """An answer. ``reasoning`` is what a thinking model thought, where the endpoint keeps it apart."""
 
     content: str
     reasoning: str
     finish_reason: str
-    usage: Usage
+    usage: LlmTokenUsage
 
 
 class MalformedAnswerError(ValueError):
@@ -110,7 +112,7 @@ class Dialect:
         return replace(self, structured=False) if self.structured else None
 
 
-def parse(body: bytes, question: Question) -> Completion:
+def parse(body: bytes, question: Question) -> LlmCompletion:
     """The completion in a response's body; ``MalformedAnswerError`` if there is none.
 
     Thinking models' thoughts are read from ``reasoning_content`` or ``reasoning``. Tokens that the endpoint does not
@@ -127,8 +129,8 @@ def parse(body: bytes, question: Question) -> Completion:
         raise MalformedAnswerError(f"no chat completion ({type(error).__name__}: {error})") from None
     if usage is None:
         thought = estimated_tokens(reasoning)
-        usage = Usage(estimated_tokens(question.prompt), thought + estimated_tokens(content), thought)
-    return Completion(content, reasoning, finish_reason, usage)
+        usage = LlmTokenUsage(estimated_tokens(question.prompt), thought + estimated_tokens(content), thought)
+    return LlmCompletion(content, reasoning, finish_reason, usage)
 
 
 def _thoughts(message: Mapping[str, Any]) -> str:
@@ -142,7 +144,7 @@ def _text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _usage(record: object) -> Usage | None:
+def _usage(record: object) -> LlmTokenUsage | None:
     """The endpoint's own count; None if it has none that makes sense."""
     if not isinstance(record, dict):
         return None
@@ -150,4 +152,4 @@ def _usage(record: object) -> Usage | None:
     reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
     numbers = (record.get("prompt_tokens"), record.get("completion_tokens") or 0, reasoning or 0)
     counted = [number for number in numbers if isinstance(number, int) and 0 <= number < MOST_TOKENS]
-    return Usage(*counted) if len(counted) == len(numbers) else None
+    return LlmTokenUsage(*counted) if len(counted) == len(numbers) else None

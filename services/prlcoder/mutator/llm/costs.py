@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prlcoder.errors import WorkError
-from prlcoder.mutator.llm.completions import Question, Usage
+from prlcoder.mutator.llm.completions import LlmTokenUsage, Question
 from prlcoder.spec.models import LlmTeacher
 
 
-def price(usage: Usage, settings: LlmTeacher) -> float | None:
+def price(usage: LlmTokenUsage, settings: LlmTeacher) -> float | None:
     """What the tokens cost, in the currency of the prices; None without prices. Thinking is paid as completion."""
     prompt, completion = settings.price_per_million_prompt, settings.price_per_million_completion
     if prompt is None or completion is None:
@@ -21,7 +21,7 @@ def price(usage: Usage, settings: LlmTeacher) -> float | None:
 class Budget:
     """Keeps what was spent and what the requests under way will probably take below the settings' bound."""
 
-    def __init__(self, settings: LlmTeacher, spent: Usage) -> None:
+    def __init__(self, settings: LlmTeacher, spent: LlmTokenUsage) -> None:
         self._settings, self._spent = settings, spent
 
     def exceeded(self) -> str | None:
@@ -37,10 +37,12 @@ class Budget:
         """Count a request that is about to go, as estimated."""
         self._spent += question.estimate
 
-    def settle(self, question: Question, used: Usage) -> None:
+    def settle(self, question: Question, used: LlmTokenUsage) -> None:
         """Put what a request took in the place of its estimate (nothing, if it failed)."""
         estimate = question.estimate
-        self._spent += Usage(used.prompt - estimate.prompt, used.completion - estimate.completion, used.reasoning)
+        self._spent += LlmTokenUsage(
+            used.prompt - estimate.prompt, used.completion - estimate.completion, used.reasoning
+        )
 
     def error(self, what: str) -> WorkError:
         """The end of a build whose budget is used up."""
@@ -55,8 +57,8 @@ class Estimate:
 
     requests: int
     kept: int  # of them answered already, in the cache
-    expected: Usage  # of the rest: lengths of texts, no thinking
-    most: Usage  # of the rest: every answer as long as `maxTokens`
+    expected: LlmTokenUsage  # of the rest: lengths of texts, no thinking
+    most: LlmTokenUsage  # of the rest: every answer as long as `maxTokens`
     cost: tuple[float, float] | None  # expected and most
     minutes: float | None  # at least, by the rate limits
 
@@ -64,12 +66,12 @@ class Estimate:
 def estimate(settings: LlmTeacher, questions: Iterable[tuple[Question, bool]]) -> Estimate:
     """Sum up questions, each with whether its answer is kept already."""
     requests = kept = 0
-    expected, most = Usage(), Usage()
+    expected, most = LlmTokenUsage(), LlmTokenUsage()
     for question, is_kept in questions:
         requests, kept = requests + 1, kept + is_kept
         if not is_kept:
             expected += question.estimate
-            most += Usage(question.estimate.prompt, question.max_tokens)
+            most += LlmTokenUsage(question.estimate.prompt, question.max_tokens)
     low, high = price(expected, settings), price(most, settings)
     limits = [
         amount / limit

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import WorkError
-from prlcoder.mutator.llm.completions import Completion, Dialect, MalformedAnswerError, Question, parse
+from prlcoder.mutator.llm.completions import Dialect, LlmCompletion, MalformedAnswerError, Question, parse
 from prlcoder.mutator.llm.rate_limits import LONGEST_ASKED_S, Backoff, Pace, asked_wait
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Endpoint:
         timeout = httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s), pool=None)
         return httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout)
 
-    async def ask(self, client: httpx.AsyncClient, question: Question, counts: Counter[str]) -> Completion:
+    async def ask(self, client: httpx.AsyncClient, question: Question, counts: Counter[str]) -> LlmCompletion:
         """The answer to one question. ``counts`` grows by ``retries``. Errors: see the module."""
         estimate = question.estimate.total
         failure = ""

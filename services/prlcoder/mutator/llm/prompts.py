@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.mutator.llm.completions import Question, estimated_tokens
-from prlcoder.mutator.model import Place, VariantKind
+from prlcoder.mutator.model import RewriteSite, VariantKind
 from prlcoder.mutator.rules.registry import BugClass
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _JSON_OVERHEAD = 24  # tokens of a variant's keys, quotes and escapes
 
 
 def question(
-    place: Place, kind: VariantKind, count: int, *, model: str, temperature: float, max_tokens: int, seed: int
+    place: RewriteSite, kind: VariantKind, count: int, *, model: str, temperature: float, max_tokens: int, seed: int
 ) -> Question:
     """Ask for ``count`` variants of one kind of one segment."""
     segment = place.segments[place.index]

@@ -17,12 +17,12 @@ from prlcoder.mutator.llm.answers import candidates
 from prlcoder.mutator.llm.batch import Asker
 from prlcoder.mutator.llm.breaker import REST_S
 from prlcoder.mutator.llm.cache import Cache, key
-from prlcoder.mutator.llm.completions import Completion, Question, Usage
+from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Question
 from prlcoder.mutator.llm.costs import Estimate, estimate, price
 from prlcoder.mutator.llm.prompts import question, templates_digest
 from prlcoder.mutator.llm.rate_limits import Backoff
 from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
-from prlcoder.mutator.model import Place, Proposals, Variant, VariantKind
+from prlcoder.mutator.model import Proposals, RewriteSite, Variant, VariantKind
 from prlcoder.mutator.teacher import RuleTeacher
 from prlcoder.spec.models import LlmTeacher
 
@@ -30,7 +30,7 @@ SEEDS = 2**31  # endpoints take a signed 32-bit integer
 
 
 @dataclass(frozen=True)
-class Request:
+class LlmRequest:
     """One question about one place (its index in the call), and the key that its answer is kept under."""
 
     place: int
@@ -40,12 +40,12 @@ class Request:
 
 
 @dataclass
-class Tally:
+class AnswerTally:
     """What the answers of one call held."""
 
     counts: Counter[str] = field(default_factory=Counter)  # answers, proposed, fitting
     unfit: Counter[str] = field(default_factory=Counter)  # by reason
-    tokens: Usage = field(default_factory=Usage)
+    tokens: LlmTokenUsage = field(default_factory=LlmTokenUsage)
 
 
 class LanguageModelTeacher:
@@ -72,12 +72,12 @@ class LanguageModelTeacher:
         self._asker = Asker(settings, backoff=backoff, breaker_rest_s=breaker_rest_s)
         self._rules = RuleTeacher(seed, settings.mutations, settings.refactorings)
 
-    def propose_all(self, places: Sequence[Place]) -> Proposals:
+    def propose_all(self, places: Sequence[RewriteSite]) -> Proposals:
         """The variants of every place, the same for the same kept answers. Errors: ``Asker.ask_all``'s."""
         requests = list(self._requests(places))
         with Cache(self._cache_path) as cache:
             answers, asking = self._asker.ask_all({item.key: item.question for item in requests}, cache)
-        tally = Tally()
+        tally = AnswerTally()
         variants: list[list[Variant]] = []
         unanswered: list[int] = []
         for number, (place, items) in enumerate(_by_place(places, requests)):
@@ -90,7 +90,7 @@ class LanguageModelTeacher:
         where = [(places[number].problem_id, places[number].index) for number in unanswered]
         return Proposals(variants, self._counts(tally, asking, len(unanswered)), where)
 
-    def estimate(self, places: Iterable[Place]) -> Estimate:
+    def estimate(self, places: Iterable[RewriteSite]) -> Estimate:
         """What ``propose_all`` would ask for, without asking. Makes no cache where there is none."""
         requests = self._requests(places)
         if not self._cache_path.exists():
@@ -98,7 +98,7 @@ class LanguageModelTeacher:
         with Cache(self._cache_path) as cache:
             return estimate(self._settings, ((item.question, cache.get(item.key) is not None) for item in requests))
 
-    def _requests(self, places: Iterable[Place]) -> Iterator[Request]:
+    def _requests(self, places: Iterable[RewriteSite]) -> Iterator[LlmRequest]:
         settings = self._settings
         for number, place in enumerate(places):
             for kind, count in self._wanted.items():
@@ -112,9 +112,11 @@ class LanguageModelTeacher:
                         max_tokens=settings.max_tokens,
                         seed=self._seed % SEEDS,
                     )
-                    yield Request(number, kind, asked, key(asked, templates_digest()))
+                    yield LlmRequest(number, kind, asked, key(asked, templates_digest()))
 
-    def _made(self, place: Place, answered: Sequence[tuple[VariantKind, Completion]], tally: Tally) -> list[Variant]:
+    def _made(
+        self, place: RewriteSite, answered: Sequence[tuple[VariantKind, LlmCompletion]], tally: AnswerTally
+    ) -> list[Variant]:
         """The first variants of each answer, at most as many as were asked for, that fit into the program."""
         made: list[Variant] = []
         fitting = Fitting(place) if answered else None
@@ -133,7 +135,7 @@ class LanguageModelTeacher:
         tally.counts["fitting"] += len(made)
         return made
 
-    def _instead(self, place: Place, kinds: set[VariantKind], made: Sequence[Variant]) -> list[Variant]:
+    def _instead(self, place: RewriteSite, kinds: set[VariantKind], made: Sequence[Variant]) -> list[Variant]:
         """What the rule teacher proposes in the place of the kinds that were not answered."""
         texts = {variant.text for variant in made}
         proposed = self._rules.propose(place.problem_id, place.source, place.segments, place.index)
@@ -143,7 +145,7 @@ class LanguageModelTeacher:
             if variant.kind in kinds and variant.text not in texts
         ]
 
-    def _counts(self, tally: Tally, asking: Mapping[str, int], stood_in: int) -> dict[str, Any]:
+    def _counts(self, tally: AnswerTally, asking: Mapping[str, int], stood_in: int) -> dict[str, Any]:
         """``tokens`` and ``cost`` are those of the answers that were used, whether asked for now or kept."""
         tokens = tally.tokens
         cost = price(tokens, self._settings)
@@ -157,8 +159,10 @@ class LanguageModelTeacher:
         }
 
 
-def _by_place(places: Sequence[Place], requests: Sequence[Request]) -> Iterator[tuple[Place, list[Request]]]:
-    asked: list[list[Request]] = [[] for _ in places]
+def _by_place(
+    places: Sequence[RewriteSite], requests: Sequence[LlmRequest]
+) -> Iterator[tuple[RewriteSite, list[LlmRequest]]]:
+    asked: list[list[LlmRequest]] = [[] for _ in places]
     for request in requests:
         asked[request.place].append(request)
     return zip(places, asked, strict=True)

@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from prlcoder.mutator.bytecode import Fingerprint, fingerprint
-from prlcoder.mutator.llm.answers import Candidate
+from prlcoder.mutator.llm.answers import ProposedText
 from prlcoder.mutator.llm.prompts import BUGS
 from prlcoder.mutator.llm.reindent import rebased
-from prlcoder.mutator.model import Place, Variant, VariantKind
+from prlcoder.mutator.model import RewriteSite, Variant, VariantKind
 from prlcoder.problems.indentation import unify_line_ends
 
 LONGEST, SHORTEST, SLACK = 3.0, 0.3, 80  # times the segment's length, and characters more or less
@@ -41,7 +41,7 @@ class UnfitError(ValueError):
 class Fitting:
     """The proposals for one place. ``fit`` is called for one after the other; what fits once does not fit again."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: RewriteSite) -> None:
         segment = place.segments[place.index]
         self._place, self._segment = place, segment
         self._before, self._after = place.source[: segment.start], place.source[segment.end :]
@@ -56,7 +56,7 @@ class Fitting:
         self._trees = {ast.dump(self._tree)}
         self._comments = _comments(place.source, segment.start + len(self._head), segment.end)
 
-    def fit(self, candidate: Candidate, kind: VariantKind) -> Variant:
+    def fit(self, candidate: ProposedText, kind: VariantKind) -> Variant:
         """The variant that a proposal makes; ``UnfitError`` if it makes none."""
         core = _HEAD.sub("", unify_line_ends(candidate.text).rstrip() + "\n", count=1).rstrip()
         if not core:

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Sequence
 
 from prlcoder.mutator.rules.edits import Edit, Edits, Span
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 
 
-def own_lines(program: Program, node: ast.stmt) -> Span | None:
+def own_lines(program: ProgramAnalysis, node: ast.stmt) -> Span | None:
     """The statement's lines without the last line end; None if other code shares them or a decorator precedes."""
     if getattr(node, "decorator_list", None):
         return None
@@ -21,20 +21,20 @@ def own_lines(program: Program, node: ast.stmt) -> Span | None:
     return Span(first, last)
 
 
-def block(program: Program, body: Sequence[ast.stmt]) -> Span | None:
+def block(program: ProgramAnalysis, body: Sequence[ast.stmt]) -> Span | None:
     """The lines of a statement list, without the last line end; None if it shares lines with other code."""
     first, last = own_lines(program, body[0]), own_lines(program, body[-1])
     return Span(first.start, last.end) if first and last else None
 
 
-def indent(program: Program, node: ast.stmt) -> str:
+def indent(program: ProgramAnalysis, node: ast.stmt) -> str:
     """The white space that the statement's line starts with."""
     start = program.span(node).start
     line = program.source[program.line_start(start) : start]
     return line[: len(line) - len(line.lstrip())]
 
 
-def indentation(program: Program) -> str:
+def indentation(program: ProgramAnalysis) -> str:
     """One level of the program's indentation, by its first nested statement."""
     for node in ast.walk(program.tree):
         body = getattr(node, "body", None)
@@ -43,7 +43,7 @@ def indentation(program: Program) -> str:
     return "    "
 
 
-def delete_lines(program: Program, lines: Span) -> Edit:
+def delete_lines(program: ProgramAnalysis, lines: Span) -> Edit:
     """Delete whole lines with the line end after them or, at the end of the file, the one before them."""
     rest = program.source[lines.end :]
     if rest:
@@ -52,7 +52,7 @@ def delete_lines(program: Program, lines: Span) -> Edit:
     return Edit(len(before), lines.end, "")
 
 
-def reindent(program: Program, lines: Span, old: str, new: str) -> Edits | None:
+def reindent(program: ProgramAnalysis, lines: Span, old: str, new: str) -> Edits | None:
     """Give lines that start with ``old`` the start ``new``; None if one does not, or a string spans lines."""
     edits: list[Edit] = []
     if old == new or has_long_string(program, lines):
@@ -68,7 +68,7 @@ def reindent(program: Program, lines: Span, old: str, new: str) -> Edits | None:
     return tuple(edits)
 
 
-def has_long_string(program: Program, span: Span) -> bool:
+def has_long_string(program: ProgramAnalysis, span: Span) -> bool:
     """Whether a string literal in the span contains a line end: its lines are not layout."""
     return any(
         start < span.end and end > span.start and ("\n" in text or "\r" in text)
@@ -76,17 +76,17 @@ def has_long_string(program: Program, span: Span) -> bool:
     )
 
 
-def is_elif(program: Program, node: ast.stmt) -> bool:
+def is_elif(program: ProgramAnalysis, node: ast.stmt) -> bool:
     """Whether the statement is the ``elif`` clause of another."""
     return isinstance(node, ast.If) and program.source.startswith("elif", program.span(node).start)
 
 
-def has_else(program: Program, node: ast.If) -> bool:
+def has_else(program: ProgramAnalysis, node: ast.If) -> bool:
     """Whether the statement has an ``else`` clause, not an ``elif``."""
     return bool(node.orelse) and not (len(node.orelse) == 1 and is_elif(program, node.orelse[0]))
 
 
-def else_line(program: Program, node: ast.If | ast.For | ast.While) -> Span | None:
+def else_line(program: ProgramAnalysis, node: ast.If | ast.For | ast.While) -> Span | None:
     """The line of ``else:`` without its line end; None if other code or a comment stands on it."""
     start = program.source.rfind("else", program.span(node.body[-1]).end, program.span(node.orelse[0]).start)
     first, last = program.line_start(start), program.line_end(start)

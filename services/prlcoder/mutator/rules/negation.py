@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from prlcoder.mutator.rules.inference import INT, STR
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 
 _OPPOSITES = {
     ast.Eq: "!=",
@@ -19,7 +19,7 @@ _TOTAL_OPPOSITES = {ast.Lt: ">=", ast.LtE: ">", ast.Gt: "<=", ast.GtE: "<"}
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant)
 
 
-def negated(test: ast.expr, program: Program) -> str:
+def negated(test: ast.expr, program: ProgramAnalysis) -> str:
     """Text whose truth is the opposite of the test's, evaluated with the same steps.
 
     Order comparisons are turned round only between ints or strings: sets and NaN have no total order.
@@ -38,6 +38,6 @@ def negated(test: ast.expr, program: Program) -> str:
     return f"not {text}" if isinstance(test, _ATOMS) else f"not ({text})"
 
 
-def _total_opposite(op: ast.cmpop, left: ast.expr, right: ast.expr, program: Program) -> str | None:
+def _total_opposite(op: ast.cmpop, left: ast.expr, right: ast.expr, program: ProgramAnalysis) -> str | None:
     types = (program.types.of(left), program.types.of(right))
     return _TOTAL_OPPOSITES.get(type(op)) if types in ((INT, INT), (STR, STR)) else None

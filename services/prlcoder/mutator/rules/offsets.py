@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 
 _SHIFTED = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
-def one_further(node: ast.expr, program: Program) -> Iterator[tuple[int, str]]:
+def one_further(node: ast.expr, program: ProgramAnalysis) -> Iterator[tuple[int, str]]:
     """The step (1 or -1) and the text, where there is a usual one: ``n - 1`` plus one is ``n``."""
     match node:
         case ast.Constant(value=int(value)) if not isinstance(value, bool):
@@ -27,7 +27,7 @@ def one_further(node: ast.expr, program: Program) -> Iterator[tuple[int, str]]:
             yield from _with_one(node, program)
 
 
-def _with_one(node: ast.expr, program: Program) -> Iterator[tuple[int, str]]:
+def _with_one(node: ast.expr, program: ProgramAnalysis) -> Iterator[tuple[int, str]]:
     space = " " if program.spaced else ""
     for step, sign in ((-1, "-"), (1, "+")):
         yield step, f"{program.text(node)}{space}{sign}{space}1"

@@ -41,7 +41,7 @@ _BARE_PARENTS = (
 )
 
 
-class Program:
+class ProgramAnalysis:
     """The analysis of one source. Raises ``SyntaxError`` or ``ValueError`` if it is not Python.
 
     ``rewrites`` is for its users: what an operator found at a node, which other segments may share.
@@ -266,6 +266,6 @@ def _is_bare_string(node: ast.AST) -> bool:
 
 
 @lru_cache(maxsize=8)
-def analyse(source: str) -> Program:
+def analyse(source: str) -> ProgramAnalysis:
     """The program of a source, kept for the next segments of the same source."""
-    return Program(source)
+    return ProgramAnalysis(source)

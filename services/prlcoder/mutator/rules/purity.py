@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 
 _PURE_CALLS = frozenset({"len", "abs", "min", "max", "ord", "chr", "int", "float", "str", "bool", "round"})
 _PURE_NODES = (
@@ -21,14 +21,14 @@ _INDEXED = frozenset({"list", "str", "tuple"})
 _INERT_NODES = (ast.Name, ast.Constant, ast.UnaryOp, ast.BinOp)
 
 
-def is_pure(node: ast.expr, program: Program) -> bool:
+def is_pure(node: ast.expr, program: ProgramAnalysis) -> bool:
     """No call but of a known builtin, no subscript but of a known sequence (a ``defaultdict`` grows when read)."""
     return all(
         _is_pure_node(part, program) for part in ast.walk(node) if isinstance(part, ast.expr | ast.comprehension)
     )
 
 
-def _is_pure_node(node: ast.AST, program: Program) -> bool:
+def _is_pure_node(node: ast.AST, program: ProgramAnalysis) -> bool:
     match node:
         case ast.Call(func=ast.Name(id=name), keywords=[]) if program.scopes.is_builtin(node.func):
             return name in _PURE_CALLS
@@ -46,6 +46,6 @@ def is_inert(node: ast.expr) -> bool:
     return all(isinstance(part, _INERT_NODES) for part in ast.walk(node) if isinstance(part, ast.expr))
 
 
-def may_reorder(left: ast.expr, right: ast.expr, program: Program) -> bool:
+def may_reorder(left: ast.expr, right: ast.expr, program: ProgramAnalysis) -> bool:
     """Whether the two can be evaluated in either order."""
     return is_pure(left, program) and is_pure(right, program)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from prlcoder.mutator.model import VariantKind
 from prlcoder.mutator.rules.edits import Edits
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 
 
 class BugClass(StrEnum):
@@ -48,7 +48,7 @@ steps next, wrong names before constants and arithmetic. Its "wrong direction" i
 off by one is counted there as a condition, a constant or arithmetic, so that class stays small. None: refactorings."""
 
 
-Rewrite = Callable[[Any, Program], Iterator[Edits]]
+Rewrite = Callable[[Any, ProgramAnalysis], Iterator[Edits]]
 F = TypeVar("F", bound=Rewrite)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.scopes import Scope
 
 
-def similar_names(node: ast.Name, program: Program) -> Iterator[str]:
+def similar_names(node: ast.Name, program: ProgramAnalysis) -> Iterator[str]:
     """Variables bound before ``node`` and visible at it, unless their type and its own are known and differ.
 
     Only for a name that is itself a variable of the program; functions, classes and imports are not offered.
@@ -23,7 +23,7 @@ def similar_names(node: ast.Name, program: Program) -> Iterator[str]:
             yield name
 
 
-def _visible(node: ast.Name, program: Program) -> dict[str, Scope]:
+def _visible(node: ast.Name, program: ProgramAnalysis) -> dict[str, Scope]:
     """Variables in reach that have a value, each with its scope."""
     found: dict[str, Scope] = {}
     scope: Scope | None = program.scopes.around(node)
@@ -36,7 +36,7 @@ def _visible(node: ast.Name, program: Program) -> dict[str, Scope]:
     return found
 
 
-def _has_value(stores: list[ast.Name | ast.arg], node: ast.Name, scope: Scope, program: Program) -> bool:
+def _has_value(stores: list[ast.Name | ast.arg], node: ast.Name, scope: Scope, program: ProgramAnalysis) -> bool:
     """Whether one of the stores is a parameter or is before ``node``."""
     return any(
         store.arg not in ("self", "cls") if isinstance(store, ast.arg) else _is_before(store, node, scope, program)
@@ -44,7 +44,7 @@ def _has_value(stores: list[ast.Name | ast.arg], node: ast.Name, scope: Scope, p
     )
 
 
-def _is_before(store: ast.Name, node: ast.Name, scope: Scope, program: Program) -> bool:
+def _is_before(store: ast.Name, node: ast.Name, scope: Scope, program: ProgramAnalysis) -> bool:
     """Whether ``store`` has run when ``node`` is read, as far as the order in the text tells."""
     if not (program.editable(store) and program.editable(node)):
         return False
@@ -59,10 +59,10 @@ def _is_before(store: ast.Name, node: ast.Name, scope: Scope, program: Program) 
     return program.span(statement).end <= start
 
 
-def _is_before_in_comprehension(store: ast.Name, node: ast.Name, program: Program) -> bool:
+def _is_before_in_comprehension(store: ast.Name, node: ast.Name, program: ProgramAnalysis) -> bool:
     clause = next((part for part in program.ancestors(store) if isinstance(part, ast.comprehension)), None)
     return clause is not None and not _is_inside(node, clause.iter, program)
 
 
-def _is_inside(node: ast.AST, whole: ast.AST | None, program: Program) -> bool:
+def _is_inside(node: ast.AST, whole: ast.AST | None, program: ProgramAnalysis) -> bool:
     return whole is not None and (node is whole or whole in program.ancestors(node))

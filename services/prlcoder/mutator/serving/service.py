@@ -14,9 +14,9 @@ from prlcoder.mutator import RuleTeacher
 from prlcoder.mutator.serving.messages import write_variants
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
-from prlcoder.rpc.errors import Refusal, invalid
+from prlcoder.rpc.errors import CallError, invalid
 from prlcoder.rpc.process_pool import Compute
-from prlcoder.rpc.settings import Limits
+from prlcoder.rpc.settings import ServerLimits
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.serving.messages import read_mode, read_segments
 from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
@@ -29,7 +29,7 @@ class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
 
     full_name = "prlcoder.v1.MutatorService"
 
-    def __init__(self, limits: Limits, registry: CollectorRegistry, workers: int | None = None) -> None:
+    def __init__(self, limits: ServerLimits, registry: CollectorRegistry, workers: int | None = None) -> None:
         self._limits = limits
         self._admission = Admission(limits.queue_items)
         self._compute = Compute(workers)
@@ -81,7 +81,7 @@ class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
         return result
 
 
-def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> MutatorService:
+def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> MutatorService:
     """The service that the options of ``prlcoder serve mutator`` describe."""
     return MutatorService(limits, registry, arguments.workers)
 
@@ -102,7 +102,7 @@ def propose(item: bytes, rules: bytes, field: str) -> bytes:
     result = mutator_pb2.ProposeResult()
     try:
         result.proposal.CopyFrom(_proposal(mutator_pb2.ProposeItem.FromString(item), rules, field))
-    except Refusal as refusal:
+    except CallError as refusal:
         fail(result, refusal)
     return result.SerializeToString()
 

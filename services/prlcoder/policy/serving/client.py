@@ -22,7 +22,7 @@ _FINISH: Final[dict[int, Finish]] = {
 
 
 @dataclass(frozen=True)
-class Completion:
+class PolicySample:
     """One sample, whole. ``ids`` and ``log_probabilities`` are those of its tokens, the one that ended it included."""
 
     text: str
@@ -41,11 +41,11 @@ class PolicyClient(Client):
 
     async def complete(
         self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
-    ) -> list[list[Completion | ServiceError]]:
+    ) -> list[list[PolicySample | ServiceError]]:
         """All samples of each prompt, whole, or why there are none (reason ``TOO_LONG``)."""
         pieces: dict[tuple[int, int], list[policy_pb2.Tokens]] = {}
-        found: list[list[Completion | ServiceError]] = [[] for _ in prompts]
-        ended: dict[tuple[int, int], Completion | ServiceError] = {}
+        found: list[list[PolicySample | ServiceError]] = [[] for _ in prompts]
+        ended: dict[tuple[int, int], PolicySample | ServiceError] = {}
         whole = replace(sampling, whole=True)
         async with aclosing(self.events(prompts, whole, timeout_s=timeout_s)) as events:
             async for event in events:
@@ -119,8 +119,8 @@ def _request(prompts: Sequence[str], sampling: Sampling) -> policy_pb2.GenerateR
     )
 
 
-def _completion(event: policy_pb2.GenerateResponse, pieces: Sequence[policy_pb2.Tokens]) -> Completion:
-    return Completion(
+def _completion(event: policy_pb2.GenerateResponse, pieces: Sequence[policy_pb2.Tokens]) -> PolicySample:
+    return PolicySample(
         text=event.finished.text,
         ids=tuple(token for piece in pieces for token in piece.ids),
         log_probabilities=tuple(value for piece in pieces for value in piece.log_probabilities),

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from prlcoder.errors import InputError
 from prlcoder.policy.sampling import Piece, Sampling, Unread
 
-Kind = Literal["full", "adapter"]
+WeightsKind = Literal["full", "adapter"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Weights:
     model: str
     adapter: str | None = None
 
-    def after(self, version: int, uri: str, kind: Kind, base: str) -> Weights:
+    def after(self, version: int, uri: str, kind: WeightsKind, base: str) -> Weights:
         """The weights that an update asks for; adapters are for ``base``, the model that the server started with.
         ``InputError`` if ``version`` is not above the present one."""
         if version <= self.version:
@@ -31,7 +31,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Written:
+class SampleEvent:
     """Something of a sample, and the version of the weights that writes the whole sample."""
 
     event: Piece | Unread
@@ -69,12 +69,12 @@ class LivePolicy(Protocol):
         """Whether the engine still runs; one that has died does not come back."""
         ...
 
-    def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[Written, None]:
+    def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
         """All samples of all prompts, piece by piece; an ``Unread`` for each prompt that is too long. Close it to free
         the engine."""
         ...
 
-    async def update(self, version: int, uri: str, kind: Kind) -> float:
+    async def update(self, version: int, uri: str, kind: WeightsKind) -> float:
         """Other weights for the samples that begin from now on; seconds that requests had to wait for them.
         ``InputError`` if they cannot be loaded: the present ones go on serving then."""
         ...
@@ -84,7 +84,7 @@ class LivePolicy(Protocol):
         ...
 
 
-class Gate:
+class WeightsGate:
     """Many pass together, or one alone: who comes alone waits for those inside and holds up those behind."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from prlcoder.modeling.checkpoints import Checkpoint, load, template_name
 from prlcoder.policy.sampling import Sampling
-from prlcoder.policy.serving.live import Kind, Weights, Written
+from prlcoder.policy.serving.live import SampleEvent, Weights, WeightsKind
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
 
@@ -54,10 +54,10 @@ class TransformersPolicy:
         """The context of the present weights."""
         return self._serving[1].max_length
 
-    async def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[Written, None]:
+    async def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
         """See ``LivePolicy``."""
         loop = asyncio.get_running_loop()
-        events: asyncio.Queue[Written | None] = asyncio.Queue()
+        events: asyncio.Queue[SampleEvent | None] = asyncio.Queue()
         stopped = threading.Event()
 
         def work() -> None:
@@ -68,7 +68,7 @@ class TransformersPolicy:
                 for event in found:
                     if stopped.is_set():
                         return
-                    loop.call_soon_threadsafe(events.put_nowait, Written(event, weights.version))
+                    loop.call_soon_threadsafe(events.put_nowait, SampleEvent(event, weights.version))
 
         done = loop.run_in_executor(self._thread, work)
         done.add_done_callback(lambda _: events.put_nowait(None))
@@ -84,7 +84,7 @@ class TransformersPolicy:
         """See ``LivePolicy``: it shares this process's fate."""
         return True
 
-    async def update(self, version: int, uri: str, kind: Kind) -> float:
+    async def update(self, version: int, uri: str, kind: WeightsKind) -> float:
         """See ``LivePolicy``."""
         async with self._updating:
             weights = self.weights.after(version, uri, kind, self._settings.model)

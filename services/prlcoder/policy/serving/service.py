@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from prlcoder.errors import InputError
 from prlcoder.policy.sampling import Piece, Sampling, Unread
-from prlcoder.policy.serving.live import Kind, LivePolicy, Written
+from prlcoder.policy.serving.live import LivePolicy, SampleEvent, WeightsKind
 from prlcoder.policy.serving.metrics import PolicyMetrics
 from prlcoder.policy.serving.settings import PolicySettings, start
 from prlcoder.problems.model import Problem
@@ -22,8 +22,8 @@ from prlcoder.problems.prompt_messages import read_problem, render_problem
 from prlcoder.problems.prompts import extract_program, template_digest
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import require_batch
-from prlcoder.rpc.errors import Refusal, invalid
-from prlcoder.rpc.settings import Limits
+from prlcoder.rpc.errors import CallError, invalid
+from prlcoder.rpc.settings import ServerLimits
 from prlcoder.v1 import policy_pb2, policy_pb2_grpc
 
 _FINISH: Final = {"stop": policy_pb2.FINISH_REASON_STOP, "length": policy_pb2.FINISH_REASON_LENGTH}
@@ -44,7 +44,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
 
     full_name = "prlcoder.v1.PolicyService"
 
-    def __init__(self, limits: Limits, settings: PolicySettings, registry: CollectorRegistry) -> None:
+    def __init__(self, limits: ServerLimits, settings: PolicySettings, registry: CollectorRegistry) -> None:
         self._limits, self._settings = limits, settings
         self._admission = Admission(limits.queue_items)
         self._policy: LivePolicy
@@ -112,11 +112,11 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         self, request: policy_pb2.PolicyServiceUpdateWeightsRequest, context: Any
     ) -> policy_pb2.PolicyServiceUpdateWeightsResponse:
         """Other weights, for the samples that begin from then on."""
-        kind: Kind = "adapter" if request.kind == policy_pb2.WEIGHTS_KIND_ADAPTER else "full"
+        kind: WeightsKind = "adapter" if request.kind == policy_pb2.WEIGHTS_KIND_ADAPTER else "full"
         try:
             pause = await self._policy.update(request.version, request.uri, kind)
         except InputError as error:
-            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
+            raise CallError(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
         return policy_pb2.PolicyServiceUpdateWeightsResponse(
             weights_version=self._policy.weights.version, pause_s=pause
         )
@@ -136,7 +136,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         raise invalid(where, "holds nothing to complete; set problem or text")
 
 
-def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> PolicyService:
+def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> PolicyService:
     """The service that the options of ``prlcoder serve policy`` describe."""
     settings = PolicySettings(
         arguments.model,
@@ -199,12 +199,12 @@ class _Samples:
         self._asked, self._sampling, self._template = asked, sampling, template
         self._progress: dict[tuple[int, int], _Progress] = {}
 
-    def responses(self, written: Written) -> Iterator[policy_pb2.GenerateResponse]:
+    def responses(self, written: SampleEvent) -> Iterator[policy_pb2.GenerateResponse]:
         """The responses that say what was written."""
         event, version = written.event, written.weights_version
         one = self._asked[event.prompt]
         if isinstance(event, Unread):
-            status = Refusal(
+            status = CallError(
                 grpc.StatusCode.INVALID_ARGUMENT, "TOO_LONG", str(event), field=f"items[{event.prompt}]"
             ).status()
             for sample in range(self._sampling.samples):

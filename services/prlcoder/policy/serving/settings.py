@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from prlcoder.policy.serving.live import LivePolicy
 
-Engine = Literal["auto", "vllm", "transformers"]
+EngineName = Literal["auto", "vllm", "transformers"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class PolicySettings:
     GPU."""
 
     model: str
-    engine: Engine = "auto"
+    engine: EngineName = "auto"
     template: str | None = None
     max_new_tokens: int = 512
     dtype: str = "auto"

@@ -20,7 +20,7 @@ from prlcoder.modeling.checkpoints import ADAPTER_CONFIG, template_name, unloada
 from prlcoder.modeling.spans import encode
 from prlcoder.modeling.weights_check import local_folder, require_same_architecture
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated
-from prlcoder.policy.serving.live import Gate, Kind, Weights, Written
+from prlcoder.policy.serving.live import SampleEvent, Weights, WeightsGate, WeightsKind
 from prlcoder.policy.serving.settings import PolicySettings
 
 try:
@@ -56,7 +56,7 @@ class VllmPolicy:
         self.template = template_name(str(folder), self.tokenizer)
         self.max_length: int = llm.model_config.max_model_len
         self.device = str(llm.vllm_config.device_config.device_type)
-        self._gate = Gate()
+        self._gate = WeightsGate()
         self._updating = asyncio.Lock()
 
     @classmethod
@@ -79,7 +79,7 @@ class VllmPolicy:
             raise InputError(f"model {settings.model}: vLLM cannot serve it ({error}); its log says more") from error
         return cls(llm, folder, settings)
 
-    async def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[Written, None]:
+    async def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
         """See ``LivePolicy``."""
         async with self._gate.together():
             version, adapter = self.weights.version, self._adapter
@@ -89,7 +89,7 @@ class VllmPolicy:
                 for number, prompt in enumerate(prompts):
                     ids = encode(self.tokenizer, prompt).ids
                     if len(ids) >= self.max_length:
-                        yield Written(Unread(number, len(ids), self.max_length), version)
+                        yield SampleEvent(Unread(number, len(ids), self.max_length), version)
                     else:
                         tasks.append(asyncio.create_task(self._complete(number, ids, sampling, adapter, events)))
                 running = len(tasks)
@@ -100,7 +100,7 @@ class VllmPolicy:
                     if event is None:
                         running -= 1
                     else:
-                        yield Written(event, version)
+                        yield SampleEvent(event, version)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -143,11 +143,11 @@ class VllmPolicy:
         """See ``LivePolicy``."""
         return not self._llm.errored
 
-    async def update(self, version: int, uri: str, kind: Kind) -> float:
+    async def update(self, version: int, uri: str, kind: WeightsKind) -> float:
         """See ``LivePolicy``. A caller who no longer waits does not leave weights half exchanged."""
         return await asyncio.shield(self._update(version, uri, kind))
 
-    async def _update(self, version: int, uri: str, kind: Kind) -> float:
+    async def _update(self, version: int, uri: str, kind: WeightsKind) -> float:
         async with self._updating:
             weights = self.weights.after(version, uri, kind, self._base)
             if kind == "adapter":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prlcoder.prm.items import Item, Scored, StepScore
+from prlcoder.prm.items import ProgramScores, ProgramToScore, StepScore
 from prlcoder.problems.prompt_messages import write_prompt
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import TIMEOUT_S, Client, ServiceError
@@ -18,7 +18,9 @@ class PrmClient(Client):
         super().__init__(address, timeout_s=timeout_s)
         self._stub = prm_pb2_grpc.PrmServiceStub(self._channel)
 
-    async def score(self, items: Sequence[Item], *, timeout_s: float | None = None) -> list[Scored | ServiceError]:
+    async def score(
+        self, items: Sequence[ProgramToScore], *, timeout_s: float | None = None
+    ) -> list[ProgramScores | ServiceError]:
         """Scores of each item, or why there are none (reason ``TOO_LONG`` for one beyond the model's context)."""
         request = prm_pb2.ScoreStepsRequest(items=[_write(item) for item in items])
         response = await self.call(self._stub.ScoreSteps, request, timeout_s=timeout_s)
@@ -37,7 +39,7 @@ class PrmClient(Client):
         response = await self.call(self._stub.UpdateWeights, request, timeout_s=timeout_s, idempotent=False)
         return float(response.pause_s)
 
-    def _read(self, item: Item, result: prm_pb2.ScoreResult) -> Scored | ServiceError:
+    def _read(self, item: ProgramToScore, result: prm_pb2.ScoreResult) -> ProgramScores | ServiceError:
         if result.WhichOneof("outcome") != "scores":
             return self.item_error(result.status)
         asked = {(step.start, step.end) for step in item.steps}
@@ -46,10 +48,10 @@ class PrmClient(Client):
             for one in result.scores.steps
             if (one.start, one.end) in asked
         ]
-        return Scored(scores, result.scores.weights_version)
+        return ProgramScores(scores, result.scores.weights_version)
 
 
-def _write(item: Item) -> prm_pb2.ScoreItem:
+def _write(item: ProgramToScore) -> prm_pb2.ScoreItem:
     """The message. What lies between the steps is sent as segments too, as segments follow on one another."""
     message = prm_pb2.ScoreItem(prompt=write_prompt(item.prompt), program=item.program)
     segments = message.segments.segments

@@ -12,7 +12,7 @@ from typing import Self
 import torch
 
 from prlcoder.errors import InputError
-from prlcoder.prm.items import Item, ItemError, Scored
+from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore
 from prlcoder.prm.prefixes import PrefixCache, can_reuse
 from prlcoder.prm.serving.batching import Batch, Batcher, BatchLimits
 from prlcoder.prm.serving.settings import KEPT_TOKENS
@@ -31,7 +31,7 @@ class _Serving:
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
+class _ScoringJob:
     """An item, tokenised for the checkpoint that served when it arrived, which will score it."""
 
     serving: _Serving
@@ -54,7 +54,7 @@ class LiveScorer:
         self._on_batch = on_batch
         self._serving = _Serving(version, model, kept_tokens)
         self._tokenising = ThreadPoolExecutor(1, thread_name_prefix="tokenise")
-        self._batcher: Batcher[_Job, list[float]] = Batcher(
+        self._batcher: Batcher[_ScoringJob, list[float]] = Batcher(
             self._run, size=lambda job: len(job.row.ids), limits=limits or BatchLimits(model.batch_tokens)
         )
         self._updating = asyncio.Lock()
@@ -80,7 +80,7 @@ class LiveScorer:
         """How many items wait for a batch."""
         return self._batcher.waiting
 
-    async def score(self, items: Sequence[Item]) -> list[Scored | ItemError]:
+    async def score(self, items: Sequence[ProgramToScore]) -> list[ProgramScores | ItemError]:
         """Scores of each item, or the ``ItemError`` that says why there are none.
 
         Items of one call are batched with those of others. Cancelling the call drops those that still wait.
@@ -94,13 +94,13 @@ class LiveScorer:
                 raise outcome
         return found  # type: ignore[return-value]  # the other exceptions were raised
 
-    async def _score_one(self, serving: _Serving, row: Tokenised | ItemError) -> Scored:
+    async def _score_one(self, serving: _Serving, row: Tokenised | ItemError) -> ProgramScores:
         if isinstance(row, ItemError):
             raise row
         if not row.ids:
-            return Scored([], serving.version)
-        odds = await self._batcher.submit(_Job(serving, row))
-        return Scored(step_scores(row.item, odds), serving.version)
+            return ProgramScores([], serving.version)
+        odds = await self._batcher.submit(_ScoringJob(serving, row))
+        return ProgramScores(step_scores(row.item, odds), serving.version)
 
     async def update(self, version: int, uri: str) -> float:
         """Load another checkpoint beside the present one and change over; seconds that requests had to wait for it.
@@ -121,9 +121,9 @@ class LiveScorer:
         await self._batcher.close()
         self._tokenising.shutdown()
 
-    def _run(self, jobs: Sequence[_Job]) -> list[list[float]]:
+    def _run(self, jobs: Sequence[_ScoringJob]) -> list[list[float]]:
         """One batch, in the model's thread; during a changeover it may hold items of two checkpoints."""
-        odds: dict[_Job, list[float]] = {}
+        odds: dict[_ScoringJob, list[float]] = {}
         for serving in dict.fromkeys(job.serving for job in jobs):
             own = [job for job in jobs if job.serving is serving]
             rows = [job.row for job in own]
@@ -133,7 +133,7 @@ class LiveScorer:
         return [odds[job] for job in jobs]
 
 
-def _tokenise(model: StepModel, items: Sequence[Item]) -> list[Tokenised | ItemError]:
+def _tokenise(model: StepModel, items: Sequence[ProgramToScore]) -> list[Tokenised | ItemError]:
     rows: list[Tokenised | ItemError] = []
     for item in items:
         try:

@@ -4,8 +4,8 @@ A pass over the model takes Python's interpreter lock hundreds of times, and wha
 at a time: in one process each pass stands still for as long as the calls beside it take. And what ends the model's
 process (memory, a driver) does not end the server: a new one starts and scores what the old one owes.
 
-The two ends exchange pickled messages over a socket: ``Score``, ``Render``, ``Update`` and ``Cancel`` one way;
-``Ready``, ``Answer`` and ``Batch`` the other.
+The two ends exchange pickled messages over a socket: ``ScoreRequest``, ``Render``, ``Update`` and ``Cancel`` one way;
+``Ready``, ``WorkerAnswer`` and ``Batch`` the other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.prm.items import Item, ItemError, Scored
+from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore
 from prlcoder.prm.serving.batching import Batch, BatchLimits
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.rpc.admission import RETRY_AFTER_S
@@ -49,8 +49,8 @@ PRELOADED: Final = (
 GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA and AMD: one of them is where a program has a GPU
 _LENGTH: Final = struct.Struct("!Q")
 
-Outcome = list[Scored | ItemError]
-Value: TypeAlias = "Outcome | Prompt | tuple[ServedModel, float]"
+BatchOutcome = list[ProgramScores | ItemError]
+Value: TypeAlias = "BatchOutcome | Prompt | tuple[ServedModel, float]"
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreRequest:
     """Items to score together."""
 
     number: int
-    items: Sequence[Item]
+    items: Sequence[ProgramToScore]
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """To ``Score`` an ``Outcome``, to ``Render`` a prompt, to ``Update`` the model that serves now and the pause in
-    seconds; or an error."""
+class WorkerAnswer:
+    """The answer to one request, or an error: a ``BatchOutcome`` to ``ScoreRequest``, a prompt to ``Render``, and to
+    ``Update`` the model that serves now with the pause in seconds."""
 
     number: int
     value: Value | Exception
@@ -116,7 +116,7 @@ class Answer:
 
 @dataclass(eq=False)
 class _Asked:
-    message: Score | Render | Update
+    message: ScoreRequest | Render | Update
     answered: asyncio.Future[Any]
     attempts: int = 1
 
@@ -143,12 +143,12 @@ class ModelProcess:
         self.model = await self._open(0, self._settings.model)
         self._reading = asyncio.create_task(self._read())
 
-    async def score(self, items: Sequence[Item]) -> Outcome:
+    async def score(self, items: Sequence[ProgramToScore]) -> BatchOutcome:
         """Scores of each item, or the ``ItemError`` that says why there are none. Cancelling drops what still waits.
 
         While the process is started anew items wait; ``Refusal`` (UNAVAILABLE) for those with which it ended twice.
         """
-        found: Outcome = await self._ask(Score(next(self._numbers), items))
+        found: BatchOutcome = await self._ask(ScoreRequest(next(self._numbers), items))
         return found
 
     async def render(self, problem: Problem, template: str) -> Prompt:
@@ -174,7 +174,7 @@ class ModelProcess:
         if self._process is not None:
             self._process.kill()  # it has ended, but for a pass that takes too long or a start that was broken off
 
-    async def _ask(self, message: Score | Render | Update) -> Any:
+    async def _ask(self, message: ScoreRequest | Render | Update) -> Any:
         asked = _Asked(message, asyncio.get_running_loop().create_future())
         self._asked[message.number] = asked
         if self.healthy:
@@ -317,11 +317,11 @@ async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: as
     """Until the server says no more, and every answer is given."""
     tasks: dict[int, asyncio.Task[None]] = {}
 
-    async def answer(message: Score | Render | Update) -> None:
+    async def answer(message: ScoreRequest | Render | Update) -> None:
         value: Value | Exception
         try:
             match message:
-                case Score():
+                case ScoreRequest():
                     value = await live.score(message.items)
                 case Render():
                     value = render(message.problem, CHAT, live.model.tokenizer)
@@ -330,9 +330,9 @@ async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: as
                     value = _served(live), pause
         except Exception as error:
             value = _portable(error)
-        _send(writer, Answer(message.number, value))
+        _send(writer, WorkerAnswer(message.number, value))
 
-    def start(message: Score | Render | Update) -> None:
+    def start(message: ScoreRequest | Render | Update) -> None:
         tasks[message.number] = asyncio.create_task(answer(message))
         tasks[message.number].add_done_callback(lambda _: tasks.pop(message.number))
 

@@ -11,7 +11,7 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from prlcoder.errors import InputError
-from prlcoder.prm.items import Item, ItemError, Scored, Span, TooLongError
+from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore, StepSpan, TooLongError
 from prlcoder.prm.serving.cutting import cut
 from prlcoder.prm.serving.metrics import PrmMetrics
 from prlcoder.prm.serving.process import ModelProcess
@@ -20,9 +20,9 @@ from prlcoder.problems.prompt_messages import read_problem, read_prompt
 from prlcoder.problems.prompts import Prompt, template_digest
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
-from prlcoder.rpc.errors import Refusal, invalid
+from prlcoder.rpc.errors import CallError, invalid
 from prlcoder.rpc.process_pool import Compute
-from prlcoder.rpc.settings import Limits
+from prlcoder.rpc.settings import ServerLimits
 from prlcoder.segmenter.serving.messages import read_mode, read_segments
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
@@ -32,7 +32,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
 
     full_name = "prlcoder.v1.PrmService"
 
-    def __init__(self, limits: Limits, settings: PrmSettings, registry: CollectorRegistry) -> None:
+    def __init__(self, limits: ServerLimits, settings: PrmSettings, registry: CollectorRegistry) -> None:
         self._limits, self._settings = limits, settings
         self._admission = Admission(limits.queue_items)
         self._metrics = PrmMetrics(registry)
@@ -47,7 +47,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         """Load the model, start the worker, and see a program cut and scored."""
         await self._model.start()
         proof = prm_pb2.ScoreItem(program="pass\n", mode=segmenter_pb2.SEGMENTATION_MODE_LINE)
-        await self._model.score([Item(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
+        await self._model.score([ProgramToScore(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
 
     @property
     def healthy(self) -> bool:
@@ -69,8 +69,8 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
             read = await asyncio.gather(
                 *(self._read(item, f"items[{number}]") for number, item in enumerate(request.items))
             )
-            scored = iter(await self._model.score([item for item in read if isinstance(item, Item)]))
-        outcomes = [next(scored) if isinstance(item, Item) else item for item in read]
+            scored = iter(await self._model.score([item for item in read if isinstance(item, ProgramToScore)]))
+        outcomes = [next(scored) if isinstance(item, ProgramToScore) else item for item in read]
         results = [
             _result(item.id, outcome, f"items[{number}]")
             for number, (item, outcome) in enumerate(zip(request.items, outcomes, strict=True))
@@ -99,19 +99,21 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         try:
             pause = await self._model.update(request.version, request.uri)
         except InputError as error:
-            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
+            raise CallError(grpc.StatusCode.FAILED_PRECONDITION, "INVALID_WEIGHTS", str(error)) from None
         return prm_pb2.PrmServiceUpdateWeightsResponse(weights_version=self._model.model.version, pause_s=pause)
 
     @property
     def _template(self) -> str:
         return self._settings.template or self._model.model.template
 
-    async def _read(self, message: prm_pb2.ScoreItem, field: str) -> Item | Exception:
+    async def _read(self, message: prm_pb2.ScoreItem, field: str) -> ProgramToScore | Exception:
         """The item, or why it is none."""
         try:
             if not message.program:
                 raise invalid(f"{field}.program", "is empty; send the program, or its beginning")
-            return Item(await self._prompt(message, field), message.program, await self._steps(message, field))
+            return ProgramToScore(
+                await self._prompt(message, field), message.program, await self._steps(message, field)
+            )
         except Exception as error:
             return error
 
@@ -126,18 +128,18 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
                 return read_prompt(message.prompt, f"{field}.prompt")
         return Prompt("", "", "")
 
-    async def _steps(self, message: prm_pb2.ScoreItem, field: str) -> tuple[Span, ...]:
+    async def _steps(self, message: prm_pb2.ScoreItem, field: str) -> tuple[StepSpan, ...]:
         if message.WhichOneof("segmentation") == "segments":
             segments = read_segments(message.segments, message.program, f"{field}.segments")
-            return tuple(Span(one.start, one.end) for one in segments)
+            return tuple(StepSpan(one.start, one.end) for one in segments)
         mode = read_mode(message.mode, f"{field}.mode")
         steps = await self._cutting.run(cut, message.program, mode)
         if isinstance(steps, str):
             raise invalid(f"{field}.program", f"cannot be cut ({steps})")
-        return tuple(Span(*ends) for ends in steps)
+        return tuple(StepSpan(*ends) for ends in steps)
 
 
-def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> PrmService:
+def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> PrmService:
     """The service that the options of ``prlcoder serve prm`` describe."""
     settings = PrmSettings(
         arguments.model,
@@ -149,14 +151,14 @@ def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorReg
     return PrmService(limits, settings, registry)
 
 
-def _result(identity: str, outcome: Scored | Exception, field: str) -> prm_pb2.ScoreResult:
+def _result(identity: str, outcome: ProgramScores | Exception, field: str) -> prm_pb2.ScoreResult:
     result = prm_pb2.ScoreResult(id=identity)
-    if isinstance(outcome, Scored):
+    if isinstance(outcome, ProgramScores):
         result.scores.weights_version = outcome.weights_version
         for step in outcome.steps:
             result.scores.steps.add(start=step.start, end=step.end, probability=step.probability, logit=step.logit)
     elif isinstance(outcome, TooLongError):
-        fail(result, Refusal(grpc.StatusCode.INVALID_ARGUMENT, "TOO_LONG", str(outcome), field=f"{field}.program"))
+        fail(result, CallError(grpc.StatusCode.INVALID_ARGUMENT, "TOO_LONG", str(outcome), field=f"{field}.program"))
     else:
         fail(result, invalid(field, str(outcome)) if isinstance(outcome, ItemError) else outcome)
     return result

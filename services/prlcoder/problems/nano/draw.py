@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 class Draw:
@@ -23,7 +23,7 @@ class Draw:
         """A whole number from ``low`` to ``high``, both included."""
         return low + int(self._random() * (high - low + 1))
 
-    def pick(self, items: Sequence[Item]) -> Item:
+    def pick(self, items: Sequence[T]) -> T:
         """One of ``items``, each equally likely."""
         return items[int(self._random() * len(items))]
 

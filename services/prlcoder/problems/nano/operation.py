@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Edit = tuple[str, str]  # (text that occurs once in the canonical code, what the bug writes instead)
+TextReplacement = tuple[str, str]  # (text that occurs once in the canonical code, what the bug writes instead)
 
 OFTEN, SOMETIMES, SELDOM = 0.60, 0.25, 0.08  # how probable it is that a stream program has an operation wrong
 FAVOURITE = 0.7  # share of an operation's first bug among all its bugs
@@ -27,7 +27,7 @@ class Operation:
     name: str
     clause: str
     code: str
-    bugs: tuple[Edit, ...]
+    bugs: tuple[TextReplacement, ...]
     habit: float
     constants: range = NONE
 
@@ -38,7 +38,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Step:
+class OperationStep:
     """One operation in a program, with its constant (0 where the operation has none)."""
 
     operation: Operation
@@ -48,7 +48,7 @@ class Step:
         """The step's line in the statement, without its number."""
         return self.operation.clause.format(c=self.constant)
 
-    def code(self, position: int, bug: Edit | None = None) -> str:
+    def code(self, position: int, bug: TextReplacement | None = None) -> str:
         """The lines of this step as step ``position`` (from 0) of a function, canonical or with one bug."""
         template = self.operation.code if bug is None else self.operation.code.replace(*bug)
         text = template.format(v=f"v{position}", w=f"v{position + 1}", c=self.constant, d=self.constant + 1)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from prlcoder.problems.nano.draw import Draw
-from prlcoder.problems.nano.operation import FAVOURITE, Edit, Operation, Step
+from prlcoder.problems.nano.operation import FAVOURITE, Operation, OperationStep, TextReplacement
 from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.transforms import TRANSFORMS
 
@@ -25,14 +25,14 @@ DISTINCT = 6  # a task is worth posing if its canonical program gives at least t
 class Task:
     """What a nano program has to do. ``steps[i]`` writes ``v{i+1}`` from ``v{i}``; the last one returns."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[OperationStep, ...]
 
     @property
     def statement(self) -> str:
         """Numbered comment lines, one a step."""
         return "".join(f"# {number}: {step.clause()}\n" for number, step in enumerate(self.steps, start=1))
 
-    def program(self, bugs: Sequence[Edit | None] | None = None) -> str:
+    def program(self, bugs: Sequence[TextReplacement | None] | None = None) -> str:
         """The whole program, canonical or with a bug (or None) for each step."""
         edits = bugs if bugs is not None else [None] * len(self.steps)
         pairs = zip(self.steps, edits, strict=True)
@@ -47,10 +47,10 @@ def draw_task(draw: Draw, transforms: int) -> Task:
         if operation not in chosen:
             chosen.append(operation)
     chosen.append(draw.pick(REDUCERS))
-    return Task(tuple(Step(operation, draw.pick(operation.constants or (0,))) for operation in chosen))
+    return Task(tuple(OperationStep(operation, draw.pick(operation.constants or (0,))) for operation in chosen))
 
 
-def draw_bug(draw: Draw, operation: Operation) -> Edit | None:
+def draw_bug(draw: Draw, operation: Operation) -> TextReplacement | None:
     """A bug with the operation's habitual probability, the favourite more often than all others together."""
     if not draw.chance(operation.habit):
         return None
@@ -78,7 +78,7 @@ def answers(task: Task, inputs: Iterable[Sequence[int]]) -> Iterator[Any]:
 
 
 @cache
-def _compiled(step: Step) -> Callable[[Any], Any]:
+def _compiled(step: OperationStep) -> Callable[[Any], Any]:
     """One step as a function by itself. It runs right here: the code is from our own tables, nobody else's."""
     names: dict[str, Any] = {}
     ending = "    return v1\n" if step.operation in TRANSFORMS else ""

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
 from prlcoder.rpc.process_pool import Compute
-from prlcoder.rpc.settings import Limits
+from prlcoder.rpc.settings import ServerLimits
 from prlcoder.segmenter import Mode, SegmentationError, segment
 from prlcoder.segmenter.serving.messages import read_mode, write_segments
 from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
@@ -23,7 +23,7 @@ class SegmenterService(segmenter_pb2_grpc.SegmenterServiceServicer):
 
     full_name = "prlcoder.v1.SegmenterService"
 
-    def __init__(self, limits: Limits, registry: CollectorRegistry, workers: int | None = None) -> None:
+    def __init__(self, limits: ServerLimits, registry: CollectorRegistry, workers: int | None = None) -> None:
         self._limits = limits
         self._admission = Admission(limits.queue_items)
         self._compute = Compute(workers)
@@ -73,6 +73,6 @@ def cut(program: str, mode: Mode) -> bytes:
     return result.SerializeToString()
 
 
-def create(arguments: argparse.Namespace, limits: Limits, registry: CollectorRegistry) -> SegmenterService:
+def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> SegmenterService:
     """The service that the options of ``prlcoder serve segmenter`` describe."""
     return SegmenterService(limits, registry, arguments.workers)

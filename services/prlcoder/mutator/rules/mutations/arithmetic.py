@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from prlcoder.mutator.rules.edits import Edit, Edits, swap
 from prlcoder.mutator.rules.inference import SIZED
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 _ARITHMETIC = {
@@ -40,7 +40,7 @@ _ORDERED = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.RS
 
 
 def _replace_operator(
-    node: ast.BinOp, program: Program, table: Mapping[type[ast.operator], tuple[str, ...]]
+    node: ast.BinOp, program: ProgramAnalysis, table: Mapping[type[ast.operator], tuple[str, ...]]
 ) -> Iterator[Edits]:
     """Every replacement that the table has for this operator; operands known to be no numbers are left alone."""
     texts = table.get(type(node.op), ())
@@ -52,26 +52,26 @@ def _replace_operator(
 
 
 @mutation("arithmetic-operator", BugClass.OPERATION, 7, (ast.BinOp,), "x = a + b", "x = a - b")
-def arithmetic_operator(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def arithmetic_operator(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """Another arithmetic or bitwise operator."""
     return _replace_operator(node, program, _ARITHMETIC)
 
 
 @mutation("division-kind", BugClass.OPERATION, 4, (ast.BinOp,), "mid = (low + high) // 2", "mid = (low + high) / 2")
-def division_kind(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def division_kind(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """True division, floor division and remainder are confused."""
     return _replace_operator(node, program, _DIVISION)
 
 
 @mutation("operands-swapped", BugClass.OPERATION, 3, (ast.BinOp,), "x = a - b", "x = b - a")
-def operands_swapped(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def operands_swapped(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """The operands of an operator that does not commute are exchanged."""
     if isinstance(node.op, _ORDERED) and not program.types.name_is(node.left, SIZED):
         yield swap(program.source, program.outer(node.left), program.outer(node.right))
 
 
 @mutation("precedence", BugClass.OPERATION, 2, (ast.BinOp,), "mean = (a + b) / 2", "mean = a + b / 2")
-def precedence(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def precedence(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """Parentheses that decide the order of evaluation are forgotten."""
     for side in (node.left, node.right):
         inner, outer = program.span(side), program.outer(side)
@@ -80,7 +80,7 @@ def precedence(node: ast.BinOp, program: Program) -> Iterator[Edits]:
 
 
 @mutation("modulo-missing", BugClass.OPERATION, 2, (ast.BinOp,), "x = (a + b) % MOD", "x = a + b")
-def modulo_missing(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def modulo_missing(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """The reduction by a modulus is forgotten."""
     if not isinstance(node.op, ast.Mod) or program.types.name_is(node.left, frozenset({"str"})):
         return
@@ -90,7 +90,7 @@ def modulo_missing(node: ast.BinOp, program: Program) -> Iterator[Edits]:
 
 
 @mutation("augmented-operator", BugClass.OPERATION, 5, (ast.AugAssign,), "total += x", "total -= x")
-def augmented_operator(node: ast.AugAssign, program: Program) -> Iterator[Edits]:
+def augmented_operator(node: ast.AugAssign, program: ProgramAnalysis) -> Iterator[Edits]:
     """Another operator in an augmented assignment."""
     if program.types.name_is(node.value, SIZED):
         return
@@ -100,14 +100,14 @@ def augmented_operator(node: ast.AugAssign, program: Program) -> Iterator[Edits]
 
 
 @mutation("augmented-as-plain", BugClass.OPERATION, 4, (ast.AugAssign,), "total += x", "total = x")
-def augmented_as_plain(node: ast.AugAssign, program: Program) -> Iterator[Edits]:
+def augmented_as_plain(node: ast.AugAssign, program: ProgramAnalysis) -> Iterator[Edits]:
     """The value replaces the accumulated one instead of being added to it."""
     if place := program.operator(node.target, node.value):
         yield (Edit(*place, "="),)
 
 
 @mutation("sign-missing", BugClass.OPERATION, 2, (ast.UnaryOp,), "key = -x", "key = x")
-def sign_missing(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
+def sign_missing(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """A minus sign (of anything but a literal) is forgotten."""
     if isinstance(node.op, ast.USub | ast.Invert) and not isinstance(node.operand, ast.Constant):
         yield (Edit(program.span(node).start, program.outer(node.operand).start, ""),)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prlcoder.mutator.rules.edits import Edit, Edits
 from prlcoder.mutator.rules.inference import INT
 from prlcoder.mutator.rules.offsets import one_further
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 
@@ -20,7 +20,7 @@ from prlcoder.mutator.rules.registry import BugClass, mutation
     "for i in range(n):\n    go(i)",
     "for i in range(n - 1):\n    go(i)",
 )
-def range_bound(node: ast.Call, program: Program) -> Iterator[Edits]:
+def range_bound(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """A range starts or stops one too early or too late."""
     match node:
         case ast.Call(func=ast.Name(id="range"), args=[stop]):
@@ -37,7 +37,7 @@ def range_bound(node: ast.Call, program: Program) -> Iterator[Edits]:
 
 
 @mutation("index-offset", BugClass.BOUND, 6, (ast.Subscript,), "x = a[i]", "x = a[i + 1]")
-def index_offset(node: ast.Subscript, program: Program) -> Iterator[Edits]:
+def index_offset(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[Edits]:
     """A neighbour is read or written."""
     keyed = program.types.name_is(node.value, frozenset({"dict"})) or program.types.name_is(
         node.slice, frozenset({"str", "tuple"})
@@ -49,7 +49,7 @@ def index_offset(node: ast.Subscript, program: Program) -> Iterator[Edits]:
 
 
 @mutation("slice-bound", BugClass.BOUND, 5, (ast.Slice,), "x = a[:i]", "x = a[:i + 1]")
-def slice_bound(node: ast.Slice, program: Program) -> Iterator[Edits]:
+def slice_bound(node: ast.Slice, program: ProgramAnalysis) -> Iterator[Edits]:
     """A slice starts or stops one too early or too late."""
     for limit in (node.lower, node.upper):
         if limit is not None and program.editable(limit):
@@ -65,13 +65,13 @@ def slice_bound(node: ast.Slice, program: Program) -> Iterator[Edits]:
     "def f(low, high):\n    return high - low",
     "def f(low, high):\n    return high - low + 1",
 )
-def return_offset(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_offset(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """The result is one too great or too small."""
     if node.value is not None and not isinstance(node.value, ast.Constant) and _may_be_int(node.value, program):
         for _, text in one_further(node.value, program):
             yield (program.replace(node.value, text),)
 
 
-def _may_be_int(node: ast.expr, program: Program) -> bool:
+def _may_be_int(node: ast.expr, program: ProgramAnalysis) -> bool:
     known = program.types.of(node)
     return known is None or known == INT

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from prlcoder.mutator.rules.edits import Edit, Edits, swap
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 _SYMMETRIC = frozenset({"min", "max", "gcd", "lcm", "hypot", "print"})
@@ -17,7 +17,7 @@ _SEQUENCE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
 @mutation("arguments-swapped", BugClass.REFERENCE, 3, (ast.Call,), "d = dist(a, b)", "d = dist(b, a)")
-def arguments_swapped(node: ast.Call, program: Program) -> Iterator[Edits]:
+def arguments_swapped(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """Two neighbouring arguments are exchanged."""
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
     if name in _SYMMETRIC or any(isinstance(argument, ast.Starred) for argument in node.args):
@@ -28,7 +28,7 @@ def arguments_swapped(node: ast.Call, program: Program) -> Iterator[Edits]:
 
 
 @mutation("sort-order", BugClass.OPERATION, 3, (ast.Call,), "ys = sorted(xs)", "ys = sorted(xs, reverse=True)")
-def sort_order(node: ast.Call, program: Program) -> Iterator[Edits]:
+def sort_order(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """Ascending for descending."""
     if not _is_sort(node):
         return
@@ -41,7 +41,7 @@ def sort_order(node: ast.Call, program: Program) -> Iterator[Edits]:
 
 
 @mutation("sort-key-missing", BugClass.MISSING, 3, (ast.Call,), "xs.sort(key=len)", "xs.sort()")
-def sort_key_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
+def sort_key_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """The key to sort or choose by is forgotten."""
     if _is_sort(node) or (isinstance(node.func, ast.Name) and node.func.id in ("min", "max")):
         yield from _without_keyword(node, "key", program)
@@ -56,7 +56,7 @@ def _is_sort(node: ast.Call) -> bool:
     return False
 
 
-def _without_keyword(node: ast.Call, name: str, program: Program) -> Iterator[Edits]:
+def _without_keyword(node: ast.Call, name: str, program: ProgramAnalysis) -> Iterator[Edits]:
     """The call without one of its keyword arguments and without the comma that goes with it."""
     parts: list[ast.AST] = [*node.args, *node.keywords]
     for place, part in enumerate(parts):
@@ -70,7 +70,7 @@ def _without_keyword(node: ast.Call, name: str, program: Program) -> Iterator[Ed
 
 
 @mutation("conversion-missing", BugClass.MISSING, 4, (ast.Call,), "x = abs(a - b)", "x = a - b")
-def conversion_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
+def conversion_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """``int``, ``abs``, ``sorted``, ``set`` and the like are forgotten around a value."""
     match node:
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _CONVERSIONS:
@@ -83,7 +83,7 @@ def conversion_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
 
 
 @mutation("method-missing", BugClass.MISSING, 3, (ast.Call,), "t = s.strip()", "t = s")
-def method_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
+def method_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """``.strip()``, ``.lower()``, ``.copy()`` and the like are forgotten after a value."""
     match node:
         case ast.Call(func=ast.Attribute(attr=name, value=value), args=[]) if name in _TRIVIAL_METHODS:
@@ -92,7 +92,7 @@ def method_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
 
 
 @mutation("default-missing", BugClass.CONSTANT, 2, (ast.Call,), "n = seen.get(x, 0)", "n = seen.get(x)")
-def default_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
+def default_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """A look-up has no default, or a ``defaultdict`` the wrong one."""
     match node:
         case ast.Call(func=ast.Attribute(attr="get"), args=[key, default], keywords=[]):
@@ -102,7 +102,7 @@ def default_missing(node: ast.Call, program: Program) -> Iterator[Edits]:
 
 
 @mutation("slice-missing", BugClass.MISSING, 3, (ast.Subscript,), "out.append(path[:])", "out.append(path)")
-def slice_missing(node: ast.Subscript, program: Program) -> Iterator[Edits]:
+def slice_missing(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[Edits]:
     """A copy ``[:]``, a reversal ``[::-1]`` or a part of a sequence is forgotten: the sequence itself is used."""
     if isinstance(node.slice, ast.Slice) and isinstance(node.value, _SEQUENCE) and isinstance(node.ctx, ast.Load):
         yield (Edit(program.span(node.value).end, program.span(node).end, ""),)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from prlcoder.mutator.rules.edits import Edit, Edits, Span, swap
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 _NAMES = (ast.Name, ast.Call, ast.Attribute, ast.Subscript)
@@ -27,7 +27,9 @@ _NEGATED = {
 _REVERSED = {ast.Lt: ">", ast.LtE: ">=", ast.Gt: "<", ast.GtE: "<="}
 
 
-def _replace_comparisons(node: ast.Compare, program: Program, table: Mapping[type[ast.cmpop], str]) -> Iterator[Edits]:
+def _replace_comparisons(
+    node: ast.Compare, program: ProgramAnalysis, table: Mapping[type[ast.cmpop], str]
+) -> Iterator[Edits]:
     """One rewrite for each comparison operator of the chain that the table knows."""
     for left, op, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
         if (text := table.get(type(op))) and (place := program.operator(left, right)):
@@ -35,25 +37,25 @@ def _replace_comparisons(node: ast.Compare, program: Program, table: Mapping[typ
 
 
 @mutation("comparison-boundary", BugClass.CONDITION, 9, (ast.Compare,), "ok = low < high", "ok = low <= high")
-def comparison_boundary(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def comparison_boundary(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """The limit is included where it must not be, or the other way round."""
     return _replace_comparisons(node, program, _BOUNDARY)
 
 
 @mutation("comparison-negation", BugClass.CONDITION, 5, (ast.Compare,), "found = x in seen", "found = x not in seen")
-def comparison_negation(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def comparison_negation(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """The comparison says the opposite."""
     return _replace_comparisons(node, program, _NEGATED)
 
 
 @mutation("comparison-direction", BugClass.CONDITION, 4, (ast.Compare,), "ok = a >= b", "ok = a <= b")
-def comparison_direction(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def comparison_direction(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """Smaller and greater are exchanged."""
     return _replace_comparisons(node, program, _REVERSED)
 
 
 @mutation("boolean-connective", BugClass.CONDITION, 5, (ast.BoolOp,), "ok = a and b", "ok = a or b")
-def boolean_connective(node: ast.BoolOp, program: Program) -> Iterator[Edits]:
+def boolean_connective(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``and`` where ``or`` is meant, or the other way round."""
     text = "or" if isinstance(node.op, ast.And) else "and"
     for left, right in pairwise(node.values):
@@ -62,7 +64,7 @@ def boolean_connective(node: ast.BoolOp, program: Program) -> Iterator[Edits]:
 
 
 @mutation("negation-missing", BugClass.CONDITION, 4, (ast.UnaryOp,), "if not seen:\n    go()", "if seen:\n    go()")
-def negation_missing(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
+def negation_missing(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """A ``not`` is forgotten."""
     if isinstance(node.op, ast.Not):
         yield (Edit(program.span(node).start, program.outer(node.operand).start, ""),)
@@ -76,7 +78,7 @@ def negation_missing(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
     "if seen:\n    go()",
     "if not seen:\n    go()",
 )
-def negation_extra(node: ast.If | ast.While | ast.IfExp, program: Program) -> Iterator[Edits]:
+def negation_extra(node: ast.If | ast.While | ast.IfExp, program: ProgramAnalysis) -> Iterator[Edits]:
     """A condition without an operator of its own, or one of its operands, is negated."""
     operands = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
     for operand in operands:
@@ -86,7 +88,7 @@ def negation_extra(node: ast.If | ast.While | ast.IfExp, program: Program) -> It
 
 
 @mutation("condition-missing", BugClass.CONDITION, 5, (ast.BoolOp,), "if a and b:\n    go()", "if a:\n    go()")
-def condition_missing(node: ast.BoolOp, program: Program) -> Iterator[Edits]:
+def condition_missing(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """One operand of ``and`` or ``or`` is forgotten, and parentheses that a name alone does not need."""
     if len(node.values) == 2 and program.outer(node) != program.span(node):
         for kept in node.values:
@@ -100,7 +102,7 @@ def condition_missing(node: ast.BoolOp, program: Program) -> Iterator[Edits]:
 
 
 @mutation("choice-swapped", BugClass.CONDITION, 3, (ast.IfExp,), "x = a if c else b", "x = b if c else a")
-def choice_swapped(node: ast.IfExp, program: Program) -> Iterator[Edits]:
+def choice_swapped(node: ast.IfExp, program: ProgramAnalysis) -> Iterator[Edits]:
     """The two results of a conditional expression are exchanged."""
     yield swap(program.source, program.outer(node.body), program.outer(node.orelse))
 
@@ -113,14 +115,14 @@ def choice_swapped(node: ast.IfExp, program: Program) -> Iterator[Edits]:
     "even = [x for x in xs if x % 2 == 0]",
     "even = [x for x in xs]",
 )
-def filter_missing(node: ast.comprehension, program: Program) -> Iterator[Edits]:
+def filter_missing(node: ast.comprehension, program: ProgramAnalysis) -> Iterator[Edits]:
     """The condition of a comprehension is forgotten."""
     for condition in node.ifs:
         if program.editable(condition) and (place := _filter_clause(condition, program)):
             yield (Edit(*place, ""),)
 
 
-def _filter_clause(condition: ast.expr, program: Program) -> Span | None:
+def _filter_clause(condition: ast.expr, program: ProgramAnalysis) -> Span | None:
     """``if c`` of a comprehension with the white space before it."""
     start, end = program.outer(condition)
     head = program.source[:start].rstrip()
@@ -137,7 +139,7 @@ def _filter_clause(condition: ast.expr, program: Program) -> Span | None:
     "if a:\n    x = 1\nelif b:\n    x = 2",
     "if a:\n    x = 1\nif b:\n    x = 2",
 )
-def elif_as_if(node: ast.If, program: Program) -> Iterator[Edits]:
+def elif_as_if(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """Alternatives that exclude each other are tested one after the other."""
     start = program.span(node).start
     if program.source.startswith("elif", start):

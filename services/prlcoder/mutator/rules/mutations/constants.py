@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edits
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 _LARGEST = 1000  # a modulus such as 10**9 + 7 that is off by one mostly changes nothing the tests see
 
 
 @mutation("constant-off-by-one", BugClass.CONSTANT, 8, (ast.Constant, ast.UnaryOp), "count = 0", "count = 1")
-def constant_off_by_one(node: ast.Constant | ast.UnaryOp, program: Program) -> Iterator[Edits]:
+def constant_off_by_one(node: ast.Constant | ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """A small integer literal is one more or one less, or has lost its sign; rather one that the program knows than one
     that would stand out."""
     value = _integer(node)
@@ -26,7 +26,7 @@ def constant_off_by_one(node: ast.Constant | ast.UnaryOp, program: Program) -> I
         yield (program.replace(node, str(wrong)),)
 
 
-def _is_neutral(value: int, node: ast.expr, program: Program) -> bool:
+def _is_neutral(value: int, node: ast.expr, program: ProgramAnalysis) -> bool:
     """Whether the result would be an operand that nobody writes: ``x + 0``, ``x * 0``, ``x // 1``."""
     parent = program.parents[node]
     if not isinstance(parent, ast.BinOp):
@@ -45,7 +45,7 @@ def _integer(node: ast.expr) -> int | None:
 
 
 @mutation("boolean-flipped", BugClass.CONSTANT, 4, (ast.Constant,), "found = True", "found = False")
-def boolean_flipped(node: ast.Constant, program: Program) -> Iterator[Edits]:
+def boolean_flipped(node: ast.Constant, program: ProgramAnalysis) -> Iterator[Edits]:
     """``True`` for ``False`` or the other way round."""
     if isinstance(node.value, bool):
         yield (program.replace(node, str(not node.value)),)
@@ -59,7 +59,7 @@ def boolean_flipped(node: ast.Constant, program: Program) -> Iterator[Edits]:
     'if c == "(":\n    depth += 1\nelif c == ")":\n    depth -= 1',
     'if c == ")":\n    depth += 1\nelif c == ")":\n    depth -= 1',
 )
-def constant_of_another(node: ast.Constant, program: Program) -> Iterator[Edits]:
+def constant_of_another(node: ast.Constant, program: ProgramAnalysis) -> Iterator[Edits]:
     """A number or string that the program uses elsewhere."""
     if isinstance(node.value, bool) or not isinstance(node.value, int | float | str):
         return
@@ -79,13 +79,13 @@ def constant_of_another(node: ast.Constant, program: Program) -> Iterator[Edits]
     'best = float("inf")',
     'best = float("-inf")',
 )
-def initial_value(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def initial_value(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """A search or an accumulation starts from the wrong value."""
     for text in _wrong_starts(node.value, program):
         yield (program.replace(node.value, text),)
 
 
-def _wrong_starts(value: ast.expr, program: Program) -> Iterator[str]:
+def _wrong_starts(value: ast.expr, program: ProgramAnalysis) -> Iterator[str]:
     text = program.text(value)
     match value:
         case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str(infinity))]) if "inf" in infinity:

@@ -16,7 +16,7 @@ from prlcoder.mutator.rules.layout import (
     own_lines,
     reindent,
 )
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 
@@ -28,7 +28,7 @@ from prlcoder.mutator.rules.registry import BugClass, mutation
     "for x in xs:\n    if x:\n        break",
     "for x in xs:\n    if x:\n        continue",
 )
-def break_continue(node: ast.Break | ast.Continue, program: Program) -> Iterator[Edits]:
+def break_continue(node: ast.Break | ast.Continue, program: ProgramAnalysis) -> Iterator[Edits]:
     """The loop goes on where it must end, or the other way round."""
     yield (program.replace(node, "continue" if isinstance(node, ast.Break) else "break"),)
 
@@ -41,7 +41,7 @@ def break_continue(node: ast.Break | ast.Continue, program: Program) -> Iterator
     "def f(xs):\n    for x in xs:\n        go(x)\n    return xs",
     "def f(xs):\n    for x in xs:\n        go(x)\n        return xs",
 )
-def return_early(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_early(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """The return after a loop stands in the loop: only one turn is made."""
     siblings = program.siblings(node)
     place = siblings.index(node)
@@ -61,7 +61,7 @@ def return_early(node: ast.Return, program: Program) -> Iterator[Edits]:
     "for x in xs:\n    go(x)\n    n += 1",
     "for x in xs:\n    go(x)\nn += 1",
 )
-def statement_dedented(node: ast.For | ast.While | ast.If, program: Program) -> Iterator[Edits]:
+def statement_dedented(node: ast.For | ast.While | ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """The last statement of a body stands after it."""
     if len(node.body) < 2 or node.orelse:
         return
@@ -78,7 +78,7 @@ def statement_dedented(node: ast.For | ast.While | ast.If, program: Program) -> 
     "if a:\n    x = 1\nelse:\n    x = 2",
     "if a:\n    x = 1",
 )
-def else_missing(node: ast.If, program: Program) -> Iterator[Edits]:
+def else_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """The other branch is forgotten."""
     if has_else(program, node):
         head, body = else_line(program, node), block(program, node.orelse)
@@ -94,7 +94,7 @@ def else_missing(node: ast.If, program: Program) -> Iterator[Edits]:
     "if a:\n    x = 1\nelse:\n    x = 2",
     "if a:\n    x = 1\nx = 2",
 )
-def else_always(node: ast.If, program: Program) -> Iterator[Edits]:
+def else_always(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """What belongs to the other branch runs in any case."""
     if not has_else(program, node):
         return
@@ -111,7 +111,7 @@ def else_always(node: ast.If, program: Program) -> Iterator[Edits]:
     "if a:\n    x = 1\nelse:\n    x = 2",
     "if a:\n    x = 2\nelse:\n    x = 1",
 )
-def branches_swapped(node: ast.If, program: Program) -> Iterator[Edits]:
+def branches_swapped(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """The two branches are exchanged and the condition is not."""
     if has_else(program, node):
         first, second = block(program, node.body), block(program, node.orelse)
@@ -127,7 +127,7 @@ def branches_swapped(node: ast.If, program: Program) -> Iterator[Edits]:
     "if a:\n    x = 1\nelif b:\n    x = 2\nelse:\n    x = 3",
     "if a:\n    x = 1\nelse:\n    x = 3",
 )
-def elif_missing(node: ast.If, program: Program) -> Iterator[Edits]:
+def elif_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """One of several cases is forgotten."""
     body = block(program, node.body)
     if is_elif(program, node) and body:
@@ -142,7 +142,7 @@ def elif_missing(node: ast.If, program: Program) -> Iterator[Edits]:
     "if x > best:\n    best = x",
     "best = x",
 )
-def condition_always(node: ast.If, program: Program) -> Iterator[Edits]:
+def condition_always(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """What needs a condition is done without it."""
     body, start = block(program, node.body), program.span(node).start
     if node.orelse or is_elif(program, node) or not body or body.start <= start:
@@ -161,7 +161,7 @@ def condition_always(node: ast.If, program: Program) -> Iterator[Edits]:
     "while n % 2 == 0:\n    n //= 2",
     "if n % 2 == 0:\n    n //= 2",
 )
-def while_as_if(node: ast.While, program: Program) -> Iterator[Edits]:
+def while_as_if(node: ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
     """What must be repeated is done once."""
     start = program.span(node).start
     yield (Edit(start, start + len("while"), "if"),)
@@ -175,7 +175,7 @@ def while_as_if(node: ast.While, program: Program) -> Iterator[Edits]:
     "total = 0\nfor x in xs:\n    total += x",
     "total = 0\nfor x in xs:\n    total = 0\n    total += x",
 )
-def accumulator_reset(node: ast.For | ast.While, program: Program) -> Iterator[Edits]:
+def accumulator_reset(node: ast.For | ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
     """What is accumulated starts anew in each turn."""
     siblings = program.siblings(node)
     starts = {
@@ -205,7 +205,7 @@ def _reads(loop: ast.For | ast.While, name: str) -> bool:
     "def f(n):\n    return f(n - 1)",
     "def f(n):\n    f(n - 1)",
 )
-def return_missing(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_missing(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """A call is made and its result is not returned."""
     if isinstance(node.value, ast.Call):
         yield (Edit(program.span(node).start, program.outer(node.value).start, ""),)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edit, Edits, swap
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 from prlcoder.mutator.rules.visibility import similar_names
 
@@ -57,7 +57,7 @@ _FUNCTIONS = {
     "def f(low, high, x):\n    mid = low + high\n    return mid",
     "def f(low, high, x):\n    mid = low + x\n    return mid",
 )
-def variable_swapped(node: ast.Name, program: Program) -> Iterator[Edits]:
+def variable_swapped(node: ast.Name, program: ProgramAnalysis) -> Iterator[Edits]:
     """Another variable that is visible here and may have the same type."""
     parent = program.parents[node]
     if isinstance(parent, ast.Return) or (isinstance(parent, ast.Call) and parent.func is node):
@@ -76,7 +76,7 @@ def variable_swapped(node: ast.Name, program: Program) -> Iterator[Edits]:
     "def f(xs):\n    total = count = 0\n    return total",
     "def f(xs):\n    total = count = 0\n    return count",
 )
-def return_variable(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_variable(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """Another variable is returned."""
     if isinstance(node.value, ast.Name):
         for name in similar_names(node.value, program):
@@ -91,7 +91,7 @@ def return_variable(node: ast.Return, program: Program) -> Iterator[Edits]:
     "def f(x):\n    return x",
     "def f(x):\n    return None",
 )
-def return_none(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_none(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """Nothing is returned."""
     if node.value is not None:
         yield (Edit(*program.outer(node.value), "None"),)
@@ -105,7 +105,7 @@ def return_none(node: ast.Return, program: Program) -> Iterator[Edits]:
     "grid = [[0] * n for _ in range(m)]",
     "grid = [[0] * n] * m",
 )
-def rows_shared(node: ast.ListComp, program: Program) -> Iterator[Edits]:
+def rows_shared(node: ast.ListComp, program: ProgramAnalysis) -> Iterator[Edits]:
     """All rows of a table are the same list."""
     match node:
         case ast.ListComp(
@@ -122,7 +122,7 @@ def rows_shared(node: ast.ListComp, program: Program) -> Iterator[Edits]:
                 yield (program.replace(node, f"[{program.text(row)}] * {times}"),)
 
 
-def _rename_callee(node: ast.Call, program: Program, texts: tuple[str, ...]) -> Iterator[Edits]:
+def _rename_callee(node: ast.Call, program: ProgramAnalysis, texts: tuple[str, ...]) -> Iterator[Edits]:
     """The call under each of these names; nothing if the program itself binds the name."""
     if program.scopes.is_builtin(node.func):
         for text in texts:
@@ -130,40 +130,40 @@ def _rename_callee(node: ast.Call, program: Program, texts: tuple[str, ...]) -> 
 
 
 @mutation("min-max", BugClass.REFERENCE, 5, (ast.Call,), "x = min(a, b)", "x = max(a, b)")
-def min_max(node: ast.Call, program: Program) -> Iterator[Edits]:
+def min_max(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """The smallest for the greatest."""
     if isinstance(node.func, ast.Name) and node.func.id in ("min", "max"):
         yield from _rename_callee(node, program, ("max" if node.func.id == "min" else "min",))
 
 
 @mutation("any-all", BugClass.REFERENCE, 3, (ast.Call,), "ok = any(flags)", "ok = all(flags)")
-def any_all(node: ast.Call, program: Program) -> Iterator[Edits]:
+def any_all(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """One of them for all of them."""
     if isinstance(node.func, ast.Name) and node.func.id in ("any", "all"):
         yield from _rename_callee(node, program, ("all" if node.func.id == "any" else "any",))
 
 
 @mutation("function-swapped", BugClass.REFERENCE, 3, (ast.Call,), "n = sum(xs)", "n = len(xs)")
-def function_swapped(node: ast.Call, program: Program) -> Iterator[Edits]:
+def function_swapped(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """A related library function."""
     if isinstance(node.func, ast.Name):
         yield from _rename_callee(node, program, _FUNCTIONS.get(node.func.id, ()))
 
 
-def _rename_method(node: ast.Attribute, program: Program, text: str) -> Edits:
+def _rename_method(node: ast.Attribute, program: ProgramAnalysis, text: str) -> Edits:
     start, end = program.span(node)
     return (program.replace(node, program.source[start : end - len(node.attr)] + text),)
 
 
 @mutation("append-extend", BugClass.REFERENCE, 3, (ast.Attribute,), "out.append(x)", "out.extend(x)")
-def append_extend(node: ast.Attribute, program: Program) -> Iterator[Edits]:
+def append_extend(node: ast.Attribute, program: ProgramAnalysis) -> Iterator[Edits]:
     """An element is added as a sequence, or a sequence as an element."""
     if node.attr in ("append", "extend"):
         yield _rename_method(node, program, "extend" if node.attr == "append" else "append")
 
 
 @mutation("method-swapped", BugClass.REFERENCE, 3, (ast.Attribute,), "t = s.lower()", "t = s.upper()")
-def method_swapped(node: ast.Attribute, program: Program) -> Iterator[Edits]:
+def method_swapped(node: ast.Attribute, program: ProgramAnalysis) -> Iterator[Edits]:
     """A related method."""
     called = isinstance(parent := program.parents[node], ast.Call) and parent.func is node
     if called and node.attr in _METHODS:
@@ -171,7 +171,7 @@ def method_swapped(node: ast.Attribute, program: Program) -> Iterator[Edits]:
 
 
 @mutation("indices-swapped", BugClass.REFERENCE, 3, (ast.Subscript,), "x = grid[i][j]", "x = grid[j][i]")
-def indices_swapped(node: ast.Subscript, program: Program) -> Iterator[Edits]:
+def indices_swapped(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[Edits]:
     """Row and column are exchanged."""
     outer, inner = node, node.value
     if isinstance(inner, ast.Subscript) and not any(isinstance(part.slice, ast.Slice) for part in (outer, inner)):
@@ -186,7 +186,7 @@ def indices_swapped(node: ast.Subscript, program: Program) -> Iterator[Edits]:
     "for i, x in enumerate(xs):\n    go(i)",
     "for x, i in enumerate(xs):\n    go(i)",
 )
-def targets_swapped(node: ast.Tuple, program: Program) -> Iterator[Edits]:
+def targets_swapped(node: ast.Tuple, program: ProgramAnalysis) -> Iterator[Edits]:
     """What is unpacked gets the names in the wrong order."""
     if isinstance(node.ctx, ast.Store) and len(node.elts) == 2:
         left, right = node.elts

@@ -7,21 +7,21 @@ from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edits, swap
 from prlcoder.mutator.rules.layout import delete_lines, is_elif, own_lines
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
 _STEPS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
 _ENDS = (ast.Return, ast.Continue, ast.Break, ast.Raise)
 
 
-def _without(node: ast.stmt, program: Program) -> Iterator[Edits]:
+def _without(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
     """The program without the statement, if its body still has another: no ``pass`` is put in its place."""
     if len(program.siblings(node)) > 1 and (lines := own_lines(program, node)):
         yield (delete_lines(program, lines),)
 
 
 @mutation("statement-missing", BugClass.MISSING, 5, _STEPS, "n += 1\ngo(n)", "go(n)")
-def statement_missing(node: ast.stmt, program: Program) -> Iterator[Edits]:
+def statement_missing(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
     """A step is forgotten (not the update of a loop: see ``update-missing``)."""
     if not _steers_loop(node, program):
         yield from _without(node, program)
@@ -35,13 +35,13 @@ def statement_missing(node: ast.stmt, program: Program) -> Iterator[Edits]:
     "while n > 0:\n    go(n)\n    n -= 1",
     "while n > 0:\n    go(n)",
 )
-def update_missing(node: ast.stmt, program: Program) -> Iterator[Edits]:
+def update_missing(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
     """A ``while`` loop does not move on. Rare on purpose: each costs the executor its whole time limit."""
     if _steers_loop(node, program):
         yield from _without(node, program)
 
 
-def _steers_loop(node: ast.stmt, program: Program) -> bool:
+def _steers_loop(node: ast.stmt, program: ProgramAnalysis) -> bool:
     """Whether the statement changes something that the condition of a ``while`` around it reads."""
     tests = [loop.test for loop in program.ancestors(node) if isinstance(loop, ast.While)]
     read = {part.id for test in tests for part in ast.walk(test) if isinstance(part, ast.Name)}
@@ -56,7 +56,7 @@ def _steers_loop(node: ast.stmt, program: Program) -> bool:
     "def f(n):\n    if n == 0:\n        return 1\n    return n * f(n - 1)",
     "def f(n):\n    return n * f(n - 1)",
 )
-def guard_missing(node: ast.If, program: Program) -> Iterator[Edits]:
+def guard_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """A special case or the base of a recursion is forgotten."""
     if not node.orelse and isinstance(node.body[-1], _ENDS) and not is_elif(program, node):
         yield from _without(node, program)
@@ -70,7 +70,7 @@ def guard_missing(node: ast.If, program: Program) -> Iterator[Edits]:
     "if x > best:\n    best = x\ngo(best)",
     "go(best)",
 )
-def branch_missing(node: ast.If, program: Program) -> Iterator[Edits]:
+def branch_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """What is to be done in some case is forgotten."""
     if not node.orelse and not isinstance(node.body[-1], _ENDS) and not is_elif(program, node):
         yield from _without(node, program)
@@ -84,7 +84,7 @@ def branch_missing(node: ast.If, program: Program) -> Iterator[Edits]:
     "for x in xs:\n    if x:\n        n = x\n        break",
     "for x in xs:\n    if x:\n        n = x",
 )
-def break_missing(node: ast.Break | ast.Continue, program: Program) -> Iterator[Edits]:
+def break_missing(node: ast.Break | ast.Continue, program: ProgramAnalysis) -> Iterator[Edits]:
     """The loop, or the turn of it, is not left."""
     yield from _without(node, program)
 
@@ -97,7 +97,7 @@ def break_missing(node: ast.Break | ast.Continue, program: Program) -> Iterator[
     "import math\nx = math.pi",
     "x = math.pi",
 )
-def import_missing(node: ast.Import | ast.ImportFrom, program: Program) -> Iterator[Edits]:
+def import_missing(node: ast.Import | ast.ImportFrom, program: ProgramAnalysis) -> Iterator[Edits]:
     """A module is used and not imported. Rare on purpose: it says nothing of the task."""
     yield from _without(node, program)
 
@@ -110,7 +110,7 @@ def import_missing(node: ast.Import | ast.ImportFrom, program: Program) -> Itera
     "prev = cur\ncur = cur + 1",
     "cur = cur + 1\nprev = cur",
 )
-def statements_swapped(node: ast.stmt, program: Program) -> Iterator[Edits]:
+def statements_swapped(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
     """Two neighbouring steps, one of which binds what the other uses, run in the wrong order."""
     siblings = program.siblings(node)
     place = siblings.index(node) + 1

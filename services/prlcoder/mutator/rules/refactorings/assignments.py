@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prlcoder.mutator.rules.edits import Edit, Edits, swap
 from prlcoder.mutator.rules.inference import INT, SCALARS
 from prlcoder.mutator.rules.layout import indent, own_lines
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.purity import is_pure
 from prlcoder.mutator.rules.refactorings.names import fresh_names
 from prlcoder.mutator.rules.registry import refactoring
@@ -25,7 +25,7 @@ _AUGMENTABLE = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.
     "n = 0\nn += 1",
     "n = 0\nn = n + 1",
 )
-def augmented_expand(node: ast.AugAssign, program: Program) -> Iterator[Edits]:
+def augmented_expand(node: ast.AugAssign, program: ProgramAnalysis) -> Iterator[Edits]:
     """``x += v`` as ``x = x + v``."""
     named = isinstance(node.target, ast.Name)
     if not program.types.name_is(node.target, SCALARS) or not (
@@ -48,7 +48,7 @@ def augmented_expand(node: ast.AugAssign, program: Program) -> Iterator[Edits]:
     "n = 0\nn = n + 1",
     "n = 0\nn += 1",
 )
-def augmented_contract(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def augmented_contract(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """``x = x + v`` as ``x += v``."""
     match node:
         case ast.Assign(
@@ -72,7 +72,7 @@ def augmented_contract(node: ast.Assign, program: Program) -> Iterator[Edits]:
     "n = len(xs)\nm = n + 1",
     "n = len(xs)\nm = 1 + n",
 )
-def operands_commuted(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def operands_commuted(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``a + b`` as ``b + a``."""
     if not isinstance(node.op, ast.Add | ast.Mult) or not program.operator(node.left, node.right):
         return
@@ -92,7 +92,7 @@ def operands_commuted(node: ast.BinOp, program: Program) -> Iterator[Edits]:
     "n = 3\nm = n ** 2",
     "n = 3\nm = n * n",
 )
-def square(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def square(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``x ** 2`` as ``x * x`` and back."""
     match node:
         case ast.BinOp(left=ast.Name(id=name) as base, op=ast.Pow(), right=ast.Constant(value=2)):
@@ -105,7 +105,7 @@ def square(node: ast.BinOp, program: Program) -> Iterator[Edits]:
                 yield (program.replace(node, f"{name} ** 2"),)
 
 
-def _is_power_operand(node: ast.expr, program: Program) -> bool:
+def _is_power_operand(node: ast.expr, program: ProgramAnalysis) -> bool:
     parent = program.parents[node]
     return isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow)
 
@@ -118,7 +118,7 @@ def _is_power_operand(node: ast.expr, program: Program) -> bool:
     "a, b = 0, 1",
     "a = 0\nb = 1",
 )
-def assignment_split(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def assignment_split(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """``a, b = x, y`` as two assignments."""
     match node:
         case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
@@ -145,7 +145,7 @@ def _is_empty_display(node: ast.expr) -> bool:
     "def f(x):\n    return g(x)",
     "def f(x):\n    result = g(x)\n    return result",
 )
-def return_named(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_named(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """``return e`` through a variable."""
     value = node.value
     if value is None or isinstance(value, ast.Name | ast.Constant | ast.Yield | ast.YieldFrom):
@@ -166,7 +166,7 @@ def return_named(node: ast.Return, program: Program) -> Iterator[Edits]:
     "def f(x):\n    y = g(x)\n    return y",
     "def f(x):\n    return g(x)",
 )
-def return_inlined(node: ast.Return, program: Program) -> Iterator[Edits]:
+def return_inlined(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """``x = e`` and ``return x`` as ``return e``."""
     siblings = program.siblings(node)
     place = siblings.index(node)
@@ -178,7 +178,7 @@ def return_inlined(node: ast.Return, program: Program) -> Iterator[Edits]:
                 yield (Edit(first.start, program.outer(value).start, "return "), Edit(first.end, last.end, ""))
 
 
-def _is_only_returned(target: ast.Name, returned: ast.expr, program: Program) -> bool:
+def _is_only_returned(target: ast.Name, returned: ast.expr, program: ProgramAnalysis) -> bool:
     """Whether a local variable occurs twice in its function: where it is bound and where it is returned."""
     scope = program.scopes.of(target)
     local = scope is not None and scope.is_function and program.scopes.of(returned) is scope

@@ -18,7 +18,7 @@ from prlcoder.mutator.rules.layout import (
     reindent,
 )
 from prlcoder.mutator.rules.negation import negated
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import refactoring
 
 _ENDS = (ast.Return, ast.Continue, ast.Break, ast.Raise)
@@ -33,7 +33,7 @@ _OPERANDS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Compare, ast.
     "if a == b:\n    x = 1\nelse:\n    x = 2",
     "if a != b:\n    x = 2\nelse:\n    x = 1",
 )
-def branches_exchanged(node: ast.If, program: Program) -> Iterator[Edits]:
+def branches_exchanged(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """``if c: A else: B`` as ``if not c: B else: A``."""
     if not has_else(program, node) or is_elif(program, node):
         return
@@ -50,7 +50,7 @@ def branches_exchanged(node: ast.If, program: Program) -> Iterator[Edits]:
     "x = a if c else b",
     "x = b if not c else a",
 )
-def choice_exchanged(node: ast.IfExp, program: Program) -> Iterator[Edits]:
+def choice_exchanged(node: ast.IfExp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``a if c else b`` as ``b if not c else a``."""
     results = swap(program.source, program.outer(node.body), program.outer(node.orelse))
     if not isinstance(node.orelse, ast.IfExp | ast.Lambda):
@@ -65,7 +65,7 @@ def choice_exchanged(node: ast.IfExp, program: Program) -> Iterator[Edits]:
     "def f(a):\n    if a:\n        return 1\n    else:\n        return 2",
     "def f(a):\n    if a:\n        return 1\n    return 2",
 )
-def else_flattened(node: ast.If, program: Program) -> Iterator[Edits]:
+def else_flattened(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """The ``else`` after a branch that never falls through is dropped."""
     if not has_else(program, node) or is_elif(program, node) or not isinstance(node.body[-1], _ENDS):
         return
@@ -82,7 +82,7 @@ def else_flattened(node: ast.If, program: Program) -> Iterator[Edits]:
     "def f(a):\n    if a:\n        return 1\n    return 2",
     "def f(a):\n    if a:\n        return 1\n    else:\n        return 2",
 )
-def else_added(node: ast.If, program: Program) -> Iterator[Edits]:
+def else_added(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """What follows a branch that returns is put under ``else``."""
     siblings = program.siblings(node)
     if node.orelse or is_elif(program, node) or not isinstance(node.body[-1], ast.Return):
@@ -103,7 +103,7 @@ def else_added(node: ast.If, program: Program) -> Iterator[Edits]:
     "def f(a, b):\n    if a:\n        return 1\n    elif b:\n        return 2",
     "def f(a, b):\n    if a:\n        return 1\n    if b:\n        return 2",
 )
-def elif_after_return(node: ast.If, program: Program) -> Iterator[Edits]:
+def elif_after_return(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """``elif`` after a branch that never falls through as ``if``."""
     if not is_elif(program, node):
         return
@@ -127,7 +127,7 @@ def elif_after_return(node: ast.If, program: Program) -> Iterator[Edits]:
     "if a:\n    if b:\n        go()",
     "if a and b:\n    go()",
 )
-def ifs_merged(node: ast.If, program: Program) -> Iterator[Edits]:
+def ifs_merged(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """Nested conditions as one."""
     inner = node.body[0]
     if node.orelse or len(node.body) > 1 or not isinstance(inner, ast.If) or inner.orelse:
@@ -152,7 +152,7 @@ def ifs_merged(node: ast.If, program: Program) -> Iterator[Edits]:
     "if a and b:\n    go()",
     "if a:\n    if b:\n        go()",
 )
-def if_split(node: ast.If, program: Program) -> Iterator[Edits]:
+def if_split(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """A conjunction as nested conditions."""
     body, test = block(program, node.body), node.test
     if node.orelse or not body or not isinstance(test, ast.BoolOp) or not isinstance(test.op, ast.And):
@@ -174,7 +174,7 @@ def if_split(node: ast.If, program: Program) -> Iterator[Edits]:
     "x = a if c else b",
     "if c:\n    x = a\nelse:\n    x = b",
 )
-def choice_as_if(node: ast.Assign | ast.Return, program: Program) -> Iterator[Edits]:
+def choice_as_if(node: ast.Assign | ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     """A conditional expression as a statement."""
     value = node.value
     if not isinstance(value, ast.IfExp) or not own_lines(program, node) or "\n" in program.text(node):
@@ -203,7 +203,7 @@ def choice_as_if(node: ast.Assign | ast.Return, program: Program) -> Iterator[Ed
     "if c:\n    x = a\nelse:\n    x = b",
     "x = a if c else b",
 )
-def if_as_choice(node: ast.If, program: Program) -> Iterator[Edits]:
+def if_as_choice(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """A statement with two one-line branches as a conditional expression."""
     if is_elif(program, node) or len(node.body) != 1 or len(node.orelse) != 1:
         return
@@ -232,7 +232,7 @@ def if_as_choice(node: ast.If, program: Program) -> Iterator[Edits]:
     "def f(c):\n    if c:\n        return 1\n    return 2",
     "def f(c):\n    return 1 if c else 2",
 )
-def returns_as_choice(node: ast.If, program: Program) -> Iterator[Edits]:
+def returns_as_choice(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     """``if c: return a`` and ``return b`` as one conditional expression."""
     siblings = program.siblings(node)
     following = siblings[siblings.index(node) + 1 :][:1]

@@ -9,7 +9,7 @@ from prlcoder.mutator.rules.edits import Edit, Edits, swap
 from prlcoder.mutator.rules.inference import INT, SIZED
 from prlcoder.mutator.rules.negation import negated
 from prlcoder.mutator.rules.offsets import one_further
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.purity import is_pure
 from prlcoder.mutator.rules.registry import refactoring
 
@@ -20,7 +20,7 @@ _TESTED = (ast.If, ast.While, ast.IfExp)
 
 
 @refactoring("comparison-flip", 5, (ast.Compare,), "operands without side effects", "ok = a < b", "ok = b > a")
-def comparison_flip(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def comparison_flip(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """``a < b`` as ``b > a``. Not ``0 == x``, which nobody writes."""
     mirrored = _MIRRORED.get(type(node.ops[0]))
     left, right = node.left, node.comparators[0]
@@ -40,7 +40,7 @@ def comparison_flip(node: ast.Compare, program: Program) -> Iterator[Edits]:
     "ok = 0 <= i < n",
     "ok = 0 <= i and i < n",
 )
-def chain_split(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def chain_split(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """A chained comparison as two comparisons joined by ``and``."""
     if len(node.ops) != 2 or not is_pure(node.comparators[0], program):
         return
@@ -63,7 +63,7 @@ def chain_split(node: ast.Compare, program: Program) -> Iterator[Edits]:
     "if not (a and b):\n    go()",
     "if not a or not b:\n    go()",
 )
-def de_morgan(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
+def de_morgan(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``not (a and b)`` as ``not a or not b`` where only truth counts."""
     if not (isinstance(node.op, ast.Not) and isinstance(node.operand, ast.BoolOp)):
         return
@@ -85,7 +85,7 @@ def de_morgan(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
     "if not a or not b:\n    go()",
     "if not (a and b):\n    go()",
 )
-def de_morgan_joined(node: ast.BoolOp, program: Program) -> Iterator[Edits]:
+def de_morgan_joined(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``not a or not b`` as ``not (a and b)`` where only truth counts."""
     parent = program.parents[node]
     operands = [part.operand for part in node.values if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)]
@@ -105,7 +105,7 @@ def de_morgan_joined(node: ast.BoolOp, program: Program) -> Iterator[Edits]:
     "def f(n: int, i: int):\n    return i < n",
     "def f(n: int, i: int):\n    return i <= n - 1",
 )
-def boundary_shifted(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def boundary_shifted(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """``i < n`` as ``i <= n - 1``, ``n > 0`` as ``n >= 1``."""
     op, left, right = type(node.ops[0]), node.left, node.comparators[0]
     if op not in _SHIFTED or len(node.ops) > 1 or program.outer(right) != program.span(right):
@@ -125,7 +125,7 @@ def boundary_shifted(node: ast.Compare, program: Program) -> Iterator[Edits]:
     "ok = not x in seen",
     "ok = x not in seen",
 )
-def negated_comparison(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
+def negated_comparison(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``not a == b`` as ``a != b``."""
     if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Compare):
         text = negated(node.operand, program)
@@ -141,7 +141,7 @@ def negated_comparison(node: ast.UnaryOp, program: Program) -> Iterator[Edits]:
     "xs = []\nif len(xs) == 0:\n    go()",
     "xs = []\nif not xs:\n    go()",
 )
-def emptiness(node: ast.If | ast.While, program: Program) -> Iterator[Edits]:
+def emptiness(node: ast.If | ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
     """``len(xs) == 0`` as ``not xs``, ``len(xs) > 0`` as ``xs``, and back."""
     match node.test:
         case ast.Compare(left=ast.Call(func=ast.Name(id="len") as callee, args=[xs]), ops=[op], comparators=[zero]):

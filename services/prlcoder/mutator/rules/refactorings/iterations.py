@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prlcoder.mutator.rules.edits import Edit, Edits
 from prlcoder.mutator.rules.inference import INT
 from prlcoder.mutator.rules.layout import block, delete_lines, own_lines
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.refactorings.loops import DELAYED, is_fixed, is_private, resizes
 from prlcoder.mutator.rules.refactorings.names import fresh_names
 from prlcoder.mutator.rules.registry import refactoring
@@ -26,7 +26,7 @@ _INDEXED = frozenset({"list", "str"})
     "def f(xs):\n    ys = []\n    for x in xs:\n        if x:\n            ys.append(x * x)\n    return ys",
     "def f(xs):\n    ys = []\n    ys.extend([x * x for x in xs if x])\n    return ys",
 )
-def loop_as_comprehension(node: ast.For, program: Program) -> Iterator[Edits]:
+def loop_as_comprehension(node: ast.For, program: ProgramAnalysis) -> Iterator[Edits]:
     """A loop that appends as one ``extend``."""
     inner, test = _under_condition(node.body)
     match node.target, inner:
@@ -67,7 +67,7 @@ def _under_condition(body: list[ast.stmt]) -> tuple[list[ast.stmt], ast.expr | N
     "def f(xs: list):\n    for i in range(len(xs)):\n        go(i, xs[i])",
     "def f(xs: list):\n    for i, value in enumerate(xs):\n        go(i, value)",
 )
-def index_as_enumerate(node: ast.For, program: Program) -> Iterator[Edits]:
+def index_as_enumerate(node: ast.For, program: ProgramAnalysis) -> Iterator[Edits]:
     """``range(len(xs))`` and ``xs[i]`` as ``enumerate(xs)``."""
     match node:
         case ast.For(
@@ -109,7 +109,7 @@ def _is_item(node: ast.AST, sequence: str, index: str) -> bool:
     "def f(n):\n    i = 0\n    while i < n:\n        go(i)\n        i += 1",
     "def f(n):\n    for i in range(0, n):\n        go(i)",
 )
-def while_as_range(node: ast.While, program: Program) -> Iterator[Edits]:
+def while_as_range(node: ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
     """A counting ``while`` loop as a ``for`` loop."""
     siblings = program.siblings(node)
     before = siblings[siblings.index(node) - 1] if siblings.index(node) else None
@@ -139,7 +139,7 @@ def while_as_range(node: ast.While, program: Program) -> Iterator[Edits]:
         )
 
 
-def _is_read_in(part: ast.AST, loop: ast.While, program: Program) -> bool:
+def _is_read_in(part: ast.AST, loop: ast.While, program: ProgramAnalysis) -> bool:
     within = program.span(loop)
     return (
         isinstance(part, ast.Name)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edit, Edits
 from prlcoder.mutator.rules.layout import block, indent, indentation, own_lines
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.purity import is_inert
 from prlcoder.mutator.rules.registry import refactoring
 
 _RESIZING = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "popleft", "appendleft", "add"})
 DELAYED = (ast.Lambda, ast.GeneratorExp, ast.Await, ast.NamedExpr, ast.Yield, ast.YieldFrom)
-Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
+CollectingComprehension = ast.ListComp | ast.SetComp | ast.DictComp
 
 
 @refactoring(
@@ -25,7 +25,7 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
     "def f(n):\n    for i in range(n):\n        go(i)",
     "def f(n):\n    i = 0\n    while i < n:\n        go(i)\n        i += 1",
 )
-def range_as_while(node: ast.For, program: Program) -> Iterator[Edits]:
+def range_as_while(node: ast.For, program: ProgramAnalysis) -> Iterator[Edits]:
     """``for i in range(a, b)`` as a ``while`` loop."""
     match node:
         case ast.For(target=ast.Name() as target, iter=ast.Call(func=ast.Name(id="range") as callee, args=bounds)):
@@ -47,7 +47,7 @@ def range_as_while(node: ast.For, program: Program) -> Iterator[Edits]:
     yield (Edit(program.span(node).start, colon, head), Edit(body.end, body.end, step))
 
 
-def is_fixed(bound: ast.expr, loop: ast.For | ast.While, program: Program) -> bool:
+def is_fixed(bound: ast.expr, loop: ast.For | ast.While, program: ProgramAnalysis) -> bool:
     """Whether a bound has the same value in each turn: variables that are not bound in the loop, or a length that
     nothing in the loop changes."""
     match bound:
@@ -74,7 +74,7 @@ def resizes(loop: ast.For | ast.While) -> bool:
     return False
 
 
-def _is_unchanged(name: ast.Name, loop: ast.For | ast.While, program: Program) -> bool:
+def _is_unchanged(name: ast.Name, loop: ast.For | ast.While, program: ProgramAnalysis) -> bool:
     scope = program.scopes.of(name)
     if scope is None or not scope.is_function:
         return False
@@ -88,7 +88,7 @@ def _is_unchanged(name: ast.Name, loop: ast.For | ast.While, program: Program) -
     return True
 
 
-def is_private(target: ast.Name, loop: ast.For, program: Program) -> bool:
+def is_private(target: ast.Name, loop: ast.For, program: ProgramAnalysis) -> bool:
     """Whether the loop variable is a local that only this loop binds, and that only its own turns read."""
     scope = program.scopes.of(target)
     if scope is None or not scope.is_function:
@@ -114,7 +114,7 @@ def is_private(target: ast.Name, loop: ast.For, program: Program) -> bool:
     "def f(xs):\n    ys = [x * x for x in xs if x]\n    return ys",
     "def f(xs):\n    ys = []\n    for x in xs:\n        if x:\n            ys.append(x * x)\n    return ys",
 )
-def comprehension_as_loop(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def comprehension_as_loop(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """``xs = [...]`` built element by element."""
     match node:
         case (
@@ -138,7 +138,7 @@ def comprehension_as_loop(node: ast.Assign, program: Program) -> Iterator[Edits]
         yield (program.replace(node, _loop(name, value, clause, indent(program, node), program)),)
 
 
-def _are_new(value: Comprehension, program: Program) -> bool:
+def _are_new(value: CollectingComprehension, program: ProgramAnalysis) -> bool:
     """Whether the comprehension's variables occur nowhere else in the program."""
     own = program.scopes.by_node[value].occurrences
     counts = {name: len(occurrences) for name, occurrences in own.items()}
@@ -147,7 +147,9 @@ def _are_new(value: Comprehension, program: Program) -> bool:
     return all(everywhere.count(name) == count for name, count in counts.items())
 
 
-def _loop(name: str, value: Comprehension, clause: ast.comprehension, margin: str, program: Program) -> str:
+def _loop(
+    name: str, value: CollectingComprehension, clause: ast.comprehension, margin: str, program: ProgramAnalysis
+) -> str:
     unit, add = indentation(program), _addition(name, value, program)
     empty = {ast.ListComp: "[]", ast.SetComp: "set()", ast.DictComp: "{}"}[type(value)]
     lines = [f"{name} = {empty}", f"{margin}for {program.text(clause.target)} in {program.outer_text(clause.iter)}:"]
@@ -158,7 +160,7 @@ def _loop(name: str, value: Comprehension, clause: ast.comprehension, margin: st
     return program.newline.join(lines)
 
 
-def _addition(name: str, value: Comprehension, program: Program) -> str:
+def _addition(name: str, value: CollectingComprehension, program: ProgramAnalysis) -> str:
     if isinstance(value, ast.DictComp):
         return f"{name}[{program.text(value.key)}] = {program.text(value.value)}"
     method = "append" if isinstance(value, ast.ListComp) else "add"

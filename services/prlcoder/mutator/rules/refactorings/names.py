@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edits
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import refactoring
 from prlcoder.mutator.rules.scopes import COMPREHENSIONS, FUNCTIONS
 
@@ -45,7 +45,7 @@ _TEXTS = 2
     "squares = [x * x for x in xs]",
     "squares = [item * item for item in xs]",
 )
-def rename_local(node: ast.AST, program: Program) -> Iterator[Edits]:
+def rename_local(node: ast.AST, program: ProgramAnalysis) -> Iterator[Edits]:
     """A local variable under another name. That all uses lie in the segment is the teacher's check of edits."""
     if _OBSERVERS & program.identifiers:
         return
@@ -56,6 +56,6 @@ def rename_local(node: ast.AST, program: Program) -> Iterator[Edits]:
                 yield tuple(program.replace(part, fresh) for part in names)
 
 
-def fresh_names(name: str, program: Program) -> list[str]:
+def fresh_names(name: str, program: ProgramAnalysis) -> list[str]:
     """Usual names for the same thing that occur nowhere in the program and hide nothing."""
     return [text for text in (*SYNONYMS.get(name, ()), *ANY) if text not in program.identifiers]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edit, Edits
 from prlcoder.mutator.rules.layout import delete_lines, indent, is_elif, own_lines
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.purity import is_inert
 from prlcoder.mutator.rules.refactorings.names import fresh_names
 from prlcoder.mutator.rules.registry import refactoring
@@ -35,7 +35,7 @@ _DECLARED = frozenset({ast.Global, ast.Nonlocal})  # with these a call may chang
     "y = f(a + 1)",
     "value = a + 1\ny = f(value)",
 )
-def temporary_extracted(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def temporary_extracted(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """A part of an expression is computed on a line of its own."""
     statement = program.statement(node)
     lines = own_lines(program, statement)
@@ -56,7 +56,7 @@ def temporary_extracted(node: ast.BinOp, program: Program) -> Iterator[Edits]:
     "def f(a):\n    b = a + 1\n    c = g(b)\n    return c * c",
     "def f(a):\n    c = g(a + 1)\n    return c * c",
 )
-def temporary_inlined(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def temporary_inlined(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """A variable that is used at once and once is replaced by its value."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
@@ -80,7 +80,7 @@ def temporary_inlined(node: ast.Assign, program: Program) -> Iterator[Edits]:
         yield (delete_lines(program, lines), program.replace(use, text if bare else f"({text})"))
 
 
-def _is_once(node: ast.expr, statement: ast.stmt, program: Program, value: ast.expr | None = None) -> bool:
+def _is_once(node: ast.expr, statement: ast.stmt, program: ProgramAnalysis, value: ast.expr | None = None) -> bool:
     """Whether evaluating ``value`` (or the node itself) before the statement gives what it gives at the node's place:
     it is arithmetic on names and literals, and the statement evaluates the node exactly once."""
     match statement:
@@ -110,7 +110,7 @@ def _is_once(node: ast.expr, statement: ast.stmt, program: Program, value: ast.e
     "a, b = b, a",
     "tmp = a\na = b\nb = tmp",
 )
-def swap_through_temporary(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def swap_through_temporary(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """``a, b = b, a`` in three steps."""
     match node:
         case ast.Assign(
@@ -132,7 +132,7 @@ def swap_through_temporary(node: ast.Assign, program: Program) -> Iterator[Edits
     "n = 0\ngo(n)",
     "n = 0\nvalue = n\ngo(n)",
 )
-def no_operation(node: ast.Assign, program: Program) -> Iterator[Edits]:
+def no_operation(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
     """A variable that nothing uses."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]) if own_lines(program, node):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edit, Edits
 from prlcoder.mutator.rules.inference import INT
-from prlcoder.mutator.rules.program import Program
+from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.purity import is_pure
 from prlcoder.mutator.rules.registry import refactoring
 
@@ -26,7 +26,7 @@ _SPECIAL = frozenset("{}\\\n\"'")
     "d = {}\nn = d.get(k, 0)",
     "d = {}\nn = d[k] if k in d else 0",
 )
-def get_as_choice(node: ast.Call | ast.IfExp, program: Program) -> Iterator[Edits]:
+def get_as_choice(node: ast.Call | ast.IfExp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``d.get(k, v)`` as ``d[k] if k in d else v`` and back."""
     match node:
         case ast.Call(func=ast.Attribute(value=table, attr="get"), args=[key, default], keywords=[]):
@@ -53,7 +53,7 @@ def get_as_choice(node: ast.Call | ast.IfExp, program: Program) -> Iterator[Edit
     "def f(xs: list):\n    return xs[-1]",
     "def f(xs: list):\n    return xs[len(xs) - 1]",
 )
-def last_index(node: ast.Subscript, program: Program) -> Iterator[Edits]:
+def last_index(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[Edits]:
     """``xs[-1]`` as ``xs[len(xs) - 1]``, which differs only where both fail."""
     match node:
         case ast.Subscript(
@@ -71,7 +71,7 @@ def last_index(node: ast.Subscript, program: Program) -> Iterator[Edits]:
     "def f(n: int):\n    return n % 2 == 1",
     "def f(n: int):\n    return n % 2 != 0",
 )
-def parity(node: ast.Compare, program: Program) -> Iterator[Edits]:
+def parity(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     """``n % 2 == 1`` as ``n % 2 != 0``, and so on."""
     match node:
         case ast.Compare(
@@ -91,7 +91,7 @@ def parity(node: ast.Compare, program: Program) -> Iterator[Edits]:
     "def f(low: int, high: int):\n    return (low + high) // 2",
     "def f(low: int, high: int):\n    return (low + high) >> 1",
 )
-def halving(node: ast.BinOp, program: Program) -> Iterator[Edits]:
+def halving(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     """``n // 2`` as ``n >> 1`` and back."""
     bracketed = program.outer(node.left) != program.span(node.left) or isinstance(node.left, _ATOMS)
     if not bracketed or program.types.of(node.left) != INT:
@@ -114,7 +114,7 @@ def halving(node: ast.BinOp, program: Program) -> Iterator[Edits]:
     'x = f"{a}-{b}"',
     'x = "{}-{}".format(a, b)',
 )
-def string_format(node: ast.JoinedStr | ast.Call, program: Program) -> Iterator[Edits]:
+def string_format(node: ast.JoinedStr | ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
     """An f-string as ``str.format`` and back."""
     match node:
         case ast.JoinedStr(values=parts):
