@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prlcoder.spec.document import Location
+from prlcoder.spec.document import FieldPath
 from prlcoder.spec.models import Benchmark, Select, Spec, TrainingRun
 
 
@@ -14,7 +14,7 @@ from prlcoder.spec.models import Benchmark, Select, Spec, TrainingRun
 class SpecFinding:
     """Something wrong at ``location`` of the manifest, and what to do about it."""
 
-    location: Location
+    location: FieldPath
     what: str
     remedy: str = ""
 
@@ -127,7 +127,7 @@ def _evaluation(spec: Spec) -> Iterator[SpecFinding]:
             yield SpecFinding(("evaluation", "benchmarks", index, "source"), "the split has no such problems", remedy)
 
 
-def _benchmark(location: Location, benchmark: Benchmark) -> Iterator[SpecFinding]:
+def _benchmark(location: FieldPath, benchmark: Benchmark) -> Iterator[SpecFinding]:
     if benchmark.published and benchmark.path is None:
         what = f"missing; {benchmark.source} is read from it"
         yield SpecFinding((*location, "path"), what, "give a file, folder, URI or hub id")
@@ -147,7 +147,7 @@ def _benchmark(location: Location, benchmark: Benchmark) -> Iterator[SpecFinding
 def _places(spec: Spec) -> Iterator[SpecFinding]:
     """Folders must be on this machine: the local engine copies nothing over the network."""
     sections = ("pretrain", "supervision", "sft", "reward", "policy", "evaluation")
-    given: list[tuple[Location, str | None]] = [(("storage", "uri"), spec.storage.uri)]
+    given: list[tuple[FieldPath, str | None]] = [(("storage", "uri"), spec.storage.uri)]
     for name in sections:
         section = getattr(spec, name)
         given.append(((name, "from"), None if section is None else section.from_))
@@ -157,7 +157,7 @@ def _places(spec: Spec) -> Iterator[SpecFinding]:
 
 
 def _repeated(
-    location: Location, values: list[str], field: str = "kind", remedy: str = "keep one of them"
+    location: FieldPath, values: list[str], field: str = "kind", remedy: str = "keep one of them"
 ) -> Iterator[SpecFinding]:
     for value, count in Counter(values).items():
         if count > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from prlcoder.spec.document import Location, dotted
+from prlcoder.spec.document import FieldPath, dotted
 from prlcoder.spec.models import TrainingRun
 
 
@@ -18,7 +18,7 @@ def differences(before: TrainingRun, after: TrainingRun) -> list[str]:
 _ABSENT = object()
 
 
-def _walk(location: Location, old: Any, new: Any) -> Iterator[tuple[Location, Any, Any]]:
+def _walk(location: FieldPath, old: Any, new: Any) -> Iterator[tuple[FieldPath, Any, Any]]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             yield from _walk((*location, key), old.get(key, _ABSENT), new.get(key, _ABSENT))

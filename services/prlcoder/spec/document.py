@@ -14,7 +14,7 @@ import yaml
 
 from prlcoder.errors import InputError, located
 
-Location = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """Where a value stands in a document: mapping keys and list indices from the root."""
 
 MAX_VALUES, MAX_DEPTH = 100_000, 32  # more can only be aliases of aliases, or an alias inside itself
@@ -26,9 +26,9 @@ class Document:
 
     path: Path
     data: dict[str, Any]
-    lines: dict[Location, int]
+    lines: dict[FieldPath, int]
 
-    def line(self, location: Location) -> int:
+    def line(self, location: FieldPath) -> int:
         """Line of ``location``, or of the nearest thing around it that the file has."""
         while location and location not in self.lines:
             location = location[:-1]
@@ -91,9 +91,9 @@ def _broken(path: Path, error: yaml.MarkedYAMLError) -> InputError:
     return located(path, line, None, f"not YAML ({what}{column})", "mend this line or the one before")
 
 
-def _lines(path: Path, root: yaml.MappingNode) -> Iterator[tuple[Location, int]]:
+def _lines(path: Path, root: yaml.MappingNode) -> Iterator[tuple[FieldPath, int]]:
     """Every location with its line, depth first; refuses repeated keys, keys that are no text, loops."""
-    pending: list[tuple[Location, yaml.Node]] = [((), root)]
+    pending: list[tuple[FieldPath, yaml.Node]] = [((), root)]
     for _ in range(MAX_VALUES):
         if not pending:
             return
@@ -113,7 +113,7 @@ def _lines(path: Path, root: yaml.MappingNode) -> Iterator[tuple[Location, int]]
     raise located(path, None, None, "holds too many values, or too many aliases", "write them out")
 
 
-def _children(path: Path, location: Location, node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node, yaml.Node]]:
+def _children(path: Path, location: FieldPath, node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node, yaml.Node]]:
     """Name, the node that stands at its line, and the value, of each entry or item of ``node``."""
     if isinstance(node, yaml.SequenceNode):
         yield from ((index, item, item) for index, item in enumerate(node.value))
@@ -121,13 +121,13 @@ def _children(path: Path, location: Location, node: yaml.Node) -> Iterator[tuple
         yield from ((_key(path, location, key), key, value) for key, value in node.value)
 
 
-def _key(path: Path, location: Location, key: yaml.Node) -> str:
+def _key(path: Path, location: FieldPath, key: yaml.Node) -> str:
     if not isinstance(key, yaml.ScalarNode):
         raise located(path, key.start_mark.line + 1, dotted(location) or None, "a key must be plain text")
     return str(key.value)
 
 
-def dotted(location: Location) -> str:
+def dotted(location: FieldPath) -> str:
     """``("spec", "policy", "controls", 0, "kind")`` as ``spec.policy.controls[0].kind``."""
     text = ""
     for part in location:

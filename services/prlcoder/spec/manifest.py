@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from prlcoder.errors import InputError, located
 from prlcoder.spec import overrides
 from prlcoder.spec.checks import SpecFinding, findings
-from prlcoder.spec.document import Document, Location, dotted, read_document
+from prlcoder.spec.document import Document, FieldPath, dotted, read_document
 from prlcoder.spec.models import TrainingRun
 from prlcoder.spec.schema import field_names, nearest, without_tags
 
@@ -59,13 +59,13 @@ def dump(run: TrainingRun) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _refuse(document: Document, origins: dict[Location, str], problems: list[SpecFinding]) -> InputError:
+def _refuse(document: Document, origins: dict[FieldPath, str], problems: list[SpecFinding]) -> InputError:
     in_order = sorted(problems, key=lambda problem: document.line(problem.location))
     messages = dict.fromkeys(str(_message(document, origins, problem)) for problem in in_order)
     return InputError("\n".join(messages))
 
 
-def _message(document: Document, origins: dict[Location, str], problem: SpecFinding) -> InputError:
+def _message(document: Document, origins: dict[FieldPath, str], problem: SpecFinding) -> InputError:
     field = dotted(problem.location) or None
     for depth in range(len(problem.location), 0, -1):
         if problem.location[:depth] in origins:
@@ -106,7 +106,7 @@ def _finding(detail: ErrorDetails, data: dict[str, Any]) -> SpecFinding:
             return SpecFinding(location, f"{detail['msg']}, not {given}")
 
 
-def _unknown_field(location: Location) -> SpecFinding:
+def _unknown_field(location: FieldPath) -> SpecFinding:
     *outer, name = location
     known = field_names(TrainingRun, tuple(outer))
     near = nearest(str(name), known)

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from prlcoder.errors import InputError, located
-from prlcoder.spec.document import Location, dotted
+from prlcoder.spec.document import FieldPath, dotted
 
 ROOTS = ("apiVersion", "kind", "metadata", "spec")
 _PART = re.compile(r"([^.\[\]=]+)|\[(\d+)\]")
 
 
-def parse(text: str) -> tuple[Location, Any]:
+def parse(text: str) -> tuple[FieldPath, Any]:
     """Where and what: ``"seed=1"`` is ``(("spec", "seed"), 1)``; values are YAML. ``InputError`` if not."""
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
@@ -32,13 +32,13 @@ def parse(text: str) -> tuple[Location, Any]:
         raise _refuse(text, dotted(tuple(parts)), "the value is not YAML", "quote it") from None
 
 
-def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[Location, str]]:
+def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[FieldPath, str]]:
     """A copy of ``data`` with each override in turn, and which override each location came from.
 
     Sections on the way that are missing or null are made; whether a field exists is the schema's to say.
     """
     result = copy.deepcopy(data)
-    origins: dict[Location, str] = {}
+    origins: dict[FieldPath, str] = {}
     for text in texts:
         location, value = parse(text)
         container = _container(result, location, text)
@@ -47,7 +47,7 @@ def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[
     return result, origins
 
 
-def _container(data: Any, location: Location, text: str) -> Any:
+def _container(data: Any, location: FieldPath, text: str) -> Any:
     current = data
     for depth, part in enumerate(location[:-1], start=1):
         following = _get(current, part, location[:depth], text)
@@ -57,20 +57,20 @@ def _container(data: Any, location: Location, text: str) -> Any:
     return current
 
 
-def _get(container: Any, part: str | int, location: Location, text: str) -> Any:
+def _get(container: Any, part: str | int, location: FieldPath, text: str) -> Any:
     if isinstance(container, dict):
         return container.get(part)
     _check_index(container, part, location, text)
     return container[part]
 
 
-def _put(container: Any, location: Location, value: Any, text: str) -> None:
+def _put(container: Any, location: FieldPath, value: Any, text: str) -> None:
     if not isinstance(container, dict):
         _check_index(container, location[-1], location, text)
     container[location[-1]] = value
 
 
-def _check_index(container: Any, part: str | int, location: Location, text: str) -> None:
+def _check_index(container: Any, part: str | int, location: FieldPath, text: str) -> None:
     outer = dotted(location[:-1])
     if not isinstance(container, list):
         raise _refuse(text, dotted(location), f"`{outer}` holds no fields", f"set {outer} as a whole")

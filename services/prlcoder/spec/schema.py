@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from prlcoder.spec.document import Location
+from prlcoder.spec.document import FieldPath
 
 
-def field_names(model: type[BaseModel], location: Location) -> list[str]:
+def field_names(model: type[BaseModel], location: FieldPath) -> list[str]:
     """Names, as files write them, of the fields at ``location`` below ``model``."""
     return sorted({_alias(m, name) for m in _models_at(model, location) for name in m.model_fields})
 
 
-def without_tags(model: type[BaseModel], location: Location) -> Location:
+def without_tags(model: type[BaseModel], location: FieldPath) -> FieldPath:
     """Pydantic's ``location`` less the tags of unions: ``teachers, 0, rules, x`` is ``teachers, 0, x``."""
     kept: list[str | int] = []
     candidates: list[Any] = [model]
@@ -37,7 +37,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return plain[found[0]] if found else None
 
 
-def _models_at(model: type[BaseModel], location: Location) -> list[type[BaseModel]]:
+def _models_at(model: type[BaseModel], location: FieldPath) -> list[type[BaseModel]]:
     candidates: list[Any] = [model]
     for part in location:
         candidates = [kind for candidate in candidates for kind in _step(candidate, part)]

@@ -17,7 +17,8 @@ from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import load
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread
 from prlcoder.policy.serving.live import LivePolicy, SampleEvent
-from prlcoder.policy.serving.settings import PolicySettings, start
+from prlcoder.policy.serving.service import start_engine
+from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.needs_torch
@@ -63,7 +64,7 @@ def served(request: pytest.FixtureRequest, policies: dict[str, Path]) -> Iterato
             eager=True,
             max_adapter_rank=8,
         )
-        policy: LivePolicy = runner.run(start(settings))
+        policy: LivePolicy = runner.run(start_engine(settings))
         yield Served(policy, runner.run)
         runner.run(policy.close())
 

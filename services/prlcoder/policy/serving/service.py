@@ -6,6 +6,7 @@ import argparse
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Final
 
 import grpc
@@ -16,7 +17,7 @@ from prlcoder.errors import InputError
 from prlcoder.policy.sampling import Piece, Sampling, Unread
 from prlcoder.policy.serving.live import LivePolicy, SampleEvent, WeightsKind
 from prlcoder.policy.serving.metrics import PolicyMetrics
-from prlcoder.policy.serving.settings import PolicySettings, start
+from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompt_messages import read_problem, render_problem
 from prlcoder.problems.prompts import extract_program, template_digest
@@ -61,7 +62,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
 
     async def start(self) -> None:
         """Load the model and see it write."""
-        self._policy = await start(self._settings)
+        self._policy = await start_engine(self._settings)
         self._metrics.weights_version.set_function(lambda: self._policy.weights.version)
         async with aclosing(self._policy.stream(["pass\n"], Sampling(max_tokens=1))) as written:
             async for _ in written:
@@ -226,3 +227,14 @@ class _Samples:
             yield policy_pb2.GenerateResponse(
                 id=one.id, sample=event.sample, weights_version=version, finished=finished
             )
+
+
+async def start_engine(settings: PolicySettings) -> LivePolicy:
+    """The engine with its model loaded; ``auto`` is vLLM where it is installed. ``InputError`` if it cannot be."""
+    if settings.engine == "vllm" or (settings.engine == "auto" and find_spec("vllm") is not None):
+        from prlcoder.policy.serving.vllm_engine import VllmPolicy
+
+        return await VllmPolicy.start(settings)
+    from prlcoder.policy.serving.live_transformers import TransformersPolicy
+
+    return await TransformersPolicy.start(settings)

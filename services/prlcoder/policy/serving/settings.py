@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from prlcoder.policy.serving.live import LivePolicy
+from typing import Literal
 
 EngineName = Literal["auto", "vllm", "transformers"]
 
@@ -28,14 +24,3 @@ class PolicySettings:
     max_adapter_rank: int = 0
     eager: bool = False
     memory: float = 0.9
-
-
-async def start(settings: PolicySettings) -> LivePolicy:
-    """The engine with its model loaded; ``auto`` is vLLM where it is installed. ``InputError`` if it cannot be."""
-    if settings.engine == "vllm" or (settings.engine == "auto" and find_spec("vllm") is not None):
-        from prlcoder.policy.serving.vllm_engine import VllmPolicy
-
-        return await VllmPolicy.start(settings)
-    from prlcoder.policy.serving.live_transformers import TransformersPolicy
-
-    return await TransformersPolicy.start(settings)
