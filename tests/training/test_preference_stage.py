@@ -121,7 +121,7 @@ def test_two_processes_are_one(make_context: Callable[..., StageContext], tmp_pa
     double = make_context(tmp_path / "double", policy=Policy(**policy))
     script = tmp_path / "stage.py"
     script.write_text(
-        "import pickle, sys\nfrom prlcoder.training import policy_stage\n"
+        "import pickle, sys\nfrom prlcoder.training.stages import policy as policy_stage\n"
         "policy_stage.run(pickle.load(open(sys.argv[1], 'rb')))\n"
     )
     (tmp_path / "context.pickle").write_bytes(pickle.dumps(double))

@@ -15,8 +15,7 @@ from typing import Final, NamedTuple
 
 from prlcoder.executor.comparison import equal_output
 from prlcoder.executor.compiled_tests import CallPlan, Case, DialoguePlan, Plan, SplitPlan, StdioPlan
-from prlcoder.executor.jailed import tester_rpc as dialogue
-from prlcoder.executor.jailed import wire
+from prlcoder.executor.jailed import tester_rpc, wire
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
 MIB: Final = 1 << 20
@@ -311,8 +310,8 @@ def _tested(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
     word = next(wire.records(outcome.output), None)
     if word is not None and word.kind == wire.RAISED:
         return _raised(word.payload)
-    if word is not None and word.payload == dialogue.PASSED:
+    if word is not None and word.payload == tester_rpc.PASSED:
         return Verdict.PASSED, ""
-    if word is not None and word.payload == dialogue.WRONG:
+    if word is not None and word.payload == tester_rpc.WRONG:
         return Verdict.WRONG_ANSWER, ""
     return _unanswered(outcome, _Said(outcome.answers), limits)

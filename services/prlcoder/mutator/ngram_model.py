@@ -3,8 +3,8 @@
 A rewrite that is rarer in real code than what it replaces can be told from it without knowing the task. Drawn with
 probability min(1, usual(new) / usual(old)), as in the Metropolis-Hastings algorithm, rewrites would have the
 distribution of real code, and nothing in their text would betray them; the teacher draws by that ratio. The table holds
-counts and no code (``usage_table`` makes it). What it knows is Python's grammar in use and the habits of programming
-tasks; names that are not common there are one word to it.
+counts and no code (``build_ngram_model`` makes it). What it knows is Python's grammar in use and the habits of
+programming tasks; names that are not common there are one word to it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-TABLE = "usage.json.gz"
+TABLE = "ngrams.json.gz"
 START, END = "", "$"
 DEEPEST = 6  # levels of indentation that are told apart at a step's start
 TOKEN = re.compile(

@@ -343,7 +343,7 @@ def test_without_a_pid_namespace_no_other_process_is_reached() -> None:
 
 GVISOR = """
 import json, sys
-from prlcoder.executor import Execution, Executor, Limits
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, StdioTest, StdioTests
 right = "def f(n): return 2 * n"
 calls = CallTests("f", (CallTest((2,), {}, 4),))
@@ -352,9 +352,10 @@ programs = [right, "import socket; socket.socket()", "while True: pass", "bytear
             "import threading as t; x = t.Thread(target=print); x.start(); x.join()\\n" + right,
             "import os; os.kill(os.getppid(), 0)", "open('left', 'w')\\n" + right,
             "import os\\ndef f(n): return 2 * n if os.listdir('.') == [] else os.listdir('.')"]
-with Executor(workers=1, profile="gvisor", limits=Limits(cpu_s=0.5, wall_s=20)) as executor:
-    items = [Execution(program, calls) for program in programs]
-    items += [Execution(right, dialogue), Execution("print(int(input()) * 2)", StdioTests((StdioTest("2", "4\\n"),)))]
+with Executor(workers=1, profile="gvisor", limits=ResourceLimits(cpu_s=0.5, wall_s=20)) as executor:
+    items = [ExecutionRequest(program, calls) for program in programs]
+    stdio = StdioTests((StdioTest("2", "4\\n"),))
+    items += [ExecutionRequest(right, dialogue), ExecutionRequest("print(int(input()) * 2)", stdio)]
     print(json.dumps([[result.verdict, result.reason, result.profile] for result in executor.run(items)]))
 """
 

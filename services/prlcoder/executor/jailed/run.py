@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from prlcoder.executor.jailed import candidate, wire
-from prlcoder.executor.jailed import tester_rpc as dialogue
+from prlcoder.executor.jailed import candidate, tester_rpc, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
 
@@ -109,7 +108,7 @@ def _hand_over(
         return candidate.answer_calls(body, preamble, code)
     if kind == wire.STDIO:
         return candidate.run_stdio(preamble, code)
-    return dialogue.serve(body, preamble, code)
+    return tester_rpc.serve(body, preamble, code)
 
 
 def tester_process(
@@ -125,7 +124,7 @@ def tester_process(
         candidate.prepare_interpreter()
         _confine(kernel, request)
         if not isinstance(preamble, str):
-            dialogue.run_tests(body, preamble, candidate.speaker())
+            tester_rpc.run_tests(body, preamble, candidate.speaker())
     finally:
         os._exit(0)
 
