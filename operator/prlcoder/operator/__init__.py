@@ -1,0 +1,1 @@
+"""The Kubernetes operator: it reconciles ``TrainingRun`` resources into Jobs."""
