@@ -14,7 +14,7 @@ SOURCES = (ROOT / "services" / "prlcoder", ROOT / "operator" / "prlcoder")
 
 # From the lowest layer to the highest. A room imports rooms of lower layers only, and never another of its own layer.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "text"),
+    ("errors", "lru_cache", "text"),
     ("files", "signals", "storage"),
     ("telemetry",),
     ("spec", "rpc"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import Any, Final
 
+from prlcoder.lru_cache import LruCache
 from prlcoder.problems.literals import LiteralError, decode, decode_arguments, encode, encode_arguments
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests, Tests
 from prlcoder.rpc.errors import invalid
@@ -111,17 +111,9 @@ class KnownTests:
     """The most recently read tests by content, so that programs of one problem share one object (and its plan)."""
 
     def __init__(self, capacity: int = 512) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[bytes, Tests] = OrderedDict()
+        self._read = LruCache[bytes, Tests](capacity)
 
     def read(self, message: problem_pb2.Tests, field: str) -> tuple[Tests, bytes]:
-        """The tests and the digest of their message; ``Refusal`` as ``read_tests``."""
+        """The tests and the digest of their message; ``CallError`` as ``read_tests``."""
         digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
-        tests = self._kept.get(digest)
-        if tests is None:
-            tests = self._kept[digest] = read_tests(message, field)
-            if len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(digest)
-        return tests, digest
+        return self._read.get_or_make(digest, lambda: read_tests(message, field)), digest

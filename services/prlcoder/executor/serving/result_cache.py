@@ -1,45 +1,38 @@
-"""Results by content: an equal execution is not run again. Bounded, least recently used first out.
+"""Results by content, so that an equal execution is not run again.
 
-Kept are verdicts that do not hang on the machine's load: no timeouts, nothing that ran into a limit, no sandbox error.
-Nor is a result whose answers are long: they would be most of the server's memory, and are seldom asked for twice.
+Only verdicts that do not depend on the machine's load are kept: no timeouts, no results that reached a limit, no
+sandbox errors. Results with long answers are not kept either: they would take most of the server's memory and are
+seldom asked for twice.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import Final
 
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, Verdict
+from prlcoder.lru_cache import LruCache
 
-LONGEST_ANSWERS: Final = 4096  # bytes of one result's answers together
-_LIMITS: Final = frozenset({"memory", "output_limit"})
+MAX_ANSWER_BYTES: Final = 4096  # of one result's answers together
+_LIMIT_REASONS: Final = frozenset({"memory", "output_limit"})
 
 
 class ResultCache:
-    """At most ``capacity`` results; 0 keeps none."""
+    """At most ``capacity`` results, the most recently used ones; 0 keeps none."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self._kept: OrderedDict[bytes, ExecutionResult] = OrderedDict()
+        self._results = LruCache[bytes, ExecutionResult](capacity)
 
     def get(self, key: bytes) -> ExecutionResult | None:
         """The result of an equal execution, if it is kept."""
-        result = self._kept.get(key)
-        if result is not None:
-            self._kept.move_to_end(key)
-        return result
+        return self._results.get(key)
 
     def put(self, key: bytes, result: ExecutionResult) -> None:
-        """Keep a result, if it is one to keep."""
-        if self.capacity == 0 or result.verdict in (None, Verdict.TIMEOUT) or result.reason in _LIMITS:
+        """Keep the result, if another run is certain to give the same."""
+        if result.verdict in (None, Verdict.TIMEOUT) or result.reason in _LIMIT_REASONS:
             return
-        if sum(len(answer or b"") for answer in result.answers) > LONGEST_ANSWERS:
-            return
-        self._kept[key] = result
-        self._kept.move_to_end(key)
-        if len(self._kept) > self.capacity:
-            self._kept.popitem(last=False)
+        if sum(len(answer or b"") for answer in result.answers) <= MAX_ANSWER_BYTES:
+            self._results.put(key, result)
 
 
 def execution_key(item: ExecutionRequest, tests: bytes) -> bytes:
