@@ -107,7 +107,29 @@ def test_script_that_got_in_would_not_run(run_folder: Path, open_page: Open) -> 
     assert tab.value("document.title") == "small-run · PRLCoder report"
 
 
-@pytest.mark.parametrize("width", [390, 768, 1200])
+@pytest.mark.parametrize("width", [390, 768, 1280])
 def test_nothing_is_wider_than_the_window(run_folder: Path, open_page: Open, width: int) -> None:
     tab = open_page(build(run_folder), width=width)
     assert tab.value("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_every_figure_is_visible_without_scrolling_sideways(run_folder: Path, open_page: Open, width: int) -> None:
+    """Also where a leak test names so many operators that their list is several lines long."""
+    path = run_folder / "evaluation" / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["leak"]["responsible"] = [f"operator-number-{number}" for number in range(40)]
+    path.write_text(json.dumps(summary))
+    tab = open_page(build(run_folder), width=width)
+    tab.value("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
+    hidden = tab.value(
+        "[...document.querySelectorAll('.scores tbody td, .row .figure, .row .count, .figures dd, .change b')]"
+        ".filter((cell) => cell.textContent.trim()).filter((cell) => {"
+        "  const range = document.createRange(); range.selectNodeContents(cell);"
+        "  const text = range.getBoundingClientRect();"
+        "  return !(text.width > 0 && text.height > 0 && text.left >= 0 && text.right <= window.innerWidth);"
+        "}).map((cell) => cell.textContent.trim())"
+    )
+    assert hidden == []
+    clipped = "[...document.querySelectorAll('.scroll')].filter((box) => box.scrollWidth > box.clientWidth).length"
+    assert tab.value(clipped) == 0
