@@ -31,9 +31,9 @@ def overrides(tmp_path: Path) -> Write:
 
 
 def test_the_canonical_solution_is_replaced_and_normalised_and_others_stay(fixtures: Path, overrides: Write) -> None:
-    before = list(read(str(fixtures / "prlcoder.files")))
+    before = list(read(str(fixtures / "prlcoder.jsonl")))
     path = overrides({"problem_id": "own/stdio", "solution": "if 1:\n\tprint(3)\n"})
-    after = list(read(str(fixtures / "prlcoder.files"), overrides=path))
+    after = list(read(str(fixtures / "prlcoder.jsonl"), overrides=path))
     assert [each.id for each in after] == [each.id for each in before]
     assert after[1].solutions == ("if 1:\n    print(3)\n", *before[1].solutions[1:])
     assert (after[1].tests, after[1].statement) == (before[1].tests, before[1].statement)
@@ -64,16 +64,16 @@ def test_generated_problems_can_be_overridden(overrides: Write) -> None:
 def test_an_override_of_an_unknown_problem_is_named(reading: dict[str, Any], fixtures: Path, overrides: Write) -> None:
     path = overrides({"problem_id": "own/stdio", "solution": "x = 1"}, {"problem_id": "own/typo", "solution": "x = 1"})
     with pytest.raises(InputError) as raised:
-        list(read(str(fixtures / "prlcoder.files"), overrides=path, **reading))
+        list(read(str(fixtures / "prlcoder.jsonl"), overrides=path, **reading))
     assert str(raised.value) == (
-        f"{path}:2: problem_id: 'own/typo' is not in {fixtures}/prlcoder.files; "
+        f"{path}:2: problem_id: 'own/typo' is not in {fixtures}/prlcoder.jsonl; "
         "check the id with `prlcoder problems inspect`"
     )
 
 
 def test_an_override_behind_the_limit_is_not_unknown(fixtures: Path, overrides: Write) -> None:
     path = overrides({"problem_id": "own/stdio", "solution": "x = 1"})
-    assert [each.id for each in read(str(fixtures / "prlcoder.files"), overrides=path, limit=1)] == ["own/calls"]
+    assert [each.id for each in read(str(fixtures / "prlcoder.jsonl"), overrides=path, limit=1)] == ["own/calls"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from prlcoder.problems.model import (
     Problem,
     StdioTest,
     StdioTests,
+    Tolerance,
 )
 from prlcoder.problems.reading import read
 from prlcoder.problems.writing import problem_writer
@@ -34,6 +35,9 @@ literal = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=2),
     max_leaves=5,
 )
+tolerances = st.none() | st.builds(Tolerance, absolute=st.floats(0, 1), relative=st.floats(0, 1))
+limits = st.none() | st.floats(0.001, 100)
+CHECKER = "def check(input, output, expected):\n    return sorted(output) == sorted(expected)\n"
 calls = st.builds(
     CallTests,
     entry_point=filled,
@@ -47,12 +51,22 @@ calls = st.builds(
         min_size=1,
         max_size=3,
     ).map(tuple),
-    comparison=st.sampled_from([Comparison.VALUE, Comparison.STRICT]),
+    comparison=st.sampled_from([Comparison.VALUE, Comparison.STRICT, Comparison.SHALLOW]),
+    tolerance=tolerances,
+    test_limit_s=limits,
 )
 stdio = st.builds(
     StdioTests,
     cases=st.lists(st.builds(StdioTest, stdin=text, expected=text), min_size=1, max_size=3).map(tuple),
-    comparison=st.sampled_from([Comparison.EXACT, Comparison.LINES, Comparison.TOKENS, Comparison.FLOATS]),
+    comparison=st.sampled_from([Comparison.LINES, Comparison.TOKENS, Comparison.DECIMALS, Comparison.FLOATS]),
+    tolerance=tolerances,
+    test_limit_s=limits,
+)
+checked = st.builds(
+    StdioTests,
+    cases=st.just((StdioTest("2\n", "1 2\n"),)),
+    checker=st.just(CHECKER),
+    test_limit_s=limits,
 )
 asserts = st.builds(
     AssertTests,
@@ -65,7 +79,7 @@ problems = st.builds(
     Problem,
     id=filled,
     statement=filled,
-    tests=calls | stdio | asserts,
+    tests=calls | stdio | checked | asserts,
     solutions=st.lists(text, max_size=2).map(tuple),
     prompt=text,
     starter_code=text,
@@ -107,7 +121,7 @@ def test_reading_what_was_converted_gives_the_same_problems(tmp_path: Path, name
 
 
 def test_cases_are_written_as_an_argument_list_and_a_literal(fixtures: Path) -> None:
-    problem = next(read(str(fixtures / "prlcoder.files")))
+    problem = next(read(str(fixtures / "prlcoder.jsonl")))
     assert isinstance(problem.tests, CallTests)
     assert problem.tests.cases[0] == CallTest(
         args=([("a", "b"), ("c",)],),
@@ -117,6 +131,7 @@ def test_cases_are_written_as_an_argument_list_and_a_literal(fixtures: Path) -> 
     assert own.encode(problem)["tests"]["cases"][1] == {"input": "[]", "output": "None"}
 
 
+STDIO: dict[str, Any] = {"kind": "stdio", "cases": [{"input": "1", "output": "2"}]}
 BASE: dict[str, Any] = {
     "id": "a",
     "statement": "s",
@@ -148,6 +163,32 @@ BASE: dict[str, Any] = {
             r"tests.comparison: 'lines' does not apply here; write one of value, strict",
         ),
         (
+            {"tests": {**BASE["tests"], "tolerance": 1e-6}},
+            r"tests.tolerance: an object was expected, not a number",
+        ),
+        (
+            {"tests": {**BASE["tests"], "tolerance": {"absolute": -1}}},
+            r"tests.tolerance.absolute: -1.0 is not a tolerance; write a number of at least 0",
+        ),
+        (
+            {"tests": {**STDIO, "comparison": "exact", "tolerance": {"absolute": 1}}},
+            r"tests.tolerance: does not apply to `exact`",
+        ),
+        (
+            {"tests": {**STDIO, "test_limit_s": 0}},
+            r"tests.test_limit_s: 0.0 is not a limit; write seconds above 0",
+        ),
+        ({"tests": {**STDIO, "checker": "def check("}}, r"tests.checker: is not Python"),
+        ({"tests": {**STDIO, "checker": "check = 1"}}, r"tests.checker: defines no function `check`"),
+        (
+            {"tests": {**STDIO, "checker": "def check(x):\n    return x"}},
+            r"tests.checker: `check` takes 1 values; define check\(input, output, expected\)",
+        ),
+        (
+            {"tests": {**STDIO, "checker": CHECKER, "comparison": "lines"}},
+            r"tests.comparison: does not apply beside a checker",
+        ),
+        (
             {"tests": {"kind": "asserts", "entry_point": "f", "source": "x", "check": 1}},
             r"tests.check: true or false was expected, not an integer",
         ),
@@ -161,6 +202,22 @@ def test_what_is_wrong_is_named_by_its_field(change: dict[str, Any], message: st
     own.parse(Record(BASE))
     with pytest.raises(FieldError, match=f"^{message}"):
         own.parse(Record(BASE | change))
+
+
+def test_floats_of_calls_are_a_tolerance_of_a_millionth() -> None:
+    tests = own.parse(Record(BASE | {"tests": {**BASE["tests"], "comparison": "floats"}})).tests
+    assert isinstance(tests, CallTests)
+    assert (tests.comparison, tests.tolerance) == (Comparison.VALUE, Tolerance(absolute=1e-6, relative=1e-6))
+
+
+def test_a_checker_needs_no_expected_output() -> None:
+    cases = [{"input": "1"}]
+    stdio = own.parse(Record(BASE | {"tests": {**STDIO, "checker": CHECKER, "cases": cases}})).tests
+    assert isinstance(stdio, StdioTests)
+    assert stdio.cases == (StdioTest("1", ""),)
+    calls = own.parse(Record(BASE | {"tests": {**BASE["tests"], "checker": CHECKER, "cases": cases}})).tests
+    assert isinstance(calls, CallTests)
+    assert calls.cases == (CallTest((1,), {}, None),)
 
 
 def test_a_value_that_no_literal_expresses_is_refused_with_its_problem(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_an_empty_folder_and_a_missing_file_are_named(name: str, tmp_path: Path)
 def test_a_json_file_is_an_array_a_mapping_by_id_or_records_in_a_row(
     shape: str, indent: int | None, tmp_path: Path, fixtures: Path
 ) -> None:
-    rows = records(fixtures / "prlcoder.files")
+    rows = records(fixtures / "prlcoder.jsonl")
     by_id = {row["id"]: {name: value for name, value in row.items() if name != "id"} for row in rows}
     whole = {
         "array": json.dumps(rows, indent=indent),
@@ -285,7 +285,7 @@ def test_a_json_file_is_an_array_a_mapping_by_id_or_records_in_a_row(
     }
     path = tmp_path / "p.json"
     path.write_text(whole[shape])
-    assert list(read(str(path))) == list(read(str(fixtures / "prlcoder.files")))
+    assert list(read(str(path))) == list(read(str(fixtures / "prlcoder.jsonl")))
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_a_json_file_without_records_is_named(content: str, tmp_path: Path) -> N
 
 
 def test_an_error_in_a_json_file_names_the_line_where_its_record_begins(tmp_path: Path, fixtures: Path) -> None:
-    rows = records(fixtures / "prlcoder.files")
+    rows = records(fixtures / "prlcoder.jsonl")
     path = tmp_path / "p.json"
     path.write_text("[\n" + ",\n".join(map(json.dumps, [rows[0], rows[1] | {"statement": 3}])) + "\n]\n")
     with pytest.raises(InputError, match=r"p\.json:3: statement: text was expected, not an integer$"):

@@ -33,6 +33,14 @@ class Comparison(StrEnum):
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """How far a number may lie from the expected one: at most ``absolute + relative * abs(expected)``."""
+
+    absolute: float = 0.0
+    relative: float = 0.0
+
+
+@dataclass(frozen=True)
 class CallTest:
     """One call of the entry point and the value it must return."""
 
@@ -43,11 +51,18 @@ class CallTest:
 
 @dataclass(frozen=True)
 class CallTests:
-    """Calls of ``entry_point`` (an expression such as ``f`` or ``Solution().f``, evaluated anew for each call)."""
+    """Calls of ``entry_point`` (an expression such as ``f`` or ``Solution().f``, evaluated anew for each call).
+
+    ``checker`` is Python source that defines ``check(arguments, result, expected)``; it decides in place of the
+    comparison. ``arguments`` is the list of the call's values, keyword values last.
+    """
 
     entry_point: str
     cases: tuple[CallTest, ...]
     comparison: Comparison = Comparison.VALUE
+    tolerance: Tolerance | None = None  # for floats at every depth of a result; None compares them exactly
+    checker: str = ""  # empty: the comparison decides
+    test_limit_s: float | None = None  # CPU seconds for one call; None: only the program's limits count
 
 
 @dataclass(frozen=True)
@@ -60,10 +75,17 @@ class StdioTest:
 
 @dataclass(frozen=True)
 class StdioTests:
-    """Whole-program tests over standard input and output."""
+    """Whole-program tests over standard input and output.
+
+    ``checker`` is Python source that defines ``check(input, output, expected)`` over texts; it decides in place of the
+    comparison.
+    """
 
     cases: tuple[StdioTest, ...]
     comparison: Comparison = Comparison.LINES
+    tolerance: Tolerance | None = None  # for numbers in the output; None leaves them to the comparison
+    checker: str = ""  # empty: the comparison decides
+    test_limit_s: float | None = None  # CPU seconds for one run; None: only the program's limits count
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from prlcoder.errors import InputError, located
 from prlcoder.problems.formats import FieldError, Record
-from prlcoder.problems.formats.own import parse_tests
+from prlcoder.problems.formats.own_tests import parse_tests
 from prlcoder.problems.formats.record import check_compiles
 from prlcoder.problems.model import Problem, Tests
 from prlcoder.problems.rows import Malformed, SourceRow, file_rows

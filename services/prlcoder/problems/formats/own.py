@@ -1,26 +1,16 @@
-"""Our own format, as JSON Lines or Parquet: every field of a problem, written readably (docs/data.md).
+"""The ``prlcoder`` format, as JSON Lines or Parquet: every field of a problem in readable form (docs/data.md).
 
-``encode`` and ``parse`` are exact inverses. Unknown fields are refused: a typo must not be lost silently.
+``encode`` and ``parse`` are exact inverses. Unknown fields are refused, so that a misspelt one is not lost in silence.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from prlcoder.problems.formats.record import FieldError, Record, check_compiles
+from prlcoder.problems.formats.own_tests import encode_tests, parse_tests
+from prlcoder.problems.formats.record import FieldError, Record
 from prlcoder.problems.formats.registry import Format
-from prlcoder.problems.literals import LiteralError, decode, decode_arguments, encode_arguments
-from prlcoder.problems.literals import encode as encode_literal
-from prlcoder.problems.model import (
-    AssertTests,
-    CallTest,
-    CallTests,
-    Comparison,
-    Problem,
-    StdioTest,
-    StdioTests,
-    Tests,
-)
+from prlcoder.problems.model import Problem
 
 FIELDS = (
     "id",
@@ -36,8 +26,6 @@ FIELDS = (
     "meta",
 )
 _SPLITS = ("train", "validation", "test")
-_STDIO_COMPARISONS = (Comparison.EXACT, Comparison.LINES, Comparison.TOKENS, Comparison.DECIMALS, Comparison.FLOATS)
-_CALL_COMPARISONS = (Comparison.VALUE, Comparison.STRICT, Comparison.SHALLOW)
 
 
 def encode(problem: Problem) -> dict[str, Any]:
@@ -76,83 +64,6 @@ def parse(record: Record) -> Problem:
         source=record.text("source", "prlcoder"),
         meta=record.mapping("meta", {}),
     )
-
-
-def encode_tests(tests: Tests) -> dict[str, Any]:
-    """Tests as a JSON object; its ``kind`` says which of the three."""
-    if isinstance(tests, AssertTests):
-        return {
-            "kind": "asserts",
-            "entry_point": tests.entry_point,
-            "check": tests.check,
-            "source": tests.source,
-            "setup": tests.setup,
-        }
-    if isinstance(tests, StdioTests):
-        cases = [{"input": case.stdin, "output": case.expected} for case in tests.cases]
-        return {"kind": "stdio", "comparison": tests.comparison.value, "cases": cases}
-    cases = [
-        {"input": encode_arguments(case.args, case.kwargs), "output": encode_literal(case.expected)}
-        for case in tests.cases
-    ]
-    return {
-        "kind": "calls",
-        "entry_point": tests.entry_point,
-        "comparison": tests.comparison.value,
-        "cases": cases,
-    }
-
-
-def parse_tests(record: Record) -> Tests:
-    """The inverse of ``encode_tests``."""
-    kind = record.text("kind")
-    if kind == "asserts":
-        record.only(frozenset({"kind", "entry_point", "check", "source", "setup"}))
-        source = record.filled("source")
-        check_compiles(source, record.name("source"))
-        return AssertTests(
-            source=source,
-            entry_point=record.filled("entry_point"),
-            check=record.flag("check"),
-            setup=record.text("setup", ""),
-        )
-    if kind == "stdio":
-        record.only(frozenset({"kind", "comparison", "cases"}))
-        lines = tuple(StdioTest(case.text("input"), case.text("output")) for case in _cases(record))
-        return StdioTests(lines, _comparison(record, _STDIO_COMPARISONS, Comparison.LINES))
-    if kind == "calls":
-        record.only(frozenset({"kind", "entry_point", "comparison", "cases"}))
-        calls = tuple(_call(case) for case in _cases(record))
-        comparison = _comparison(record, _CALL_COMPARISONS, Comparison.VALUE)
-        return CallTests(record.filled("entry_point"), calls, comparison)
-    raise FieldError(record.name("kind"), f"{kind!r} is not a kind of tests", "write calls, stdio or asserts")
-
-
-def _cases(record: Record) -> list[Record]:
-    cases = record.records("cases")
-    if not cases:
-        raise FieldError(record.name("cases"), "is empty", "a problem needs at least one test")
-    for case in cases:
-        case.only(frozenset({"input", "output"}))
-    return cases
-
-
-def _call(case: Record) -> CallTest:
-    field = "input"
-    try:
-        args, kwargs = decode_arguments(case.text("input"))
-        field = "output"
-        return CallTest(args, kwargs, decode(case.text("output")))
-    except LiteralError as error:
-        raise FieldError(case.name(field), str(error)) from None
-
-
-def _comparison(record: Record, allowed: tuple[Comparison, ...], default: Comparison) -> Comparison:
-    name = record.text("comparison", default.value)
-    if name not in allowed:
-        choices = ", ".join(comparison.value for comparison in allowed)
-        raise FieldError(record.name("comparison"), f"{name!r} does not apply here", f"write one of {choices}")
-    return Comparison(name)
 
 
 FORMAT = Format(

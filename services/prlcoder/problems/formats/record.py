@@ -69,6 +69,16 @@ class Record:
         """An integer (not a boolean)."""
         return self._typed(field, int, None)
 
+    def number(self, field: str, default: float | None = None) -> float:
+        """A number, whole or not."""
+        value = self._fields.get(field)
+        if isinstance(value, int) and not isinstance(value, bool):
+            try:
+                return float(value)
+            except OverflowError:
+                raise FieldError(self.name(field), "is too large") from None
+        return self._typed(field, float, default)
+
     def flag(self, field: str, default: bool | None = None) -> bool:
         """True or false."""
         return self._typed(field, bool, default)
