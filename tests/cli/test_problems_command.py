@@ -52,7 +52,7 @@ def test_inspect_shows_counts_sizes_and_one_problem(tmp_path: Path, fixtures: Pa
 
 
 def test_inspect_as_json_has_the_same_figures(tmp_path: Path, fixtures: Path) -> None:
-    summary = json.loads(prlcoder("inspect", fixtures / "prlcoder.files", "--json", cwd=tmp_path).stdout)
+    summary = json.loads(prlcoder("inspect", fixtures / "prlcoder.jsonl", "--json", cwd=tmp_path).stdout)
     assert summary["difficulty"] == {"easy": 2, "unknown": 1}
     assert summary["test_kind"] == {"calls": 1, "stdio": 1, "asserts": 1}
     assert summary["tests_per_problem"] == {"min": 1, "mean": 1.67, "median": 2, "max": 2}
@@ -138,7 +138,7 @@ def test_an_output_that_cannot_be_written_is_exit_code_1(tmp_path: Path, fixture
 @pytest.mark.needs_sandbox
 def test_verify_judges_every_solution_in_order(tmp_path: Path, fixtures: Path) -> None:
     path = tmp_path / "p.jsonl"
-    shutil.copy(fixtures / "prlcoder.files", path)
+    shutil.copy(fixtures / "prlcoder.jsonl", path)
     wrong = rows(path)[0] | {"id": "own/wrong", "solutions": ["class Solution:\n    def join(self, r, sep=''): pass\n"]}
     with path.open("a", encoding="utf-8") as file:
         print(json.dumps(wrong), file=file)
