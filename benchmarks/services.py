@@ -41,7 +41,7 @@ from prlcoder.executor.serving.async_executor import AsyncExecutor
 from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.problems.nano.suite import problems
 from prlcoder.rpc.ready_file import read_ready
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 
 PROBLEMS = 50  # each with many programs, as in supervision
 

@@ -15,7 +15,7 @@ from prlcoder.evaluation.stage_cache import Kept
 from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano import suite
-from prlcoder.spec.models import Evaluation, NanoSuite, Spec
+from prlcoder.spec import Evaluation, NanoSuite, Spec
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.build import Settings, build
 

@@ -11,7 +11,7 @@ import pytest
 from prlcoder.errors import InputError, WorkError
 from prlcoder.evaluation.problem_sets import benchmark_problems
 from prlcoder.problems.model import Problem
-from prlcoder.spec.models import Benchmark, Spec
+from prlcoder.spec import Benchmark, Spec
 from prlcoder.stages.context import StageContext
 
 SPEC = Spec.model_validate({"model": {"path": "m"}, "problems": {"source": "nano"}})

@@ -16,7 +16,7 @@ from prlcoder.executor import Executor
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.problems.prompts import Prompt
 from prlcoder.segmenter import Segment
-from prlcoder.spec.models import Benchmark
+from prlcoder.spec import Benchmark
 from prlcoder.supervision import Step
 
 PROMPT = "def f(v0):\n"

@@ -30,7 +30,7 @@ from prlcoder.mutator.llm import LanguageModelTeacher, described
 from prlcoder.mutator.llm.rate_limits import Backoff
 from prlcoder.mutator.model import BatchTeacher, Proposals, RewriteSite
 from prlcoder.segmenter import segment
-from prlcoder.spec.models import LlmTeacher
+from prlcoder.spec import LlmTeacher
 
 KEY = "sk-very-secret-0123456789"
 SOURCE = """\

@@ -25,7 +25,7 @@ from prlcoder.mutator.llm.reindent import rebased
 from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
 from prlcoder.mutator.model import RewriteSite, VariantKind
 from prlcoder.segmenter import segment
-from prlcoder.spec.models import LlmTeacher
+from prlcoder.spec import LlmTeacher
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 SOURCE = '''\

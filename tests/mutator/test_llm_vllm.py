@@ -13,7 +13,7 @@ from prlcoder.mutator.llm import LanguageModelTeacher
 from prlcoder.mutator.llm.cache import Cache
 from prlcoder.mutator.model import RewriteSite
 from prlcoder.segmenter import segment
-from prlcoder.spec.models import LlmTeacher
+from prlcoder.spec import LlmTeacher
 
 if TYPE_CHECKING:
     from tests.fixtures.vllm_server import VllmServer

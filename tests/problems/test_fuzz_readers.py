@@ -27,7 +27,7 @@ from prlcoder.problems.formats import FORMATS
 from prlcoder.problems.model import Problem
 from prlcoder.problems.reading import read
 from prlcoder.problems.writing import problem_writer
-from prlcoder.spec.models import Select
+from prlcoder.spec import Select
 
 SECONDS = float(os.environ.get("PRLCODER_FUZZ_SECONDS", "10"))
 FIRST_SEED = int(os.environ.get("PRLCODER_FUZZ_SEED", "0"))

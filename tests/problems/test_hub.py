@@ -13,7 +13,7 @@ import pytest
 from prlcoder.errors import InputError
 from prlcoder.problems.hub import is_hub_id
 from prlcoder.problems.reading import read
-from prlcoder.spec.models import Hub
+from prlcoder.spec import Hub
 
 pytest.importorskip("datasets", reason="the hub's data sets need `datasets` (extra `train`)")
 

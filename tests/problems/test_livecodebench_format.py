@@ -16,7 +16,7 @@ from prlcoder.errors import InputError
 from prlcoder.problems.formats.private_tests import PackedError, load_plain, unpack
 from prlcoder.problems.model import CallTest, CallTests, Comparison, StdioTest, StdioTests
 from prlcoder.problems.reading import read
-from prlcoder.spec.models import Select
+from prlcoder.spec import Select
 
 TESTS = [{"input": "x\n", "output": "y\n", "testtype": "stdin"}]
 

@@ -12,7 +12,7 @@ import pytest
 from prlcoder.errors import InputError
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.reading import read
-from prlcoder.spec.models import NanoSuite, Select
+from prlcoder.spec import NanoSuite, Select
 
 EVEN = "def is_even(n):\n\treturn not n & 1\n"
 Write = Callable[..., str]

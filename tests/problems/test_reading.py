@@ -15,7 +15,7 @@ from prlcoder.problems.formats import FORMATS
 from prlcoder.problems.model import AssertTests
 from prlcoder.problems.reading import read
 from prlcoder.problems.rows import Malformed, SourceRow, file_rows
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 from prlcoder.storage import location
 
 Fields = dict[str, Any]

@@ -15,7 +15,7 @@ from prlcoder.problems.model import AssertTests, Problem
 from prlcoder.problems.reading import read
 from prlcoder.problems.similarity import duplicate_groups, solution_key, words
 from prlcoder.problems.splits import Splits, split
-from prlcoder.spec.models import Split
+from prlcoder.spec import Split
 
 TESTS = AssertTests(source="assert f(1)", entry_point="f", check=False)
 

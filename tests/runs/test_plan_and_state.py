@@ -16,9 +16,8 @@ from prlcoder.runs.results import pass_table
 from prlcoder.runs.stages import DEFINITIONS, StageDefinition, reads, stage_function
 from prlcoder.runs.state import RunState, StageRecord, save_state
 from prlcoder.runs.storage_errors import storage_error
-from prlcoder.spec import manifest
+from prlcoder.spec import TrainingRun, manifest
 from prlcoder.spec.diff import differences
-from prlcoder.spec.models import TrainingRun
 
 RUN = TrainingRun.model_validate(
     {

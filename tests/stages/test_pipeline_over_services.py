@@ -19,7 +19,7 @@ from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.nano.suite import problems
 from prlcoder.segmenter import SegmentationError, segment, segment_each
 from prlcoder.segmenter.serving.service import SegmenterService
-from prlcoder.spec.models import ExecutionSettings, NanoSuite, RulesTeacher, Services
+from prlcoder.spec import ExecutionSettings, NanoSuite, RulesTeacher, Services
 from prlcoder.stages.services import (
     RemoteExecutor,
     RemoteRuleTeacher,

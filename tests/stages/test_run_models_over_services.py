@@ -14,7 +14,7 @@ from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
-from prlcoder.spec.models import Services
+from prlcoder.spec import Services
 from prlcoder.stages.models import open_engine, open_scorer
 
 pytestmark = pytest.mark.needs_torch

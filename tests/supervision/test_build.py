@@ -21,7 +21,7 @@ from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.model import Problem
 from prlcoder.problems.nano.suite import problems
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 from prlcoder.supervision import store
 from prlcoder.supervision.build import Settings, build
 

@@ -11,7 +11,7 @@ from prlcoder.mutator import Variant
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import Segment
-from prlcoder.spec.models import PolicyTeacher
+from prlcoder.spec import PolicyTeacher
 from prlcoder.supervision.labelling import Labelled, label
 from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach

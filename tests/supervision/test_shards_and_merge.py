@@ -16,7 +16,7 @@ from prlcoder.errors import InputError
 from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano.suite import problems
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 from prlcoder.supervision import store
 from prlcoder.supervision.build import Settings, build
 from prlcoder.supervision.merging import merge

@@ -12,8 +12,8 @@ from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.solutions import SolutionTeacher, compose
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.segmenter import Segment, segment
+from prlcoder.spec import TrainingRun
 from prlcoder.spec.checks import findings
-from prlcoder.spec.models import TrainingRun
 from prlcoder.supervision import store
 from prlcoder.supervision.build import Settings, build
 

@@ -13,7 +13,7 @@ from prlcoder.mutator import Variant
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, StdioTest, StdioTests
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import Segment
-from prlcoder.spec.models import PolicyTeacher
+from prlcoder.spec import PolicyTeacher
 from prlcoder.supervision.differential import Oracle, oracles
 from prlcoder.supervision.labelling import Labelled, label
 from prlcoder.supervision.pairs import pairs

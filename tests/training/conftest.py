@@ -10,7 +10,7 @@ import pytest
 
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import segment
-from prlcoder.spec.models import Model, Problems, Scratch, Spec
+from prlcoder.spec import Model, Problems, Scratch, Spec
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision import store
 from prlcoder.supervision.rows import Pair, Program, Step, SupervisionRow

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.spec.models import Control, Policy, Pretrain, Reward, Sft
+from prlcoder.spec import Control, Policy, Pretrain, Reward, Sft
 from prlcoder.stages.context import StageContext
 
 pytest.importorskip("torch")

@@ -16,7 +16,7 @@ from prlcoder.errors import InputError, WorkError
 from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, packs
 from prlcoder.modeling.spans import encode_program
 from prlcoder.problems.prompts import Prompt, render
-from prlcoder.spec.models import Model, Pretrain, Scratch, Sft, Tracking
+from prlcoder.spec import Model, Pretrain, Scratch, Sft, Tracking
 from prlcoder.stages.context import StageContext
 from prlcoder.training.examples import program_dataset, program_example
 from prlcoder.training.stages import pretrain, sft

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.prompts import render
-from prlcoder.spec.models import Control, Dpo, Policy
+from prlcoder.spec import Control, Dpo, Policy
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.algorithms.dpo import pair_log_probs, reference_log_probs

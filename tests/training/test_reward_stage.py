@@ -15,7 +15,7 @@ from prlcoder.modeling.packing.rows import IGNORED
 from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
-from prlcoder.spec.models import Reward
+from prlcoder.spec import Reward
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.stages import reward

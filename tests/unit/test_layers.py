@@ -102,7 +102,7 @@ def test_no_module_imports_itself_through_others() -> None:
     ("module", "target", "allowed"),
     [
         ("prlcoder.prm.serving.live", "prlcoder.training.losses", False),
-        ("prlcoder.spec.models", "prlcoder.runs.engine", False),
+        ("prlcoder.spec.training", "prlcoder.runs.engine", False),
         ("prlcoder.prm.items", "prlcoder.policy.sampling", False),
         ("prlcoder.mutator.serving.client", "prlcoder.segmenter.serving.messages", True),
         ("prlcoder.executor.serving.http", "prlcoder.executor.verdicts", True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prlcoder.errors import InputError
 
 if TYPE_CHECKING:
-    from prlcoder.spec.models import Hub, Select
+    from prlcoder.spec import Hub, Select
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def selection(arguments: argparse.Namespace) -> tuple[Select, Hub]:
     """The options as sections of the spec; ``InputError`` names the option that is wrong."""
     from pydantic import ValidationError
 
-    from prlcoder.spec.models import Hub, Select
+    from prlcoder.spec import Hub, Select
 
     try:
         select = Select(

@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _build(arguments: argparse.Namespace) -> int:
     from prlcoder.executor import ResourceLimits
     from prlcoder.problems.reading import read
-    from prlcoder.spec.models import ExecutionSettings, Services
+    from prlcoder.spec import ExecutionSettings, Services
     from prlcoder.stages.services import open_executor, segmenter
     from prlcoder.supervision.build import Settings, build
     from prlcoder.supervision.teachers import described, proposing

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prlcoder.mutator import RewriteSite
     from prlcoder.problems.model import Problem
     from prlcoder.segmenter.model import Mode
-    from prlcoder.spec.models import LlmTeacher, RulesTeacher
+    from prlcoder.spec import LlmTeacher, RulesTeacher
 
 # Options of the language-model teacher: the spec's field, the type, the help.
 OPTIONS: tuple[tuple[str, type, str], ...] = (
@@ -56,7 +56,7 @@ def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
 
 def teachers_of(arguments: argparse.Namespace) -> list[RulesTeacher | LlmTeacher]:
     """The teachers as a TrainingRun would name them. ``InputError`` names the option that is wrong or missing."""
-    from prlcoder.spec.models import LlmTeacher, RulesTeacher
+    from prlcoder.spec import LlmTeacher, RulesTeacher
 
     given = {name: getattr(arguments, f"llm_{_field(name)}") for name, _, _ in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}

@@ -25,7 +25,7 @@ from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.files import atomic_output, dump, write_json
 from prlcoder.problems.model import digest
 from prlcoder.problems.prompts import template_digest
-from prlcoder.spec.models import Benchmark, Evaluation, Supervision
+from prlcoder.spec import Benchmark, Evaluation, Supervision
 from prlcoder.stages.context import StageContext
 from prlcoder.stages.models import open_engine, open_scorer
 from prlcoder.supervision import Step, labelled_steps

@@ -10,7 +10,7 @@ from prlcoder.executor import ExecutionRequest, ProgramRunner
 from prlcoder.policy.protocol import Generator
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import extract_program, render
-from prlcoder.spec.models import Benchmark
+from prlcoder.spec import Benchmark
 from prlcoder.telemetry.progress import Progress
 
 Verdicts = dict[tuple[str, str], str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.model import Problem
-from prlcoder.spec.models import Benchmark
+from prlcoder.spec import Benchmark
 from prlcoder.stages.context import StageContext
 
 

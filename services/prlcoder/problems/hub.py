@@ -8,7 +8,7 @@ from typing import Any
 
 from prlcoder.errors import InputError
 from prlcoder.problems.rows import SourceRow, dated_as_text
-from prlcoder.spec.models import Hub
+from prlcoder.spec import Hub
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "dev": "validation", "test": "test"}

@@ -21,7 +21,7 @@ from prlcoder.problems.overrides import Overrides, read_overrides
 from prlcoder.problems.rows import Malformed, SourceRow
 from prlcoder.problems.selection import Selection
 from prlcoder.problems.sources import rows
-from prlcoder.spec.models import Hub, NanoSuite, Select
+from prlcoder.spec import Hub, NanoSuite, Select
 
 Quarantine = Callable[[dict[str, Any]], None]
 _RECORDS_LOOKED_AT = 20  # to find one that has all the fields of a known format

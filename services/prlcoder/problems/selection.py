@@ -8,7 +8,7 @@ from datetime import date
 
 from prlcoder.errors import InputError
 from prlcoder.problems.model import Problem
-from prlcoder.spec.models import Select
+from prlcoder.spec import Select
 
 _DAYS = ("contest_date", "estimated_date")  # LiveCodeBench's and LeetCodeDataset's
 _SHOWN = 8

@@ -10,7 +10,7 @@ from prlcoder.errors import located
 from prlcoder.problems.folders import folder_rows
 from prlcoder.problems.hub import SPLITS, LoadingScriptError, hub_rows, is_hub_id
 from prlcoder.problems.rows import SourceRow, file_rows
-from prlcoder.spec.models import Hub
+from prlcoder.spec import Hub
 from prlcoder.storage import DATA_ENDINGS, Location, location
 
 

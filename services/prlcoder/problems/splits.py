@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from prlcoder.errors import InputError
 from prlcoder.problems.model import Problem
 from prlcoder.problems.similarity import duplicate_groups
-from prlcoder.spec.models import Split
+from prlcoder.spec import Split
 
 NAMES = ("train", "validation", "test")
 ProblemGroup = tuple[Problem, ...]

@@ -25,8 +25,7 @@ from prlcoder.runs.state import FINISHED, RunState, StageRecord, StageStatus, no
 from prlcoder.runs.storage_errors import storage_error, unwritable
 from prlcoder.runs.transcript import transcript
 from prlcoder.signals import Stopping
-from prlcoder.spec import manifest
-from prlcoder.spec.models import TrainingRun
+from prlcoder.spec import TrainingRun, manifest
 from prlcoder.stages.context import Metrics, StageContext
 
 

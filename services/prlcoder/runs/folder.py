@@ -16,7 +16,7 @@ from pathlib import Path
 from prlcoder.files import write_json
 from prlcoder.runs.stages import StageDefinition
 from prlcoder.runs.state import StageRecord
-from prlcoder.spec.models import TrainingRun
+from prlcoder.spec import TrainingRun
 
 RECORD = "stage.json"
 

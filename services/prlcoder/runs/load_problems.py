@@ -10,7 +10,7 @@ from pathlib import Path
 from prlcoder.errors import InputError
 from prlcoder.files import read_json, write_json, writer
 from prlcoder.problems.model import Problem
-from prlcoder.spec.models import Problems, Spec
+from prlcoder.spec import Problems, Spec
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from prlcoder.errors import InputError
 from prlcoder.runs.folder import RunFolder, local_path
 from prlcoder.runs.stages import StageDefinition, given_folder, missing_in, reads
 from prlcoder.runs.state import FINISHED, RunState, StageRecord, load_state
-from prlcoder.spec import manifest
+from prlcoder.spec import TrainingRun, manifest
 from prlcoder.spec.diff import differences
-from prlcoder.spec.models import TrainingRun
 
 Action = Literal["done", "given", "run", "resume"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import WorkError
-from prlcoder.spec.models import Spec, TrainingRun
+from prlcoder.spec import Spec, TrainingRun
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Stage

@@ -1,0 +1,56 @@
+"""The ``TrainingRun`` API type, apart from the engines that execute it.
+
+``trainingrun.py`` has the whole manifest; each section has the file of its name. ``manifest.load`` reads a file and
+reports every mistake in it; ``checks.py`` holds the checks that concern several sections; ``reference.py`` prints the
+reference page. Nothing here imports more than pydantic and yaml.
+"""
+
+from prlcoder.spec.base import Section
+from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Tracking
+from prlcoder.spec.evaluation import Benchmark, Evaluation
+from prlcoder.spec.model import Model, Scratch
+from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
+from prlcoder.spec.supervision import (
+    LlmTeacher,
+    PolicyTeacher,
+    RulesTeacher,
+    Supervision,
+    TeacherBudget,
+    TeacherSettings,
+)
+from prlcoder.spec.training import Control, Dpo, Policy, Pretrain, Reward, Sft, Training
+from prlcoder.spec.trainingrun import STAGES, Metadata, Spec, TrainingRun
+
+__all__ = [
+    "STAGES",
+    "Benchmark",
+    "Control",
+    "Dpo",
+    "Evaluation",
+    "ExecutionSettings",
+    "Hub",
+    "LlmTeacher",
+    "Metadata",
+    "Model",
+    "NanoSuite",
+    "Policy",
+    "PolicyTeacher",
+    "Pretrain",
+    "Problems",
+    "Reward",
+    "RulesTeacher",
+    "Scratch",
+    "Section",
+    "Select",
+    "Services",
+    "Sft",
+    "Spec",
+    "Split",
+    "Storage",
+    "Supervision",
+    "TeacherBudget",
+    "TeacherSettings",
+    "Tracking",
+    "Training",
+    "TrainingRun",
+]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prlcoder.spec.document import FieldPath
-from prlcoder.spec.models import Benchmark, Select, Spec, TrainingRun
+from prlcoder.spec.evaluation import Benchmark
+from prlcoder.spec.problems import Select
+from prlcoder.spec.trainingrun import Spec, TrainingRun
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,15 @@ def _policy(spec: Spec) -> Iterator[SpecFinding]:
         return
     if policy.init == "sft" and spec.sft is None:
         yield SpecFinding(("policy", "init"), "`sft` is not a stage of this spec", "add `sft`, or start from `base`")
-    if not policy.dpo.origins:
+    origins = () if policy.dpo is None else policy.dpo.origins
+    if policy.dpo is not None and not origins:
         yield SpecFinding(("policy", "dpo", "origins"), "no pair would be left", "name at least one origin")
     supervision = spec.supervision
     if supervision is not None and supervision.from_ is None:
         made = {"rules": "mutation", "llm": "mutation", "policy": "policy"}
         rejected = {made[teacher.kind] for teacher in supervision.teachers}
-        if rejected and policy.dpo.origins and not rejected & set(policy.dpo.origins):
-            what = f"no teacher makes rejected steps of {' or '.join(policy.dpo.origins)}"
+        if rejected and origins and not rejected & set(origins):
+            what = f"no teacher makes rejected steps of {' or '.join(origins)}"
             yield SpecFinding(("policy", "dpo", "origins"), what, f"the teachers make: {', '.join(sorted(rejected))}")
         for index, control in enumerate(policy.controls):
             if control.kind == "rft" and "policy" not in rejected:

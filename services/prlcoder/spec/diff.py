@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prlcoder.spec.document import FieldPath, dotted
-from prlcoder.spec.models import TrainingRun
+from prlcoder.spec.trainingrun import TrainingRun
 
 
 def differences(before: TrainingRun, after: TrainingRun) -> list[str]:

@@ -17,8 +17,8 @@ from prlcoder.errors import InputError, located
 from prlcoder.spec import overrides
 from prlcoder.spec.checks import SpecFinding, findings
 from prlcoder.spec.document import Document, FieldPath, dotted, read_document
-from prlcoder.spec.models import TrainingRun
 from prlcoder.spec.schema import field_names, nearest, without_tags
+from prlcoder.spec.trainingrun import TrainingRun
 
 _MUST_BE = {
     "int_type": "a whole number",

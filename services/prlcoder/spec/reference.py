@@ -9,13 +9,14 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-from prlcoder.spec import models as spec
+from prlcoder.spec.base import Section
+from prlcoder.spec.supervision import RulesTeacher
+from prlcoder.spec.trainingrun import Spec
 
 HEAD = """# TrainingRun (`prlcoder.dev/v1alpha1`)
 
-Every field, its values and its default. Drawn from `services/prlcoder/spec/models.py` by
+Every field, its values and its default. Drawn from `services/prlcoder/spec/` by
 `python -m prlcoder.spec.reference > docs/reference/trainingrun.md`; a test keeps the two in step.
 A section that is left out is a stage that is left out. Unknown fields are refused.
 `prlcoder validate FILE` checks a manifest; `--set spec.seed=1` changes a field from the command line.
@@ -24,9 +25,9 @@ A section that is left out is a stage that is left out. Unknown fields are refus
 
 def page() -> str:
     """The whole page, as Markdown."""
-    sections = [_section("spec", spec.Spec)]
-    seen: set[type[spec.Section]] = {spec.Spec}
-    queue = list(_children("spec", spec.Spec))
+    sections = [_section("spec", Spec)]
+    seen: set[type[Section]] = {Spec}
+    queue = list(_children("spec", Spec))
     while queue:
         path, model = queue.pop(0)
         if model not in seen:
@@ -36,22 +37,34 @@ def page() -> str:
     return HEAD + "\n" + "\n".join(sections)
 
 
-def _section(path: str, model: type[spec.Section]) -> str:
-    text = re.sub(r"\s+", " ", (model.__doc__ or "").replace("``", "`")).strip()
-    lines = [f"## `{path}`", "", text, "", "| field | values | default |", "|---|---|---|"]
+def _section(path: str, model: type[Section]) -> str:
+    lines = [
+        f"## `{path}`",
+        "",
+        _one_line(model.__doc__ or ""),
+        "",
+        "| field | values | default | meaning |",
+        "|---|---|---|---|",
+    ]
     for name, info in model.model_fields.items():
-        lines.append(f"| `{info.alias or name}` | {_values(info.annotation, info)} | {_default(info)} |")
+        meaning = _one_line(info.description or "").replace("|", "\\|")
+        cells = (f"`{info.alias or name}`", _values(info.annotation, info), _default(info), meaning)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _children(path: str, model: type[spec.Section]) -> Iterator[tuple[str, type[spec.Section]]]:
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _children(path: str, model: type[Section]) -> Iterator[tuple[str, type[Section]]]:
     for name, info in model.model_fields.items():
         for part in _models(info.annotation):
             yield f"{path}.{info.alias or name}", part
 
 
-def _models(annotation: Any) -> Iterator[type[spec.Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, spec.Section):
+def _models(annotation: Any) -> Iterator[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
@@ -71,7 +84,7 @@ def _values(annotation: Any, info: FieldInfo | None = None) -> str:
         text = f"list of {_values(arguments[0])}"
     elif origin is dict:
         text = "map of strings"
-    elif isinstance(annotation, type) and issubclass(annotation, spec.Section):
+    elif isinstance(annotation, type) and issubclass(annotation, Section):
         kind = annotation.model_fields.get("kind")
         text = f"`kind: {get_args(kind.annotation)[0]}`" if kind and kind.is_required() else "section"
     else:
@@ -93,16 +106,16 @@ def _bound(item: Any) -> str:
 
 
 def _default(info: FieldInfo) -> str:
-    if info.default is PydanticUndefined:
+    if info.is_required():
         return "required"
     if info.default is None:
         return "none"
-    if isinstance(info.default, spec.Section):
+    if isinstance(info.default, Section):
         return "see below"
     if isinstance(info.default, bool):
         return f"`{str(info.default).lower()}`"
     if isinstance(info.default, tuple):
-        items = [part.kind if isinstance(part, spec.RulesTeacher) else part for part in info.default]
+        items = [part.kind if isinstance(part, RulesTeacher) else part for part in info.default]
         simple = all(isinstance(part, str | int) for part in items)
         return f"`[{', '.join(map(str, items))}]`" if simple else "see below"
     return f"`{info.default}`"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prlcoder.executor import ProgramRunner
 from prlcoder.problems.model import Problem
-from prlcoder.spec.models import Spec
+from prlcoder.spec import Spec
 from prlcoder.stages.services import open_executor
 
 Metrics = Mapping[str, float | int | str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prlcoder.spec.models import Services
+from prlcoder.spec import Services
 from prlcoder.stages.services import address
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ProgramRunner, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.segmenter import Cut, Mode, Segment, SegmentationError, segment_each
-from prlcoder.spec.models import ExecutionSettings as ExecutionSection
-from prlcoder.spec.models import RulesTeacher, Services
+from prlcoder.spec import ExecutionSettings as ExecutionSection
+from prlcoder.spec import RulesTeacher, Services
 
 if TYPE_CHECKING:  # gRPC is imported only where an address is given
     from prlcoder.rpc.address import Address

@@ -23,7 +23,7 @@ from prlcoder.policy.protocol import Generator
 from prlcoder.problems.prompts import Prompt, extract_program
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.model import Mode
-from prlcoder.spec.models import PolicyTeacher
+from prlcoder.spec import PolicyTeacher
 from prlcoder.supervision.labelling import Labelled, VerifiedProblem, contradicted, execute, judged_as, run_all
 from prlcoder.supervision.rows import Program, Step
 

@@ -7,7 +7,7 @@ from typing import Any
 from prlcoder.executor import ResourceLimits
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
-from prlcoder.spec.models import LlmTeacher, PolicyTeacher, RulesTeacher
+from prlcoder.spec import LlmTeacher, PolicyTeacher, RulesTeacher
 from prlcoder.stages.context import Metrics, StageContext
 from prlcoder.stages.models import open_engine
 from prlcoder.stages.services import segmenter

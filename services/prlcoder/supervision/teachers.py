@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.mutator import BatchTeacher, Teacher
-from prlcoder.spec.models import LlmTeacher, PolicyTeacher, RulesTeacher, Services
+from prlcoder.spec import LlmTeacher, PolicyTeacher, RulesTeacher, Services
 from prlcoder.stages.services import rule_teacher
 
 CACHE = "teacher-cache.sqlite"  # in the supervision's folder, unless the spec names another file

@@ -11,7 +11,7 @@ import torch
 from prlcoder.errors import WorkError
 from prlcoder.modeling.packing.rows import Packing
 from prlcoder.modeling.spans import Tokenizer, pair_spans
-from prlcoder.spec.models import Dpo
+from prlcoder.spec import Dpo
 from prlcoder.training.examples import dataset
 from prlcoder.training.losses.preference import groups, pair_weights
 

@@ -13,7 +13,7 @@ from typing import Any
 from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.suite import problems
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 
 GOLDEN = Path(__file__).with_name("golden_suite.json")
 

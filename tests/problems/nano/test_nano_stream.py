@@ -19,7 +19,7 @@ from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.stream import StreamProgram, stream
 from prlcoder.problems.nano.task import Task, draw_bug
 from prlcoder.problems.nano.transforms import TRANSFORMS
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 
 OPERATIONS = {operation.name: operation for operation in (*TRANSFORMS, *REDUCERS)}
 SIZE = 22_000  # the recipe's

@@ -13,7 +13,7 @@ from prlcoder.problems.nano import suite
 from prlcoder.problems.nano.heldout import normalised_program, normalised_statement
 from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.transforms import TRANSFORMS
-from prlcoder.spec.models import NanoSuite
+from prlcoder.spec import NanoSuite
 
 
 @pytest.fixture(scope="module")

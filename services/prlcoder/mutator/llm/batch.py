@@ -17,7 +17,7 @@ from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Quest
 from prlcoder.mutator.llm.costs import Budget
 from prlcoder.mutator.llm.endpoint import Endpoint, RefusedError, UnavailableError
 from prlcoder.mutator.llm.rate_limits import Backoff, Pace
-from prlcoder.spec.models import LlmTeacher
+from prlcoder.spec import LlmTeacher
 from prlcoder.telemetry.progress import Progress
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prlcoder.errors import WorkError
 from prlcoder.mutator.llm.completions import LlmTokenUsage, Question
-from prlcoder.spec.models import LlmTeacher
+from prlcoder.spec import LlmTeacher
 
 
 def price(usage: LlmTokenUsage, settings: LlmTeacher) -> float | None:

@@ -24,7 +24,7 @@ from prlcoder.mutator.llm.rate_limits import Backoff
 from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
 from prlcoder.mutator.model import Proposals, RewriteSite, Variant, VariantKind
 from prlcoder.mutator.teacher import RuleTeacher
-from prlcoder.spec.models import LlmTeacher
+from prlcoder.spec import LlmTeacher
 
 SEEDS = 2**31  # endpoints take a signed 32-bit integer
 

@@ -12,7 +12,7 @@ from prlcoder.problems.nano.heldout import HeldOut
 from prlcoder.problems.nano.task import ENTRY_POINT, PROMPT, answers, draw_inputs, draw_task, is_telling
 
 if TYPE_CHECKING:
-    from prlcoder.spec.models import NanoSuite
+    from prlcoder.spec import NanoSuite
 
 LEVELS = {"easy": (1, 1), "medium": (2, 2), "hard": (3, 4)}  # fewest and most transforms
 SEEDS = {"train": 101, "validation": 102, "test": 103}

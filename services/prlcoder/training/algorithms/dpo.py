@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from prlcoder.modeling.packing.rows import packs
-from prlcoder.spec.models import Dpo
+from prlcoder.spec import Dpo
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.likelihood import final_loss
 from prlcoder.training.loop.model_card import model_card

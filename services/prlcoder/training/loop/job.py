@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import InputError
-from prlcoder.spec.models import Training
+from prlcoder.spec import Training
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import StageContext

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prlcoder.errors import WorkError
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.prompts import Prompt, render
-from prlcoder.spec.models import Control, Policy
+from prlcoder.spec import Control, Dpo, Policy
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.algorithms.dpo import train_on_pairs
 from prlcoder.training.examples import program_dataset
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def run(context: StageContext) -> Metrics:
     """Train the policy by step-level DPO, then each control from the same start; publish all of them."""
     section = context.spec.policy or Policy()
+    settings = section.dpo or Dpo()
     init = initial_model(context, section.init)
     tokenizer = load_tokenizer(init)
     prompts = training_prompts(context, tokenizer)
@@ -30,18 +31,18 @@ def run(context: StageContext) -> Metrics:
         tokenizer,
         prompts,
         (row for row in read_rows(context.artifacts["supervise"], "pairs", COLUMNS) if row["problem_id"] in prompts),
-        section.dpo,
+        settings,
         max_length=context.spec.model.max_length,
     )
     job = Job.of(context, "policy", section)
     title = "A policy improved by step-level DPO"
-    metrics = dict(train_on_pairs(job, init, tokenizer, pairs, section.dpo, "dpo", title=title))
+    metrics = dict(train_on_pairs(job, init, tokenizer, pairs, settings, "dpo", title=title))
     metrics["dropped"] = dropped
     for control in section.controls:
         below = Job.of(context, f"policy-{control.kind}", control, below=f"controls/{control.kind}")
         if control.kind == "nll":
             title = "A control: likelihood of the chosen segments"
-            found = train_on_pairs(below, init, tokenizer, pairs, section.dpo, "nll", title=title)
+            found = train_on_pairs(below, init, tokenizer, pairs, settings, "nll", title=title)
         else:
             found = _rejection_fine_tuning(context, below, control, init, tokenizer, prompts)
         metrics |= {f"{control.kind}_{name}": value for name, value in found.items()}

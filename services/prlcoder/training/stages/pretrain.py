@@ -13,7 +13,7 @@ from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.task import ENTRY_POINT, PROMPT
 from prlcoder.problems.prompts import render
-from prlcoder.spec.models import Pretrain
+from prlcoder.spec import Pretrain
 from prlcoder.training.examples import program_dataset
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.likelihood import train_from_scratch

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification
 from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, packs
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.prompts import render
-from prlcoder.spec.models import Reward
+from prlcoder.spec import Reward
 from prlcoder.supervision.rows import training_buckets
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples import dataset

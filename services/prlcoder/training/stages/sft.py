@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
-from prlcoder.spec.models import Sft
+from prlcoder.spec import Sft
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples import program_dataset
 from prlcoder.training.loop.job import Job

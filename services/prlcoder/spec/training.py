@@ -1,0 +1,126 @@
+"""The sections ``pretrain``, ``sft``, ``reward`` and ``policy``: the stages that train."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from prlcoder.spec.base import Count, Fraction, NonNegative, Positive, Section
+
+LearningRateScheduler = Literal["linear", "cosine", "constant", "cosine_with_min_lr"]
+
+
+class Training(Section):
+    """The fields of every training stage. They are passed on to `transformers.TrainingArguments`."""
+
+    from_: str | None = Field(default=None, alias="from")
+    """Folder of a finished model that is used instead of training one."""
+    learning_rate: Positive = 2e-5
+    """Peak learning rate."""
+    epochs: Positive = 3.0
+    """Number of passes over the data."""
+    batch_size: Count = 8
+    """Number of examples per forward pass and process."""
+    gradient_accumulation: Count = 1
+    """Number of forward passes per optimiser step."""
+    lr_scheduler: LearningRateScheduler = "linear"
+    """Shape of the learning rate's decay."""
+    min_lr_ratio: Fraction = 0.0
+    """Final learning rate as a share of the peak; it applies to `cosine_with_min_lr` only."""
+    warmup_ratio: Fraction = 0.1
+    """Share of the optimiser steps in which the learning rate rises."""
+    weight_decay: NonNegative = 0.0
+    """Weight decay of AdamW."""
+    adam_beta2: Fraction = 0.999
+    """Decay of AdamW's second moment."""
+    max_grad_norm: Positive = 1.0
+    """Norm at which gradients are clipped."""
+    save_steps: Count = 200
+    """Number of optimiser steps between two checkpoints."""
+    logging_steps: Count = 10
+    """Number of optimiser steps between two log entries."""
+    bf16: bool = False
+    """Computes in bfloat16; the weights stay in float32."""
+    gradient_checkpointing: bool = False
+    """Recomputes activations in the backward pass, which saves memory and costs time."""
+
+
+class Pretrain(Training):
+    """Language-model training of a model from scratch: on the nano stream, or on the training problems' solutions."""
+
+    learning_rate: Positive = 3e-3
+    """Peak learning rate."""
+    epochs: Positive = 1.0
+    """Number of passes over the data."""
+    batch_size: Count = 16
+    """Number of examples per forward pass and process."""
+    lr_scheduler: LearningRateScheduler = "cosine_with_min_lr"
+    """Shape of the learning rate's decay."""
+    min_lr_ratio: Fraction = 0.05
+    """Final learning rate as a share of the peak; it applies to `cosine_with_min_lr` only."""
+    warmup_ratio: Fraction = 0.036
+    """Share of the optimiser steps in which the learning rate rises."""
+    programs: Count = 22000
+    """Number of programs in the nano stream."""
+    noisy: bool = True
+    """Whether the nano stream contains the habitual bugs."""
+
+
+class Sft(Training):
+    """Supervised fine-tuning on canonical solutions."""
+
+
+class Reward(Training):
+    """The reward model."""
+
+    kind: Literal["prm"] = "prm"
+    """Kind of the reward model: `prm` scores every step."""
+    model: str = "base"
+    """Model that training starts from: `base`, `sft`, or a folder or hub id."""
+    epochs: Positive = 10.0
+    """Number of passes over the data."""
+
+
+class Dpo(Section):
+    """Step-level DPO (the paper's Algorithm 2)."""
+
+    beta: Positive = 0.1
+    """Strength of the pull towards the reference model."""
+    nll_weight: NonNegative = 0.0
+    """Weight of the chosen segment's negative log-likelihood in the loss."""
+    weighting: Literal["program", "pair"] = "program"
+    """`program` averages over the pairs of a program before it averages over programs; `pair` gives every pair the
+    same weight."""
+    origins: tuple[Literal["canonical", "mutation", "refactoring", "policy"], ...] = ("mutation", "policy")
+    """Origins of the rejected segments whose pairs are trained on."""
+
+
+class Control(Training):
+    """A likelihood-only control, trained beside the policy and evaluated with it."""
+
+    kind: Literal["nll", "rft"]
+    """`nll` trains on the chosen segments of the same pairs, `rft` on the policy's own passing programs."""
+
+
+class Policy(Training):
+    """Improvement of the policy. Only the section that `algorithm` names may be given beside it."""
+
+    algorithm: Literal["dpo"] = "dpo"
+    """Algorithm that trains the policy."""
+    init: str = "base"
+    """Model that training starts from: `base`, `sft`, or a folder or hub id."""
+    learning_rate: Positive = 5e-6
+    """Peak learning rate."""
+    dpo: Dpo | None = None
+    """Settings of DPO."""
+    controls: tuple[Control, ...] = ()
+    """Likelihood-only controls that are trained beside the policy."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_algorithm(cls, data: Any) -> Any:
+        """The section of the chosen algorithm has its defaults when it is left out; the others stay absent."""
+        if isinstance(data, dict) and data.get("algorithm", "dpo") == "dpo" and data.get("dpo") is None:
+            return {**data, "dpo": {}}
+        return data
