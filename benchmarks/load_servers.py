@@ -175,7 +175,7 @@ def tiny_prm(folder: Path, seed: int) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
-    from prlcoder.modeling.tokenizer import nano_tokenizer
+    from prlcoder.modeling.scratch_tokenizers import nano_tokenizer
     from prlcoder.training.stages.reward import step_classifier
 
     logging.disable_progress_bar()

@@ -42,7 +42,7 @@ def make_models(folder: Path, texts: Sequence[str], hidden: int, layers: int) ->
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from prlcoder.modeling.tokenizer import small_tokenizer
+    from prlcoder.modeling.scratch_tokenizers import small_tokenizer
 
     tokenizer = small_tokenizer(texts)
     config = LlamaConfig(

@@ -71,7 +71,7 @@ def make_model(folder: Path, texts: Sequence[str], hidden: int, layers: int, dty
     """A reward model with random weights; its number of parameters."""
     from transformers import LlamaConfig, LlamaForTokenClassification
 
-    from prlcoder.modeling.tokenizer import small_tokenizer
+    from prlcoder.modeling.scratch_tokenizers import small_tokenizer
 
     torch.manual_seed(0)
     tokenizer = small_tokenizer(texts)

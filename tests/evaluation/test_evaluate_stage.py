@@ -55,7 +55,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     from transformers import AutoModelForTokenClassification
 
     from prlcoder.modeling import scratch
-    from prlcoder.modeling.tokenizer import nano_tokenizer
+    from prlcoder.modeling.scratch_tokenizers import nano_tokenizer
 
     folder = tmp_path_factory.mktemp("models")
     problems = list(suite.problems(NanoSuite(train=30, validation=1, test=1)))

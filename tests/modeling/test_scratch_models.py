@@ -1,4 +1,4 @@
-"""Tokenizers and models from scratch."""
+"""Tokenizers and models with random weights, made from the presets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.scratch import build
+from prlcoder.modeling.scratch_models import build
 from prlcoder.modeling.spans import encode
-from prlcoder.modeling.tokenizer import nano_tokenizer, small_tokenizer
+from prlcoder.modeling.scratch_tokenizers import nano_tokenizer, small_tokenizer
 
 pytestmark = pytest.mark.needs_torch
 

@@ -1,4 +1,4 @@
-"""What was read is not read again, and the scores stay those of a reading from the start."""
+"""The prefix cache reads no token twice, and its scores equal those of a reading from the start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model(reward_models: dict[str, Path]) -> StepModel:
 
 
 class Counted:
-    """Counts the tokens that pass through a model."""
+    """Counts the tokens that go through a model."""
 
     def __init__(self, model: Any) -> None:
         self.tokens = 0
@@ -83,7 +83,7 @@ def test_only_what_is_new_is_read(reward_models: dict[str, Path], training_probl
     changed = sum(  # where a program grows its last tokens may change: those are read twice
         sum(a != b for a, b in zip(old.ids, new.ids, strict=False)) for old, new in itertools.pairwise(rows[1:])
     )
-    # The second is read from its start: that a program grows is known only then.
+    # The second row is read from its start: only then is it known that the program grows.
     read = len(rows[0].ids) + len(rows[-1].ids) + changed
     assert counted.tokens == read
     cache.odds(rows)

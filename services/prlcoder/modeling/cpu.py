@@ -1,5 +1,4 @@
-"""What torch may use of this machine's CPU, decided here for training, scoring and sampling alike: how many threads,
-and the memory that it has freed."""
+"""How torch uses the CPU of this machine, the same for training, scoring and sampling: threads and freed memory."""
 
 from __future__ import annotations
 
@@ -9,36 +8,38 @@ from typing import Final
 
 import torch
 
-MOST: Final = 4  # threads; small matrices gain nothing from more
-# Parameters of glibc's mallopt, and bytes. The second may not be more than 32 MiB.
+MAX_THREADS: Final = 4  # small matrices gain nothing from more
+# (parameter number of glibc's mallopt, bytes). glibc accepts at most 32 MiB for the second.
 _M_TRIM_THRESHOLD: Final = (-1, 256 << 20)
 _M_MMAP_THRESHOLD: Final = (-3, 32 << 20)
 
 
 def settle_cpu() -> None:
-    """To be called before a model is loaded; may be called again."""
-    _settle_threads()
+    """Set the number of threads and keep freed memory. Call it before a model is loaded; calling it again is safe."""
+    _limit_threads()
     _keep_freed_memory()
 
 
-def _settle_threads() -> None:
-    """One thread a core, up to four, unless ``OMP_NUM_THREADS`` says otherwise or the machine has a GPU.
+def _limit_threads() -> None:
+    """One thread per core, at most four, unless ``OMP_NUM_THREADS`` is set or the machine has a GPU.
 
-    The command line bounds first how long a thread spins while it waits. Endless spinning takes the core from whoever
-    could use it (training was measured 5 to 10 times slower so beside other work), none at all leaves two cores idle
-    for a third of the time: 4.3 to 5.6 steps a second of the quickstart's pre-training, against 7.1 to 8.8.
+    The command line has already limited how long a waiting thread spins. A thread that spins without limit takes the
+    core from other processes: training beside other work was measured to be 5 to 10 times slower. A thread that never
+    spins leaves two cores idle for a third of the time: pre-training of the quickstart then made 4.3 to 5.6 steps per
+    second instead of 7.1 to 8.8.
     """
     if "OMP_NUM_THREADS" not in os.environ and not torch.cuda.is_available():
-        torch.set_num_threads(min(MOST, len(os.sched_getaffinity(0))))
+        torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep what a pass has freed for the next one, at most 256 MiB.
+    """Let glibc keep up to 256 MiB that one pass has freed for the next pass.
 
-    It learns to by itself, but not for threads other than the first: a server's model runs in one, got all its
-    activations from the kernel anew in every pass (1,000 page faults a program), and took up to half more CPU time.
+    glibc adapts its thresholds by itself, but only for the main thread. A server runs its model in another thread, so
+    the kernel provided the memory of all activations anew in every pass. That cost 1,000 page faults per program and
+    up to half more CPU time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # another C library has other ways
+    if mallopt is not None:  # musl and macOS have no mallopt
         for parameter, value in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
             mallopt(parameter, value)

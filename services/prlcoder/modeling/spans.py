@@ -1,9 +1,10 @@
 """From character offsets to token positions: where steps end, and which tokens a step's log-probability covers.
 
-A whole program is tokenised once, together with its prompt (contracts, section 1): a prefix or a step tokenised by
-itself gives token sequences that the policy never sees. Newlines merge with what stands before them in some
-tokenizers (``":\\n"`` in cl100k, Qwen, Llama 3) and with what follows in others (``"\\n   "`` in GPT-2, StarCoder), so
-every position here is found from the offset of a visible character. Pure: no tensors, no I/O.
+A whole program is tokenised once, together with its prompt (``docs/reference/contracts.md#1``). A prefix or a step
+tokenised alone would give token sequences that the policy never sees. Some tokenizers merge a newline with the text
+before it (``":\\n"`` in cl100k, Qwen, Llama 3), others with the text after it (``"\\n   "`` in GPT-2, StarCoder).
+Every position is therefore found from the offset of a visible character, which has one place in both families.
+This module is pure: it uses no tensors and does no I/O.
 """
 
 from __future__ import annotations
@@ -20,26 +21,33 @@ if TYPE_CHECKING:
     from prlcoder.problems.prompts import Prompt
 
 Tokenizer = Any  # a ``transformers.PreTrainedTokenizerFast``; its package has no types
-CHECKED_PROMPTS = 32
+MAX_CHECKED_PROMPTS = 32
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A tokenised text: token i begins at character ``starts[i]`` (code points, never decreasing)."""
+    """A tokenised text. Token ``i`` begins at character ``starts[i]``, in code points; ``starts`` never decreases."""
 
     ids: list[int]
     starts: list[int]
 
     def token_at(self, character: int) -> int:
-        """Index of the token that holds a character; the last of them where a character needs several tokens."""
+        """Index of the token that contains a character; the last one if the character needs several tokens.
+
+        >>> Encoded(ids=[11, 12, 13, 14], starts=[0, 3, 3, 4]).token_at(3)
+        2
+        """
         return bisect_right(self.starts, character) - 1
 
 
 @dataclass(frozen=True)
 class PairSpans:
-    """The two sides of a preference pair. ``chosen[start:]`` and ``rejected[start:]`` are the compared tokens, what
-    stands before ``start`` is common to both; both sides end with the last compared token. ``segment_start`` is the
-    token with the segments' first character: a likelihood of the whole chosen segment begins there."""
+    """The token ids of the two sides of a preference pair; each side ends with its last compared token.
+
+    ``chosen[:start]`` equals ``rejected[:start]``, and ``chosen[start:]`` and ``rejected[start:]`` are the compared
+    tokens. ``segment_start`` is the index of the token with the segments' first character; the likelihood of the whole
+    chosen segment begins there.
+    """
 
     chosen: list[int]
     rejected: list[int]
@@ -48,14 +56,17 @@ class PairSpans:
 
 
 def encode(tokenizer: Tokenizer, text: str) -> Encoded:
-    """Tokens of ``text`` with their offsets. A leading BOS is added where the tokenizer does so and a chat template
-    has not; nothing is added at the end. ``InputError`` for a tokenizer that knows no offsets."""
+    """Tokens of ``text`` with their offsets.
+
+    A BOS is put first if the tokenizer adds one and the text does not begin with it already, as texts from a chat
+    template do. Nothing is added at the end. Raises ``InputError`` if the tokenizer has no character offsets.
+    """
     (encoded,) = encode_all(tokenizer, [text])
     return encoded
 
 
 def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
-    """``encode`` of each text, in a third of the time: the tokenizer works on many at once, on every core."""
+    """``encode`` for each text. One call for all takes a third of the time, as the tokenizer then uses every core."""
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             f"tokenizer {tokenizer.name_or_path}: has no character offsets; use a model with a fast tokenizer "
@@ -70,7 +81,8 @@ def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
 
 def _encoded(ids: list[int], offsets: Sequence[tuple[int, int]], bos: int | None) -> Encoded:
     starts, covered = [], 0
-    for start, end in offsets:  # what a tokenizer trims belongs to the token that follows
+    for start, end in offsets:
+        # Some tokenizers leave whitespace out of their offsets; it belongs to the token that follows it.
         starts.append(min(start, covered))
         covered = max(covered, end)
     if bos is not None and ids[:1] != [bos]:
@@ -79,19 +91,19 @@ def _encoded(ids: list[int], offsets: Sequence[tuple[int, int]], bos: int | None
 
 
 def _leading_bos(tokenizer: Tokenizer) -> int | None:
-    """The BOS id, if this tokenizer puts one before a text."""
+    """The BOS id if this tokenizer puts one before every text, else None."""
     bos: int | None = tokenizer.bos_token_id
     return bos if bos is not None and tokenizer("", verbose=False)["input_ids"][:1] == [bos] else None
 
 
 def encode_program(tokenizer: Tokenizer, prompt: Prompt, program: str) -> Encoded:
-    """Prompt, whole program, closing and EOS: what supervised fine-tuning learns, and the policy's full output."""
+    """Tokens of prompt, whole program, closing and EOS: the sequence that supervised fine-tuning learns."""
     (encoded,) = encode_programs(tokenizer, [(prompt, program)])
     return encoded
 
 
 def encode_programs(tokenizer: Tokenizer, programs: Sequence[tuple[Prompt, str]]) -> list[Encoded]:
-    """``encode_program`` of each."""
+    """``encode_program`` for each (prompt, whole program)."""
     texts = [prompt.whole(program) for prompt, program in programs]
     return [
         Encoded([*encoded.ids, tokenizer.eos_token_id], [*encoded.starts, len(text)])
@@ -100,29 +112,34 @@ def encode_programs(tokenizer: Tokenizer, programs: Sequence[tuple[Prompt, str]]
 
 
 def completion_start(encoded: Encoded, prompt: Prompt) -> int:
-    """Index of the first token that the policy writes: the one that holds the first character after the prompt."""
+    """Index of the first token that the policy writes: the token of the first character after the prompt."""
     return encoded.token_at(len(prompt.text))
 
 
 def segment_end_token(encoded: Encoded, program_start: int, program: str, end: int) -> int:
-    """T_p of the segment that ends at ``program[:end]``: the token with its last non-white-space character."""
-    visible = len(program[:end].rstrip()) or end
+    """T_p of the segment that ends at ``program[:end]``: the token with its last character that is not whitespace.
+
+    The final newline cannot mark the end: in the family of GPT-2 it shares a token with the next line's indentation,
+    and a score read there would already depend on the next step.
+    """
+    visible = len(program[:end].rstrip()) or end  # a program that begins with blank lines has no visible character yet
     return encoded.token_at(program_start + visible - 1)
 
 
 def segment_end_tokens(encoded: Encoded, prompt: Prompt, program: str, segments: Sequence[Segment]) -> list[int]:
-    """T_p of every segment of ``program``, whose first character is ``prompt.whole(program)[program_start]``."""
+    """T_p of every segment of ``program``; ``encoded`` are the tokens of ``prompt.whole(program)``."""
     return [segment_end_token(encoded, prompt.program_start, program, segment.end) for segment in segments]
 
 
 def pair_spans(
     tokenizer: Tokenizer, prompt: Prompt, *, prefix: str, chosen: str, rejected: str, rest: str
 ) -> PairSpans | None:
-    """The compared tokens of a pair: from the first token in which the two whole programs differ up to the token that
-    holds each segment's final newline, or up to EOS where nothing follows the segment.
+    """The compared tokens of a pair; None if both whole programs are the same tokens.
 
-    Each side has at least one compared token: where one segment begins with the other, the first differing token lies
-    behind the shorter one, and it is there that the policy departs. None if both programs are the same tokens.
+    They begin with the first token in which the two programs differ. They end with the token that contains each
+    segment's final newline, or with EOS if nothing follows the segment. Each side has at least one compared token: if
+    one segment is the beginning of the other, the first differing token lies behind the shorter one, and that token is
+    where the policy departs.
     """
     sides = []
     for segment in (chosen, rejected):
@@ -133,16 +150,21 @@ def pair_spans(
         sides.append((encoded.ids, end))
     (left, left_end), (right, right_end) = sides
     start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), None)
-    if start is None:  # EOS ends both, so equal up to the shorter one means equal
+    if start is None:  # both end with EOS, so two sides that agree up to the shorter one are equal
         return None
+    # The segment's first character may share a token with the text before it; both sides then have the same tokens
+    # up to ``start``, so either side's offsets may be used.
     first = min(start, encoded.token_at(prompt.program_start + len(prefix)))
     return PairSpans(left[: max(left_end, start) + 1], right[: max(right_end, start) + 1], start, first)
 
 
 def check_template(tokenizer: Tokenizer, template: str, prompts: Sequence[Prompt], solutions: Sequence[str]) -> None:
-    """Refuse a template whose prompts are tokenised differently by themselves (as in generation) and before a
-    solution (as in training): ``InputError`` that names the template. The first 32 are looked at."""
-    for prompt, solution in list(zip(prompts, solutions, strict=True))[:CHECKED_PROMPTS]:
+    """Raises ``InputError`` if a prompt alone is not tokenised as the beginning of prompt and solution.
+
+    Generation tokenises the prompt alone and training tokenises it with a solution; both must give the same tokens.
+    The first ``MAX_CHECKED_PROMPTS`` prompts are checked.
+    """
+    for prompt, solution in list(zip(prompts, solutions, strict=True))[:MAX_CHECKED_PROMPTS]:
         alone = encode(tokenizer, prompt.text).ids
         together = encode(tokenizer, prompt.whole(solution)).ids
         if together[: len(alone)] != alone:

@@ -1,5 +1,7 @@
-"""Whether a checkpoint can take the place of another in an engine that loads weights over its own: looked at before
-anything is overwritten. Reads configurations and tensor headers, no weights."""
+"""Decides whether a checkpoint can replace another in an engine that loads weights over its own.
+
+The check runs before anything is overwritten. It reads configurations and tensor headers, and no weights.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ from typing import Any
 from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import unloadable
 
-# What a configuration says about where it came from, not about the model.
-_IMMATERIAL = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache"})
+# Fields that say where a configuration came from; they do not change the model.
+_PROVENANCE_FIELDS = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache"})
 
-Shapes = dict[str, tuple[int, ...]]
+Shapes = dict[str, tuple[int, ...]]  # tensor name -> shape
 
 
 def local_folder(uri: str) -> Path:
-    """The folder of a checkpoint; a hub id is fetched. ``InputError`` if there is none."""
+    """The folder of a checkpoint; a hub id is downloaded first. Raises ``InputError`` if it cannot be found."""
     if Path(uri).is_dir():
         return Path(uri)
     if uri.startswith(("/", ".")):
@@ -26,22 +28,24 @@ def local_folder(uri: str) -> Path:
 
     try:
         return Path(snapshot_download(uri))
-    except Exception as error:  # every kind that the hub's client raises
+    except Exception as error:  # the hub's client raises many kinds
         raise unloadable("model", uri, error) from error
 
 
 def require_same_architecture(present: Path, other: Path) -> None:
-    """``InputError`` unless ``other`` has the configuration and the tensors, by name and shape, of ``present``."""
+    """Raises ``InputError`` unless both checkpoints have equal configurations and equal tensor names and shapes."""
     ours, theirs = _config(present), _config(other)
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise InputError(
-                f"model {other}: {name} is {theirs.get(name)!r} and not {ours.get(name)!r} as in the served model; "
+                f"model {other}: {name} is {theirs.get(name)!r}, but the served model has {ours.get(name)!r}; "
                 "start a server for another architecture"
             )
     if difference := set(_shapes(present).items()) ^ set(_shapes(other).items()):
         name = sorted(difference)[0][0]
-        raise InputError(f"model {other}: the tensor {name} is not as in the served model; give a complete checkpoint")
+        raise InputError(
+            f"model {other}: the tensor {name} differs from the served model's; give a complete checkpoint"
+        )
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -49,16 +53,16 @@ def _config(folder: Path) -> dict[str, Any]:
         read: dict[str, Any] = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise unloadable("model", str(folder), error) from error
-    return {name: value for name, value in read.items() if name not in _IMMATERIAL}
+    return {name: value for name, value in read.items() if name not in _PROVENANCE_FIELDS}
 
 
 def _shapes(folder: Path) -> Shapes:
-    """All tensors of a checkpoint. safetensors checks that each file is as long as its header says."""
+    """The shapes of all tensors of a checkpoint. safetensors verifies that each file is as long as its header says."""
     from safetensors import safe_open
 
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise InputError(f"model {folder}: holds no .safetensors; save the model with save_pretrained")
+        raise InputError(f"model {folder}: contains no .safetensors file; save the model with save_pretrained")
     shapes: Shapes = {}
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""How completions are drawn, and how they arrive: what every engine of the policy has in common. Pure."""
+"""Sampling options, and the pieces in which samples arrive; every engine of the policy uses both. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ MAX_SAMPLES, MAX_TEMPERATURE, MAX_STOPS = 256, 100.0, 16
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw. ``temperature`` 0 is greedy. ``top_k`` 0 and ``top_p`` 1 leave all tokens in; top_k is applied
-    first. ``max_tokens`` None is the engine's own limit. The same ``seed``, prompts, weights and engine give the same
-    samples; None gives others each time. ``first_prompt`` is the number of the request's first prompt, where several
-    requests are parts of one: numbers decide the draws. ``log_probabilities`` are those of the model itself, at
-    temperature 1. With ``whole`` a sample comes in one piece, at its end."""
+    """How completions are drawn.
+
+    - ``temperature``: 0 is greedy.
+    - ``top_k``, ``top_p``: 0 and 1 exclude no token; ``top_k`` is applied first.
+    - ``max_tokens``: None means the engine's own limit.
+    - ``seed``: the same seed, prompts, weights and engine give the same samples; None gives different ones each time.
+    - ``first_prompt``: number of the first prompt if this request is one part of a larger one. The draws depend on the
+      prompts' numbers, so the parts give the same samples as the whole.
+    - ``log_probabilities``: return those of the model itself, at temperature 1.
+    - ``whole``: a sample arrives in one piece, at its end.
+    """
 
     samples: int = 1
     temperature: float = 0.0
@@ -33,11 +39,11 @@ class Sampling:
 
     @property
     def drawn(self) -> int:
-        """Samples to compute for each prompt: greedy ones are all the same."""
+        """Number of samples to compute per prompt. Greedy samples are all equal, so one is enough."""
         return 1 if self.temperature == 0 else self.samples
 
     def check(self) -> None:
-        """``InputError`` that names the field for a value that no engine can take."""
+        """Raises ``InputError`` naming the field if a value is outside the range that every engine accepts."""
         for field, value, allowed, words in (
             ("samples", self.samples, 1 <= self.samples <= MAX_SAMPLES, f"1 to {MAX_SAMPLES}"),
             ("temperature", self.temperature, 0 <= self.temperature <= MAX_TEMPERATURE, f"0 to {MAX_TEMPERATURE:g}"),
@@ -54,8 +60,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Piece:
-    """More of one sample: text and tokens that come after those of its earlier pieces. The text may lag behind the
-    tokens, as half a character or the beginning of a stop text is held back. ``finish`` is set in its last piece."""
+    """The next text and tokens of one sample. ``finish`` is set in its last piece.
+
+    The text may lag behind the tokens, because an incomplete character or a possible beginning of a stop text is held
+    back.
+    """
 
     prompt: int
     sample: int
@@ -66,7 +75,7 @@ class Piece:
 
 
 def repeated(piece: Piece, sampling: Sampling) -> Iterator[Piece]:
-    """The piece, and for greedy sampling the same piece of every other sample."""
+    """Yields the piece; for greedy sampling also its copies for the other samples."""
     yield piece
     for sample in range(sampling.drawn, sampling.samples):
         yield replace(piece, sample=sample)
@@ -74,7 +83,7 @@ def repeated(piece: Piece, sampling: Sampling) -> Iterator[Piece]:
 
 @dataclass(frozen=True)
 class Unread:
-    """A prompt that leaves no room for a completion."""
+    """A prompt that is too long to leave room for a completion."""
 
     prompt: int
     tokens: int
@@ -85,16 +94,20 @@ class Unread:
 
 
 def without_stop(text: str, stop: Sequence[str]) -> str:
-    """The text before the first stop text in it."""
+    """The text before its first stop text.
+
+    >>> without_stop("a = 1\\n```\\nprint", ["print", "```"])
+    'a = 1\\n'
+    """
     return text[: min([at for word in stop if (at := text.find(word)) >= 0], default=len(text))]
 
 
 def settled(text: str, stop: Sequence[str]) -> str:
-    """As much of an unfinished completion's text as no further token can take back.
+    """The part of an unfinished completion's text that no further token can change.
 
     >>> settled("a = 1\\n`", ["```"]), settled("x\\ufffd", [])
     ('a = 1\\n', 'x')
     """
-    text = text.rstrip("\ufffd")
+    text = text.rstrip("\ufffd")  # the replacement character stands for a character whose last bytes are missing
     held = max([size for word in stop for size in range(1, len(word)) if text.endswith(word[:size])], default=0)
     return text[: len(text) - held]

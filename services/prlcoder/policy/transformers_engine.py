@@ -1,7 +1,7 @@
-"""Sampling completions with ``transformers`` alone: the engine that runs everywhere, a laptop's CPU included.
+"""Samples completions with ``transformers`` alone: the engine that runs everywhere, including a laptop's CPU.
 
-Each sample's random numbers come from (seed, prompt index, sample index), not from the batch it happens to be in; the
-same call gives the same completions. One prompt is read once for all its samples.
+The random numbers of a sample depend on (seed, prompt index, sample index) and not on its batch, so the same call gives
+the same completions. Each prompt is read once for all of its samples.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from prlcoder.policy.decoding import Decoding, choose, uniforms
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated, settled, without_stop
 from prlcoder.telemetry.progress import Progress
 
-INTERVAL = 8  # tokens between two looks for a stop text, and between two pieces of a stream
-COMPACT_BELOW = 0.75  # finished rows leave the cache when fewer than this share still write: leaving costs a copy
+INTERVAL_TOKENS = 8  # between two searches for a stop text, and between two pieces of a stream
+# Finished rows are removed from the cache when at most this share of its rows still writes. Removing copies the rest.
+COMPACTION_SHARE = 0.75
 
 
 @dataclass
 class SampleRow:
-    """One sample on its way. ``limit`` is the number of tokens that it may write."""
+    """One sample in progress. ``limit`` is the number of tokens that it may write."""
 
     prompt: int
     sample: int
@@ -35,12 +36,12 @@ class SampleRow:
     limit: int
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
-    text: str = ""  # whole once ``finish`` is set
+    text: str = ""  # complete once ``finish`` is set
     finish: Finish | None = None
 
 
 class TransformersEngine:
-    """A causal language model in memory: a folder or hub id that ``from_pretrained`` knows, or a loaded checkpoint."""
+    """A causal language model in memory, from a folder, a hub id or a loaded checkpoint."""
 
     def __init__(self, model: str | Checkpoint, *, batch_size: int = 128, max_new_tokens: int = 512) -> None:
         checkpoint = load(model) if isinstance(model, str) else model
@@ -54,10 +55,10 @@ class TransformersEngine:
     def generate(
         self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
     ) -> list[list[str]]:
-        """``samples`` completions of each prompt, without what ended them (EOS or the first stop string).
+        """``samples`` completions per prompt, without the EOS or the stop text that ended them.
 
-        ``temperature`` 0 is greedy: one completion is computed and repeated. A completion ends at ``max_new_tokens``
-        or at the model's context length, whichever comes first.
+        ``temperature`` 0 is greedy: one completion is computed and repeated. A completion also ends at
+        ``max_new_tokens`` or at the model's context length, whichever comes first.
         """
         sampling = Sampling(samples=samples, temperature=temperature, seed=seed, stop=tuple(stop))
         texts = [[""] * sampling.drawn for _ in prompts]
@@ -71,8 +72,10 @@ class TransformersEngine:
         return [found * samples if temperature == 0 else found for found in texts]
 
     def stream(self, prompts: Sequence[str], sampling: Sampling) -> Generator[Piece | Unread, None, None]:
-        """All samples of all prompts piece by piece, the samples of a batch interleaved. The same texts as
-        ``generate``; closing the iterator ends the work."""
+        """All samples of all prompts in pieces; the samples of a batch are interleaved.
+
+        The texts equal those of ``generate``. Closing the iterator ends the work.
+        """
         rows = self._rows(prompts, sampling)
         for prompt in dict.fromkeys(row.prompt for row in rows if row.limit <= 0):
             tokens = next(len(row.prompt_ids) for row in rows if row.prompt == prompt)
@@ -81,14 +84,14 @@ class TransformersEngine:
             sent = [_Sent() for _ in batch]
             with closing(self._complete(batch, sampling)) as steps:
                 for _ in steps:
-                    for row, told in zip(batch, sent, strict=True):
+                    for row, progress in zip(batch, sent, strict=True):
                         if sampling.whole and row.finish is None:
                             continue
-                        if piece := told.piece(row, self._settled(row, sampling.stop)):
+                        if piece := progress.piece(row, self._settled(row, sampling.stop)):
                             yield from repeated(piece, sampling)
 
     def _rows(self, prompts: Sequence[str], sampling: Sampling) -> list[SampleRow]:
-        """All rows, those of long prompts first; samples of a prompt stay together."""
+        """All rows, those of long prompts first; the samples of one prompt stay together."""
         most = self._max_new_tokens if sampling.max_tokens is None else sampling.max_tokens
         encoded = [encode(self.tokenizer, prompt).ids for prompt in prompts]
         rows = [
@@ -99,37 +102,38 @@ class TransformersEngine:
         return sorted(rows, key=lambda row: -len(row.prompt_ids))
 
     def _batches(self, rows: Sequence[SampleRow]) -> Iterator[list[SampleRow]]:
-        """Rows that may write, as many as go together."""
+        """The rows that have room for a token, in batches."""
         writing = [row for row in rows if row.limit > 0]
         for start in range(0, len(writing), self._batch_size):
             yield writing[start : start + self._batch_size]
 
     @torch.inference_mode()
     def _complete(self, rows: Sequence[SampleRow], sampling: Sampling) -> Generator[None, None, None]:
-        """Write the rows to their ends. Yields after every ``INTERVAL`` tokens and at the end."""
+        """Write all rows to their ends. Yields after every ``INTERVAL_TOKENS`` tokens and at the end."""
         prompts = {row.prompt: row.prompt_ids for row in rows}
         steps = max(row.limit for row in rows)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         chances = None
         if sampling.temperature > 0:
             chances = uniforms([(sampling.first_prompt + row.prompt, row.sample) for row in rows], seed, steps)
+        # Each distinct prompt is read once; ``take`` then repeats its states for all of its samples.
         decoding = Decoding(self._model, list(prompts.values()), self.tokenizer.pad_token_id or 0)
         numbers = {prompt: number for number, prompt in enumerate(prompts)}
         decoding.take(torch.tensor([numbers[row.prompt] for row in rows]))
-        held = np.arange(len(rows))  # the row that each line of the cache belongs to
-        open_ = np.ones(len(rows), dtype=bool)  # which of them still write
+        held = np.arange(len(rows))  # index into ``rows`` for each line of the cache
+        open_ = np.ones(len(rows), dtype=bool)  # lines of the cache that still write
         for step in range(steps):
             tokens = choose(decoding.logits, sampling, None if chances is None else chances[held, step])
             self._append([rows[number] for number in held.tolist()], open_, tokens, decoding.logits, sampling)
-            at_interval = step % INTERVAL == INTERVAL - 1
+            at_interval = step % INTERVAL_TOKENS == INTERVAL_TOKENS - 1
             if at_interval and sampling.stop:
-                self._look_for_stops([rows[number] for number in held[open_].tolist()], sampling.stop)
+                self._end_at_stops([rows[number] for number in held[open_].tolist()], sampling.stop)
             open_ = np.array([rows[number].finish is None for number in held.tolist()])
             if not open_.any():
                 break
             if at_interval:
                 yield
-            if open_.sum() <= COMPACT_BELOW * len(open_):
+            if open_.sum() <= COMPACTION_SHARE * len(open_):
                 kept = torch.from_numpy(np.flatnonzero(open_)).to(tokens.device)
                 held, tokens, open_ = held[open_], tokens[kept], open_[open_]
                 decoding.take(kept)
@@ -144,7 +148,7 @@ class TransformersEngine:
         logits: torch.Tensor,
         sampling: Sampling,
     ) -> None:
-        """Give each open row its token; those that it ends get their text."""
+        """Append a token to each open row, and finish the rows that it ends."""
         chosen = None
         if sampling.log_probabilities:
             chosen = torch.log_softmax(logits.float(), dim=-1).gather(-1, tokens[:, None])[:, 0].tolist()
@@ -157,13 +161,14 @@ class TransformersEngine:
             if token in self._ends or len(row.ids) == row.limit:
                 self._finish(row, sampling.stop)
 
-    def _look_for_stops(self, rows: Sequence[SampleRow], stop: Sequence[str]) -> None:
+    def _end_at_stops(self, rows: Sequence[SampleRow], stop: Sequence[str]) -> None:
+        """Finish the rows whose text contains a stop text. The whole text is searched: one may span several tokens."""
         for row in rows:
             if any(word in self._text(row, len(row.ids)) for word in stop):
                 self._finish(row, stop)
 
     def _finish(self, row: SampleRow, stop: Sequence[str]) -> None:
-        """Set the row's text and why it ended, and drop the tokens behind the one that completes a stop text."""
+        """Set the row's text and the reason why it ended; drop the tokens after the one that completes a stop text."""
         whole = self._text(row, len(row.ids) - (row.ids[-1] in self._ends))
         row.text = without_stop(whole, stop)
         row.finish = "stop" if row.ids[-1] in self._ends or row.text != whole else "length"
@@ -177,8 +182,10 @@ class TransformersEngine:
         return row.text if row.finish else settled(self._text(row, len(row.ids)), stop)
 
     def _text(self, row: SampleRow, count: int) -> str:
-        """What the row's first tokens add to its prompt; decoded with it, as some tokenizers treat a start
-        specially."""
+        """The text that the row's first ``count`` tokens add to its prompt.
+
+        They are decoded behind the prompt's last tokens, because some tokenizers drop the space before a first word.
+        """
         tail = row.prompt_ids[-4:]
         before = self.tokenizer.decode(tail, skip_special_tokens=True)
         text: str = self.tokenizer.decode(tail + row.ids[:count], skip_special_tokens=True)
@@ -187,14 +194,14 @@ class TransformersEngine:
 
 @dataclass
 class _Sent:
-    """How much of a row has been told."""
+    """How much of a row the stream has sent."""
 
     characters: int = 0
     tokens: int = 0
     finished: bool = False
 
     def piece(self, row: SampleRow, text: str) -> Piece | None:
-        """What is new in the row, None if nothing is."""
+        """The part of the row that has not been sent yet; None if there is none."""
         if self.finished or (row.finish is None and len(row.ids) == self.tokens):
             return None
         piece = Piece(

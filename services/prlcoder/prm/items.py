@@ -1,4 +1,4 @@
-"""What a reward model is asked about one program, and what it answers. Pure: no tensors, no I/O."""
+"""Requests to a reward model and its answers. This module is pure: it uses no tensors and does no I/O."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class ItemError(InputError):
-    """One item cannot be scored; the others of its batch can."""
+    """An item that cannot be scored. The other items of its batch still can."""
 
 
 class TooLongError(ItemError, ValueError):
-    """The program, its prompt included, has more tokens than the model's context."""
+    """A program that has, together with its prompt, more tokens than the model's context."""
 
     def __init__(self, tokens: int, limit: int) -> None:
         super().__init__(f"a program of {tokens} tokens is longer than the model's {limit}; score a shorter one")
         self._given = (tokens, limit)
 
     def __reduce__(self) -> tuple[type[TooLongError], tuple[int, int]]:
-        """An exception is pickled with its message alone otherwise."""
+        """Pickle the constructor's arguments; by default an exception is pickled with its message only."""
         return type(self), self._given
 
 
 @dataclass(frozen=True)
 class StepSpan:
-    """A step: ``program[start:end]``, code points, half-open."""
+    """One step, ``program[start:end]``: a half-open range of code points."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class StepSpan:
 
 @dataclass(frozen=True)
 class ProgramToScore:
-    """A program after its prompt (whole, or its beginning up to the end of a step), and the steps to score."""
+    """A program that follows its prompt, and the steps to score. The program may stop after any step."""
 
     prompt: Prompt
     program: str
@@ -47,10 +47,11 @@ class ProgramToScore:
 
 @dataclass(frozen=True)
 class StepScore:
-    """The model's belief that the program is right up to and including one step.
+    """The probability that the program is right up to and including one step.
 
     ``start`` and ``end`` are the step's code-point offsets in the program; ``logit`` is the log-odds of "chosen" and
-    ``probability`` its sigmoid, which is the softmax over the two classes (contracts, section 6).
+    ``probability`` its sigmoid, which is the softmax over the two classes
+    (``docs/reference/contracts.md#6``).
     """
 
     start: int
@@ -61,17 +62,17 @@ class StepScore:
 
 @dataclass(frozen=True)
 class ProgramScores:
-    """One item's scores and the version of the weights that gave them."""
+    """The scores of one item and the version of the weights that computed them."""
 
     steps: list[StepScore]
     weights_version: int
 
 
 def concatenated(steps: Sequence[str]) -> tuple[str, tuple[StepSpan, ...]]:
-    """The program that step texts make, and where each of them is.
+    """Joins step texts into a program; returns it with the span of each step.
 
     >>> concatenated(["a = 1\\n", "b = a\\n"])
-    ('a = 1\\nb = a\\n', (Span(start=0, end=6), Span(start=6, end=12)))
+    ('a = 1\\nb = a\\n', (StepSpan(start=0, end=6), StepSpan(start=6, end=12)))
     """
     spans, start = [], 0
     for text in steps:
@@ -81,7 +82,7 @@ def concatenated(steps: Sequence[str]) -> tuple[str, tuple[StepSpan, ...]]:
 
 
 def check(item: ProgramToScore) -> None:
-    """``ItemError`` for steps that are not in the program, and for a program that does not begin as its prompt says."""
+    """Raises ``ItemError`` if a step lies outside the program or the program does not begin with the given code."""
     for number, step in enumerate(item.steps):
         if not 0 <= step.start < step.end <= len(item.program):
             raise ItemError(

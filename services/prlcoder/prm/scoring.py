@@ -1,4 +1,4 @@
-"""Scores of a program's steps by a process reward model, all steps in one pass."""
+"""Scores the steps of programs with a process reward model: all steps of a program in one pass."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ __all__ = ["LocalStepScorer", "StepScore"]
 
 
 class LocalStepScorer:
-    """A process reward model in memory. ``model`` is a folder or hub id of a two-label token classifier."""
+    """A process reward model in memory. ``model`` is the folder or hub id of a token classifier with two labels."""
 
     def __init__(self, model: str) -> None:
         self.step_model = StepModel.load(model)
         self.tokenizer: Any = self.step_model.tokenizer
 
     def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
-        """For each (prompt, whole program, its segments) one score a segment. Programs share batches, not context.
+        """One score per segment for each (prompt, whole program, segments), in order.
 
-        ``ValueError`` for a program that is longer than the model's context.
+        Programs share batches but never see each other. Raises ``ValueError`` if a program is longer than the model's
+        context.
         """
         rows = [
             self.step_model.tokenise(
@@ -42,8 +43,9 @@ class LocalStepScorer:
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Indexes in batches of similar length, longest first: rows times the longest stay within ``tokens``, as long as
-    one row does. Rows of length 0 are in none.
+    """Groups indexes of similar length into batches, longest first, and skips rows of length 0.
+
+    Rows times the longest row of a batch stay within ``tokens``, unless a single row is longer than that.
 
     >>> list(batches([5, 1, 4, 0, 2], 10))
     [[0, 2], [4, 1]]

@@ -16,18 +16,18 @@ from prlcoder.modeling.spans import encode, segment_end_token
 from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
 
 CHOSEN = 1  # index of the class "chosen"; class 0 is "rejected"
-# Tokens a pass, padding included. A CPU's caches hold no more: 16,384 were measured to take twice the CPU time of 1,024
-# with models of 1 to 20 million parameters.
+# Tokens per pass, including padding. More do not fit into the caches of a CPU: with models of 1 to 20 million parameters,
+# 16,384 tokens were measured to take twice the CPU time per token of 1,024.
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
 
 
 @dataclass(frozen=True)
 class Tokenised:
-    """A tokenised item, cut after its last scored token: ``places[i]`` is the token that holds step i's score."""
+    """A tokenised item, cut after its last scored token. Step ``i`` is scored at token ``score_positions[i]``."""
 
     item: ProgramToScore
     ids: list[int]
-    places: list[int]
+    score_positions: list[int]
 
 
 class StepModel:
@@ -44,8 +44,11 @@ class StepModel:
 
     @classmethod
     def load(cls, path: str) -> StepModel:
-        """A folder or hub id. ``InputError`` if it cannot be loaded or is not a two-label token classifier: a model
-        with another head would be given a random one, and its scores would mean nothing."""
+        """Load a folder or hub id.
+
+        Raises ``InputError`` if it cannot be loaded or is not a token classifier with two labels. ``transformers``
+        would give any other model a random head, and its scores would mean nothing.
+        """
         model, tokenizer, missing = pretrained(AutoModelForTokenClassification, path)
         if model.config.num_labels != 2 or missing:
             raise InputError(
@@ -55,32 +58,36 @@ class StepModel:
         return cls(path, on_best_device(model), tokenizer)
 
     def tokenise(self, item: ProgramToScore) -> Tokenised:
-        """``ItemError`` for steps outside the program, its kind ``TooLongError`` for a program beyond the context."""
+        """Tokens and score positions of one item.
+
+        Raises ``ItemError`` for steps outside the program and ``TooLongError`` for a program beyond the context.
+        """
         check(item)
         encoded = encode(self.tokenizer, item.prompt.whole(item.program))
         start = item.prompt.program_start
-        places = [segment_end_token(encoded, start, item.program, step.end) for step in item.steps]
-        ids = encoded.ids[: max(places, default=-1) + 1]
+        positions = [segment_end_token(encoded, start, item.program, step.end) for step in item.steps]
+        # The backbone is causal, so tokens behind the last score cannot change one and need not be read.
+        ids = encoded.ids[: max(positions, default=-1) + 1]
         if len(ids) > self.max_length:
             raise TooLongError(len(ids), self.max_length)
-        return Tokenised(item, ids, places)
+        return Tokenised(item, ids, positions)
 
     @torch.inference_mode()
     def odds(self, rows: Sequence[Tokenised]) -> list[list[float]]:
-        """Log-odds of "chosen" at each row's places; all rows in one pass, padded to the longest."""
+        """Log-odds of "chosen" at the score positions of each row; all rows in one pass, padded to the longest."""
         inputs = token_batch([row.ids for row in rows], self.pad)
         logits = self.model(**{name: tensor.to(self.model.device) for name, tensor in inputs.items()}, use_cache=False)
         chosen = log_odds(logits.logits)
-        return [chosen[number, row.places].tolist() for number, row in enumerate(rows)]
+        return [chosen[number, row.score_positions].tolist() for number, row in enumerate(rows)]
 
 
 def log_odds(logits: torch.Tensor) -> torch.Tensor:
-    """``(rows, tokens, 2)`` logits as ``(rows, tokens)`` log-odds of "chosen"."""
+    """Turns logits ``(rows, tokens, 2)`` into log-odds of "chosen", ``(rows, tokens)``, on the CPU."""
     return (logits[..., CHOSEN].float() - logits[..., 1 - CHOSEN].float()).cpu()
 
 
 def step_scores(item: ProgramToScore, odds: Sequence[float]) -> list[StepScore]:
-    """One score a step of the item."""
+    """One score per step of the item."""
     chances = torch.sigmoid(torch.tensor(odds)).tolist()
     return [
         StepScore(step.start, step.end, chance, logit)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.errors import WorkError
-from prlcoder.modeling.scratch import build
+from prlcoder.modeling.scratch_models import build
 from prlcoder.modeling.spans import check_template
-from prlcoder.modeling.tokenizer import nano_tokenizer, small_tokenizer
+from prlcoder.modeling.scratch_tokenizers import nano_tokenizer, small_tokenizer
 from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.task import ENTRY_POINT, PROMPT

@@ -1,4 +1,4 @@
-"""Tokenizers for models from scratch, trained on the texts that the model will see."""
+"""Tokenizers for models from scratch. They are trained on the texts that the model will read."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}### Response:\n{% endif %}"
 )
-# A newline, an indentation level, a word or a run of punctuation with the blank before it, one digit: nothing merges
-# across these, so that a newline and every digit are always tokens of their own.
+# One piece is a newline, an indentation level, a word or a run of punctuation with the space before it, or one digit.
+# Tokens never merge across pieces, so a newline and every digit are always separate tokens.
 NANO_PIECES = r"\n| {4}| ?[A-Za-z_]+|[0-9]| ?[!-/:-@\[-^`{-~]+| "
 NANO_VOCABULARY = 400
 SMALL_VOCABULARY = 4096
-ASCII = ["\n", *(chr(code) for code in range(32, 127))]
+PRINTABLE_ASCII = ["\n", *(chr(code) for code in range(32, 127))]
 
 
 def nano_tokenizer(texts: Iterable[str]) -> Any:
     """BPE over printable ASCII with an isolating pre-tokenizer (``NANO_PIECES``), 400 tokens.
 
-    ``InputError`` if the texts hold other characters: this alphabet is for the nano suite; use the preset `small`.
+    Raises ``InputError`` if the texts contain other characters; the preset ``small`` is for those.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     texts = list(texts)
-    if foreign := sorted(set().union(*texts) - set(ASCII)):
+    if foreign := sorted(set().union(*texts) - set(PRINTABLE_ASCII)):
         raise InputError(
-            f"model.scratch.preset: nano: its alphabet is printable ASCII, but the problems hold {foreign[0]!r}; "
+            f"model.scratch.preset: nano: its alphabet is printable ASCII, but the problems contain {foreign[0]!r}; "
             "use `small`"
         )
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
@@ -44,7 +44,7 @@ def nano_tokenizer(texts: Iterable[str]) -> Any:
         trainers.BpeTrainer(
             vocab_size=NANO_VOCABULARY,
             special_tokens=[PAD, EOS, UNKNOWN],
-            initial_alphabet=ASCII,
+            initial_alphabet=PRINTABLE_ASCII,
             show_progress=False,
         ),
     )
@@ -52,8 +52,11 @@ def nano_tokenizer(texts: Iterable[str]) -> Any:
 
 
 def small_tokenizer(texts: Iterable[str]) -> Any:
-    """Byte-level BPE, at most 4,096 tokens, for any text. Newlines merge with what stands before them and white space
-    before a word stays apart from the newline, as in cl100k, so that a prompt may end in a newline."""
+    """Byte-level BPE of at most 4,096 tokens, for any text.
+
+    Newlines merge with the punctuation before them, and the whitespace before a word stays apart from the newline, as
+    in cl100k. A prompt may therefore end in a newline.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -78,7 +81,7 @@ def small_tokenizer(texts: Iterable[str]) -> Any:
 
 
 def _wrap(tokenizer: Any, **special: str) -> Any:
-    """As ``transformers`` loads it: nothing added, nothing cleaned up, padding on the left for generation."""
+    """The tokenizer as a ``transformers`` class that adds no tokens, cleans no text up, and pads on the left."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(

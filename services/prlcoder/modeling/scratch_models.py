@@ -1,4 +1,4 @@
-"""Models from random weights: the presets of ``model.scratch``."""
+"""Models with random weights: the presets of ``model.scratch``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 Preset = Literal["nano", "small"]
-# 0.38 M and 1.3 M parameters with their 400 and 4,096 tied embeddings
+# 0.38 M and 1.3 M parameters, including the tied embeddings of 400 and 4,096 tokens
 SHAPES: dict[Preset, dict[str, int]] = {
     "nano": {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 264},
     "small": {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 352},
@@ -16,7 +16,7 @@ SHAPES: dict[Preset, dict[str, int]] = {
 
 
 def build(preset: Preset, tokenizer: Any, *, seed: int, max_length: int) -> LlamaForCausalLM:
-    """A Llama with tied embeddings for this tokenizer; the same weights for the same seed."""
+    """A Llama with tied embeddings for this tokenizer. The same seed gives the same weights."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
