@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from prlcoder.errors import InputError
 from prlcoder.modeling.scratch_models import build
-from prlcoder.modeling.spans import encode
 from prlcoder.modeling.scratch_tokenizers import nano_tokenizer, small_tokenizer
+from prlcoder.modeling.spans import encode
 
 pytestmark = pytest.mark.needs_torch
 

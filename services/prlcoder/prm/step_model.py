@@ -16,8 +16,8 @@ from prlcoder.modeling.spans import encode, segment_end_token
 from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
 
 CHOSEN = 1  # index of the class "chosen"; class 0 is "rejected"
-# Tokens per pass, including padding. More do not fit into the caches of a CPU: with models of 1 to 20 million parameters,
-# 16,384 tokens were measured to take twice the CPU time per token of 1,024.
+# Tokens per pass, including padding. More do not fit into the caches of a CPU: with models of 1 to 20 million
+# parameters, 16,384 tokens per pass were measured to take twice the CPU time of 1,024.
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
 
 

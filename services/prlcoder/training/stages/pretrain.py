@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from prlcoder.errors import WorkError
 from prlcoder.modeling.scratch_models import build
-from prlcoder.modeling.spans import check_template
 from prlcoder.modeling.scratch_tokenizers import nano_tokenizer, small_tokenizer
+from prlcoder.modeling.spans import check_template
 from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.task import ENTRY_POINT, PROMPT
