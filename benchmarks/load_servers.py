@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from load_ledger import descendants
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.problems.nano.stream import stream
-from prlcoder.rpc.ready_file import read_ready
 
 START_S: Final = 120.0
 STOP_S: Final = 60.0

@@ -36,11 +36,11 @@ from statistics import median, quantiles
 from typing import Any
 
 from load_ledger import descendants
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor
 from prlcoder.executor.serving.async_executor import AsyncExecutor
 from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.problems.nano.suite import problems
-from prlcoder.rpc.ready_file import read_ready
 from prlcoder.spec import NanoSuite
 
 PROBLEMS = 50  # each with many programs, as in supervision

@@ -13,12 +13,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.executor import ExecutionRequest
+from prlcoder.executor.serving.blocking import BlockingExecutor
 from prlcoder.prm.items import ProgramToScore, StepSpan
+from prlcoder.prm.serving.client import BlockingPrm
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.problems.prompts import Prompt
-from prlcoder.rpc.ready_file import read_ready
-from prlcoder.stages.blocking import BlockingExecutor, BlockingPrm, BlockingSegmenter
+from prlcoder.segmenter.serving.client import BlockingSegmenter
 
 services = {name: ports["grpc"] or "" for name, ports in read_ready(Path(sys.argv[1])).items()}
 

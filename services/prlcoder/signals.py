@@ -1,15 +1,46 @@
-"""Ctrl-C and SIGTERM end a run between two writes, never inside one.
-
-The first signal raises ``Stopped`` where the work allows it, at once while a stage runs and else at its next start;
-the second one kills, which is always safe as well: a run survives SIGKILL at any moment.
-"""
+"""Signals that end work: SIGTERM, Ctrl-C (SIGINT), and the end of a parent process."""
 
 from __future__ import annotations
 
+import ctypes
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_PR_SET_PDEATHSIG: Final = 1  # from <linux/prctl.h>
+
+
+@contextmanager
+def stop_signals_handled(handle: Callable[[int], object]) -> Iterator[None]:
+    """Call ``handle`` with the signal's number for SIGINT and SIGTERM within the block; afterwards the former handlers
+    are back. Main thread only."""
+
+    def handler(signum: int, _frame: FrameType | None) -> None:
+        handle(signum)
+
+    former = {signum: signal.signal(signum, handler) for signum in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for signum, previous in former.items():
+            signal.signal(signum, previous)
+
+
+def restore_default_handlers() -> None:
+    """Let the next SIGINT or SIGTERM end the process at once."""
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, signal.SIG_DFL)
+
+
+def end_with_parent(signum: int) -> None:
+    """Ask the kernel to send ``signum`` to this process when its parent ends, however the parent ends. Linux only.
+
+    For a child process to call. A child that the parent no longer waits for would otherwise run on by itself.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
 
 
 class Stopped(KeyboardInterrupt):
@@ -21,7 +52,11 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stopping:
-    """Turns the two signals into ``Stopped`` while one is inside ``allowed()``. Main thread only."""
+    """Ends a run between two writes, never inside one.
+
+    The first signal raises ``Stopped`` inside ``allowed()``: at once while a stage runs, otherwise when the next stage
+    starts. The second signal kills the process, which is safe too, because a run survives SIGKILL at any moment.
+    """
 
     def __init__(self) -> None:
         self._pending: int | None = None
@@ -29,17 +64,13 @@ class Stopping:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for the block, and give them back after it."""
-        previous = {signum: signal.signal(signum, self._handle) for signum in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        """Handle both signals within the block. Main thread only."""
+        with stop_signals_handled(self._handle):
             yield
-        finally:
-            for signum, handler in previous.items():
-                signal.signal(signum, handler)
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """A block that a signal may end with ``Stopped`` anywhere inside."""
+        """A block that a signal may end with ``Stopped`` at any point."""
         self._allowed = True
         try:
             if self._pending is not None:
@@ -48,9 +79,8 @@ class Stopping:
         finally:
             self._allowed = False
 
-    def _handle(self, signum: int, _frame: FrameType | None) -> None:
-        for either in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(either, signal.SIG_DFL)
+    def _handle(self, signum: int) -> None:
+        restore_default_handlers()
         self._pending = signum
         if self._allowed:
             raise Stopped(signum)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.fixtures.serving import eventually
 
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.problems.prompts import Prompt
-from prlcoder.rpc.ready_file import read_ready
 from prlcoder.segmenter import segment
 from prlcoder.stages.remote_engine import RemoteEngine
 from prlcoder.stages.remote_scorer import RemoteScorer

@@ -18,13 +18,14 @@ import grpc.aio
 import pytest
 from tests.fixtures.serving import eventually, free_port
 
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.executor import ExecutionRequest
+from prlcoder.executor.serving.blocking import BlockingExecutor
 from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.problems.model import CallTest, CallTests
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import open_channel
-from prlcoder.rpc.ready_file import read_ready
-from prlcoder.stages.blocking import BlockingExecutor, BlockingSegmenter
+from prlcoder.segmenter.serving.client import BlockingSegmenter
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, segmenter_pb2, segmenter_pb2_grpc
 
 TWICE = CallTests("f", (CallTest((1,), {}, 2),))

@@ -15,12 +15,12 @@ import pytest
 from tests.fixtures.serving import eventually
 from tests.fixtures.vllm_server import ENVIRONMENT
 
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.modeling.checkpoints import load
 from prlcoder.policy.sampling import Sampling
 from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.rpc.client import ServiceError
-from prlcoder.rpc.ready_file import read_ready
 
 pytestmark = pytest.mark.needs_torch
 

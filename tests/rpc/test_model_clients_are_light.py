@@ -9,7 +9,7 @@ CLIENTS = (
     "prlcoder.prm.serving.client",
     "prlcoder.policy.serving.client",
     "prlcoder.stages.remote_scorer",
-    "prlcoder.prm.serving.cutting",
+    "prlcoder.prm.serving.service",
     "prlcoder.stages.remote_engine",
     "prlcoder.policy.serving.settings",
     "prlcoder.adapters.trl",

@@ -19,7 +19,7 @@ from prlcoder.rpc.address import Address, ClientTls
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.rpc.settings import ServerSettings, ServerTls
-from prlcoder.stages.blocking import BlockingSegmenter
+from prlcoder.segmenter.serving.client import BlockingSegmenter
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 

@@ -17,7 +17,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from tests.fixtures.serving import eventually
 
-from prlcoder.rpc.ready_file import read_ready
+from prlcoder.cli.serve_all import read_ready
 from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

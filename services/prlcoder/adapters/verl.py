@@ -105,8 +105,8 @@ def _runner(address: str | None) -> ProgramRunner:
         from prlcoder.executor import Executor
 
         return Executor()
+    from prlcoder.executor.serving.blocking import BlockingExecutor
     from prlcoder.rpc.address import Address
-    from prlcoder.stages.blocking import BlockingExecutor
 
     return BlockingExecutor(Address.of(address))
 

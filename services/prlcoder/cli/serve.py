@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
-    from prlcoder.rpc.ready_file import write_ready
+    from prlcoder.cli.serve_all import write_ready
     from prlcoder.rpc.server import Server, serve
     from prlcoder.telemetry.logs import log_json
     from prlcoder.telemetry.metrics import new_registry

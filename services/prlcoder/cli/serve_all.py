@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
+import json
 import signal
 import subprocess
 import sys
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from prlcoder.errors import WorkError
-from prlcoder.rpc.ready_file import read_ready, write_ready
+from prlcoder.files import atomic_output
+from prlcoder.signals import end_with_parent, stop_signals_handled
 
-PR_SET_PDEATHSIG: Final = 1
+Ports = Mapping[str, str | None]  # {"grpc": "127.0.0.1:8101", "metrics": "127.0.0.1:9101"}
 LOOK_S: Final = 0.2
 SHARED: Final = (
     "host",
@@ -42,9 +43,11 @@ def serve_all(arguments: argparse.Namespace) -> int:
     ``WorkError`` if one of them ends by itself; the others are stopped then.
     """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with tempfile.TemporaryDirectory(prefix="prlcoder-") as folder, _children(arguments, Path(folder)) as children:
+    with (
+        stop_signals_handled(lambda _: stop.set()),
+        tempfile.TemporaryDirectory(prefix="prlcoder-") as folder,
+        _children(arguments, Path(folder)) as children,
+    ):
         files = {name: Path(folder) / f"{name}.json" for name in children}
         while not stop.is_set() and not all(file.exists() for file in files.values()):
             _require_alive(children)
@@ -56,7 +59,7 @@ def serve_all(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _announce(addresses: Mapping[str, Mapping[str, str | None]], ready_file: Path | None) -> None:
+def _announce(addresses: Mapping[str, Ports], ready_file: Path | None) -> None:
     for name, ports in addresses.items():
         print(f"{name}: {', '.join(f'{part} on {at}' for part, at in ports.items())}", flush=True)
     if ready_file is not None:
@@ -73,7 +76,7 @@ def _children(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str,
                 [*command, "--ready-file", str(folder / f"{name}.json")],
                 stdout=subprocess.DEVNULL,
                 process_group=0,  # the terminal's Ctrl-C comes to us alone, and from us as SIGTERM to all of them
-                preexec_fn=_end_with_parent,
+                preexec_fn=lambda: end_with_parent(signal.SIGTERM),
             )
         yield children
     finally:
@@ -83,8 +86,17 @@ def _children(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str,
             child.wait()
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def write_ready(path: Path, services: Mapping[str, Ports]) -> None:
+    """Write the ready file, ``{service: {grpc, metrics}}``, whole or not at all. Its existence says that all of these
+    services are healthy."""
+    with atomic_output(path) as file:
+        file.write(json.dumps(services, indent=2) + "\n")
+
+
+def read_ready(path: Path) -> dict[str, dict[str, str | None]]:
+    """The addresses in a ready file, by service and kind of port."""
+    services: dict[str, dict[str, str | None]] = json.loads(path.read_text(encoding="utf-8"))
+    return services
 
 
 def _own_options(arguments: argparse.Namespace) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from typing import Final
 from prlcoder.rpc.errors import exhausted
 
 RETRY_AFTER_S: Final = 0.2
-comes_again: ContextVar[bool] = ContextVar("comes_again", default=False)  # whether the present call was refused before
+is_retry: ContextVar[bool] = ContextVar("is_retry", default=False)  # whether the present call was refused before
 
 
 class Admission:
@@ -25,26 +25,26 @@ class Admission:
     def __init__(self, items: int, size: int = 1 << 28) -> None:
         """At most ``items`` items of together ``size`` bytes (256 MiB); one item may always come in alone."""
         self.items, self.size = items, size
-        self.held = self.held_size = 0
-        self._waited = 0  # of those held, the ones that came in by `wait`
+        self.in_flight = self.in_flight_bytes = 0
+        self._waited = 0  # of those in_flight, the ones that came in by `wait`
         self._most_waited = items - items // 4
         self._most_new = items - items // 16
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @contextmanager
-    def take(self, items: int, size: int = 0) -> Iterator[None]:
+    def admit(self, items: int, size: int = 0) -> Iterator[None]:
         """Hold places for the block. ``Refusal`` (RESOURCE_EXHAUSTED) if so many are not free, or due to who waits."""
         due = bool(self._waiting) and self._waited < self._most_waited
-        most = self.items if comes_again.get() else self._most_new
+        most = self.items if is_retry.get() else self._most_new
         if due or not self._fits(items, size, most):
-            raise exhausted(f"{self.held} items are waiting, {most} may; come again", RETRY_AFTER_S)
+            raise exhausted(f"{self.in_flight} items are waiting, {most} may; come again", RETRY_AFTER_S)
         self._hold(items, size)
         try:
             yield
         finally:
             self._free(items, size)
 
-    async def wait(self, size: int) -> None:
+    async def admit_when_free(self, size: int) -> None:
         """Hold a place for one item as soon as there is one, first come first served; ``release`` gives it back."""
         if self._waiting or not self._may_enter(size):
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -64,8 +64,8 @@ class Admission:
         self._free(items, size)
 
     def _free(self, items: int, size: int) -> None:
-        self.held -= items
-        self.held_size -= size
+        self.in_flight -= items
+        self.in_flight_bytes -= size
         while self._waiting:
             turn, wanted = self._waiting[0]
             if not turn.done():
@@ -76,7 +76,7 @@ class Admission:
             self._waiting.popleft()
 
     def _fits(self, items: int, size: int, most: int) -> bool:
-        return self.held == 0 or (self.held + items <= most and self.held_size + size <= self.size)
+        return self.in_flight == 0 or (self.in_flight + items <= most and self.in_flight_bytes + size <= self.size)
 
     def _may_enter(self, size: int) -> bool:
         return self._waited < self._most_waited and self._fits(1, size, self.items)
@@ -86,5 +86,5 @@ class Admission:
         self._hold(1, size)
 
     def _hold(self, items: int, size: int) -> None:
-        self.held += items
-        self.held_size += size
+        self.in_flight += items
+        self.in_flight_bytes += size

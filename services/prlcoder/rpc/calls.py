@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from opentelemetry.trace import Tracer
 
-from prlcoder.rpc.admission import RETRY_AFTER_S, comes_again
+from prlcoder.rpc.admission import RETRY_AFTER_S, is_retry
 from prlcoder.rpc.call_metrics import CallMetrics, CallRecord
 from prlcoder.rpc.errors import CallError, exhausted, internal, unavailable
 from prlcoder.rpc.tokens import Tokens
@@ -92,7 +92,7 @@ class Calls(grpc.aio.ServerInterceptor):
         """Each call is a task of its own, so that what is set for it needs no reset."""
         identity = _identity(metadata)
         request_id.set(identity)
-        comes_again.set(RETRY_ATTEMPT in metadata)
+        is_retry.set(RETRY_ATTEMPT in metadata)
         context.set_trailing_metadata(((REQUEST_ID, identity),))
         call, code = self._metrics.begin(method, kind), grpc.StatusCode.OK
         ours = method.startswith(OURS)

@@ -4,7 +4,6 @@ interpreter (deep nesting can) takes a worker with it and not the server."""
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -13,12 +12,13 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Final, ParamSpec, TypeVar
 
+from prlcoder.signals import end_with_parent
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PR_SET_PDEATHSIG: Final = 1
 ATTEMPTS: Final = 2  # an innocent item that ran beside a crash gets a second one
-AHEAD: Final = 2  # items a worker that are handed to the pool; the others wait here, where they can be cancelled
+MAX_SUBMITTED_PER_WORKER: Final = 2  # the rest stay in our queue, where they can still be cancelled
 
 
 class Compute:
@@ -26,7 +26,7 @@ class Compute:
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
-        self._places = asyncio.Semaphore(AHEAD * self.workers)
+        self._places = asyncio.Semaphore(MAX_SUBMITTED_PER_WORKER * self.workers)
         self._pool: ProcessPoolExecutor | None = None
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -60,4 +60,4 @@ def settle_worker() -> None:
     """A worker ends with its server, however that ends, and not with the terminal's Ctrl-C: accepted work is finished
     first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +21,7 @@ from prlcoder.rpc.service import Recovering, Service
 from prlcoder.rpc.settings import ServerSettings
 from prlcoder.rpc.tls import server_credentials
 from prlcoder.rpc.tokens import Tokens
+from prlcoder.signals import STOP_SIGNALS
 from prlcoder.telemetry.logs import logger
 from prlcoder.telemetry.metrics import Exporter, new_registry
 from prlcoder.telemetry.tracing import tracer
@@ -31,8 +31,8 @@ SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 WATCH_S: Final = 0.5  # between two looks at a service's own health
 DRAIN_CHECK_S: Final = 0.02  # between two looks at the calls that are still open
-LAST_WORDS_S: Final = 0.5  # for clients to read how their calls ended, before the connection goes
-MOST_UNREAD: Final = 1 << 20  # calls; far more than the streams of any number of clients that one server has
+FINAL_READ_S: Final = 0.5  # for clients to read how their calls ended, before the connection goes
+MAX_UNREAD_CALLS: Final = 1 << 20  # calls; far more than the streams of any number of clients that one server has
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "[::1]", "localhost"})
 
 
@@ -61,7 +61,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen at once (health says NOT_SERVING), load the service, then serve. Errors leave nothing behind."""
-        await self._say(NOT_SERVING)
+        await self._set_health(NOT_SERVING)
         calls = Calls(self._gate, CallMetrics(self._registry), tracer(self._service.full_name))
         self._server = grpc.aio.server(interceptors=[calls], options=_options(self._settings))
         self._service.register(self._server)
@@ -79,7 +79,7 @@ class Server:
             await self._close(grace_s=None)
             raise
         self._gate.ready = True
-        await self._say(SERVING)
+        await self._set_health(SERVING)
         if isinstance(self._service, Recovering):
             self._watching = asyncio.create_task(self._watch(self._service))
         LOG.info("serving", extra={"service": self._service.full_name, "port": self.port})
@@ -88,22 +88,22 @@ class Server:
         """Drain: NOT_SERVING, a moment for load balancers, no new calls, a grace for the accepted ones, the end."""
         if self._watching is not None:
             self._watching.cancel()
-        await self._say(NOT_SERVING)
+        await self._set_health(NOT_SERVING)
         await asyncio.sleep(self._settings.drain_delay_s)
         self._gate.draining = True
         self._service.drain()
         ends = time.monotonic() + self._settings.drain_grace_s
         if self._gate.open_calls:
-            await self._last_words(ends)
+            await self._final_report(ends)
         await self._close(max(ends - time.monotonic(), 0.0))
         LOG.info("stopped", extra={"service": self._service.full_name})
 
-    async def _last_words(self, ends: float) -> None:
+    async def _final_report(self, ends: float) -> None:
         """Wait for the open calls until ``ends`` (monotonic seconds), then a moment more: a client that is writing into
         a stream when its connection closes is told of that, and may never read answers and status on their way."""
         while self._gate.open_calls and time.monotonic() < ends:
             await asyncio.sleep(DRAIN_CHECK_S)
-        await asyncio.sleep(LAST_WORDS_S)
+        await asyncio.sleep(FINAL_READ_S)
 
     async def _close(self, grace_s: float | None) -> None:
         await self._server.stop(grace_s)
@@ -118,10 +118,10 @@ class Server:
             await asyncio.sleep(WATCH_S)
             if service.healthy != said:
                 said = service.healthy
-                await self._say(SERVING if said else NOT_SERVING)
+                await self._set_health(SERVING if said else NOT_SERVING)
                 LOG.warning("health", extra={"serving": said})
 
-    async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", self._service.full_name):
             await self._health.set(name, status)
 
@@ -147,8 +147,8 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
         ("grpc.max_concurrent_streams", 2 * limits.calls),
         # By itself gRPC cancels at random what all connections together queue above 1000 calls, and what waits for
         # 30 s; a client cannot tell that from a cancelled call, and does not repeat it. Its deadline is the bound.
-        ("grpc.server.max_pending_requests", MOST_UNREAD),
-        ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD),
+        ("grpc.server.max_pending_requests", MAX_UNREAD_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_UNREAD_CALLS),
         ("grpc.server_max_unrequested_time_in_server", 24 * 3600),
         ("grpc.max_connection_age_ms", int(limits.connection_age_s * 1000)),
         ("grpc.max_connection_age_grace_ms", int(limits.connection_grace_s * 1000)),
@@ -173,7 +173,7 @@ async def serve(server: Server, ready: Callable[[Server], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called when health says SERVING."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stopped.set)
     starting = asyncio.ensure_future(server.start())
     waiting = asyncio.ensure_future(stopped.wait())

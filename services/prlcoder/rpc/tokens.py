@@ -14,7 +14,7 @@ from prlcoder.errors import InputError
 from prlcoder.rpc.errors import CallError
 from prlcoder.rpc.watched_files import Watched
 
-SHORTEST = 16
+MIN_TOKEN_LENGTH = 16
 
 
 class Tokens:
@@ -39,9 +39,9 @@ def _digests(path: Path, contents: Sequence[bytes]) -> tuple[bytes, ...]:
     lines = (line.strip() for line in contents[0].splitlines())
     tokens = [line for line in lines if line and not line.startswith(b"#")]
     if not tokens:
-        raise InputError(f"{path}: holds no token; write one a line")
-    if min(map(len, tokens)) < SHORTEST:
-        raise InputError(f"{path}: holds a token of fewer than {SHORTEST} characters; use `openssl rand -hex 32`")
+        raise InputError(f"{path}: holds no token; write one per line")
+    if min(map(len, tokens)) < MIN_TOKEN_LENGTH:
+        raise InputError(f"{path}: a token has fewer than {MIN_TOKEN_LENGTH} characters; use `openssl rand -hex 32`")
     return tuple(map(_digest, tokens))
 
 

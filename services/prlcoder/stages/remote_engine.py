@@ -12,7 +12,7 @@ from prlcoder.rpc.client import ServiceError
 from prlcoder.stages.remote_model import RemoteModel
 from prlcoder.telemetry.progress import Progress
 
-SAMPLES_A_CALL: Final = 1024
+MAX_SAMPLES_PER_CALL: Final = 1024
 TIMEOUT_S: Final = 3600.0
 
 
@@ -30,7 +30,7 @@ class RemoteEngine(RemoteModel[PolicyClient]):
         """``samples`` completions of each prompt, without what ended them: those of a ``TransformersEngine`` where the
         server's engine is ``transformers``. A prompt that fills the context has empty ones."""
         texts: list[list[str]] = []
-        together = max(1, SAMPLES_A_CALL // samples)
+        together = max(1, MAX_SAMPLES_PER_CALL // samples)
         with Progress("generate", total=len(prompts) * samples, unit="samples") as progress:
             for first in range(0, len(prompts), together):
                 part = prompts[first : first + together]

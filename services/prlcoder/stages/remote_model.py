@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from prlcoder.policy.serving.client import PolicyClient
 from prlcoder.prm.serving.client import PrmClient
-from prlcoder.stages.blocking import Blocking
+from prlcoder.rpc.blocking import Blocking
 
 M = TypeVar("M", bound=PrmClient | PolicyClient)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from prlcoder.problems.prompts import Prompt
     from prlcoder.segmenter.model import Segment
 
-ITEMS_A_CALL: Final = 128
-CALLS: Final = 4  # open at a time
+MAX_ITEMS_PER_CALL: Final = 128
+MAX_OPEN_CALLS: Final = 4  # open at a time
 TIMEOUT_S: Final = 600.0
 
 
@@ -39,13 +39,13 @@ class RemoteScorer(RemoteModel[PrmClient]):
             for prompt, program, segments in items
         ]
         scored = [item for item in asked if item.steps]
-        places = asyncio.Semaphore(CALLS)
+        places = asyncio.Semaphore(MAX_OPEN_CALLS)
 
         async def call(batch: Sequence[ProgramToScore]) -> list[ProgramScores | ServiceError]:
             async with places:
                 return await self._client.score(batch)
 
-        batches = [scored[start : start + ITEMS_A_CALL] for start in range(0, len(scored), ITEMS_A_CALL)]
+        batches = [scored[start : start + MAX_ITEMS_PER_CALL] for start in range(0, len(scored), MAX_ITEMS_PER_CALL)]
         answers = iter([one for batch in await asyncio.gather(*map(call, batches)) for one in batch])
         return [_steps(next(answers)) if item.steps else [] for item in asked]
 

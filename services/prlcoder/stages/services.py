@@ -67,7 +67,7 @@ class RemoteExecutor:
 
     def __init__(self, target: Address, limits: ResourceLimits) -> None:
         """``ServiceError`` if the server is not there."""
-        from prlcoder.stages.blocking import BlockingExecutor
+        from prlcoder.executor.serving.blocking import BlockingExecutor
 
         self._client = BlockingExecutor(target, fresh=True)  # a kept result's measurements are another run's
         self._limits = limits
@@ -118,7 +118,7 @@ class RemoteSegmenter:
     """``segment_each`` behind an address."""
 
     def __init__(self, target: Address) -> None:
-        from prlcoder.stages.blocking import BlockingSegmenter
+        from prlcoder.segmenter.serving.client import BlockingSegmenter
 
         self._client = BlockingSegmenter(target)
 
@@ -133,8 +133,7 @@ class RemoteRuleTeacher:
     name = RuleTeacher.name
 
     def __init__(self, target: Address, seed: int, mutations: int, refactorings: int) -> None:
-        from prlcoder.mutator.serving.client import Rules
-        from prlcoder.stages.blocking import BlockingMutator
+        from prlcoder.mutator.serving.client import BlockingMutator, Rules
 
         self._client = BlockingMutator(target)
         self._rules = Rules(seed, mutations, refactorings)

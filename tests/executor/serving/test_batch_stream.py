@@ -40,11 +40,11 @@ def test_an_item_that_cannot_even_be_started_has_an_outcome_too() -> None:
     answered, admission = outcomes(["a", "bad", "b"], run)
     assert {one.id: one.WhichOneof("outcome") for one in answered} == {"a": "result", "bad": "status", "b": "result"}
     assert "a fault of ours" not in str(answered)
-    assert admission.held == 0
+    assert admission.in_flight == 0
 
 
 def test_large_outcomes_are_forgotten_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_stream, "REMEMBERED_BYTES", 5000)
+    monkeypatch.setattr(batch_stream, "MAX_REMEMBERED_BYTES", 5000)
     ran: list[str] = []
 
     def run(execution: executor_pb2.Execution, done: Callable[[ExecutionOutcome], None]) -> None:

@@ -19,6 +19,7 @@ from tests.fixtures.serving import Serve, channel, eventually
 
 from prlcoder.errors import WorkError
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict, jail
+from prlcoder.executor.serving.blocking import BlockingExecutor
 from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.executor.serving.service import ExecutorService
@@ -28,7 +29,6 @@ from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.rpc.settings import ServerLimits as ServerLimits
 from prlcoder.rpc.settings import ServerSettings
-from prlcoder.stages.blocking import BlockingExecutor
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc, problem_pb2, verdict_pb2
 
 pytestmark = pytest.mark.needs_sandbox

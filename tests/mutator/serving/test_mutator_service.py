@@ -9,12 +9,11 @@ import pytest
 from tests.fixtures.serving import Serve, channel
 
 from prlcoder.mutator import RuleTeacher
-from prlcoder.mutator.serving.client import CutProgram, Rules
+from prlcoder.mutator.serving.client import BlockingMutator, CutProgram, Rules
 from prlcoder.mutator.serving.service import MutatorService
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.segmenter import Segment, segment
-from prlcoder.stages.blocking import BlockingMutator
 from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
 
 PROGRAM = """\

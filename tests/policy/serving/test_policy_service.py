@@ -60,7 +60,7 @@ def test_texts_are_those_of_the_in_process_engine(
             expected = engine.generate(PROMPTS, samples=samples, temperature=temperature, seed=3, stop=stop)
             assert far.generate(PROMPTS, samples=samples, temperature=temperature, seed=3, stop=stop) == expected
         with monkeypatch.context() as patch:  # in several requests the draws are those of one
-            patch.setattr(remote_engine, "SAMPLES_A_CALL", 6)
+            patch.setattr(remote_engine, "MAX_SAMPLES_PER_CALL", 6)
             expected = engine.generate(PROMPTS, samples=3, temperature=1.0, seed=3)
             assert far.generate(PROMPTS, samples=3, temperature=1.0, seed=3) == expected
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from load_servers import tiny_prm
-from prlcoder.rpc.ready_file import read_ready
+from prlcoder.cli.serve_all import read_ready
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = [pytest.mark.slow, pytest.mark.needs_sandbox, pytest.mark.needs_torch]

@@ -11,9 +11,8 @@ from tests.fixtures.serving import Serve, channel
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.segmenter import Segment, SegmentationError, segment
-from prlcoder.segmenter.serving.client import SegmenterClient
+from prlcoder.segmenter.serving.client import BlockingSegmenter, SegmenterClient
 from prlcoder.segmenter.serving.service import SegmenterService
-from prlcoder.stages.blocking import BlockingSegmenter
 from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
 
 PROGRAM = "import math\n\n\ndef area(r):\n    # of a circle\n    square = r * r\n    return math.pi * square\n"

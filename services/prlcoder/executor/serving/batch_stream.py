@@ -17,12 +17,12 @@ from prlcoder.rpc.batches import fail
 from prlcoder.rpc.errors import invalid, unavailable
 from prlcoder.v1 import executor_pb2, verdict_pb2
 
-LONGEST_ID: Final = 128
-TOGETHER: Final = 64  # outcomes in one message
-LINGER_S: Final = 0.01  # for others to go with an outcome
-CROWD: Final = 32  # items in flight; fewer may take less than that, and an outcome goes at once
-REMEMBERED: Final = 65_536  # finished ids that a stream knows again
-REMEMBERED_BYTES: Final = 16 << 20  # of their outcomes together
+MAX_ID_LENGTH: Final = 128
+MAX_OUTCOMES_PER_MESSAGE: Final = 64  # outcomes in one message
+FLUSH_DELAY_S: Final = 0.01  # for others to go with an outcome
+MIN_IN_FLIGHT_TO_DELAY: Final = 32  # items in flight; fewer may take less than that, and an outcome goes at once
+MAX_REMEMBERED_IDS: Final = 65_536  # finished ids that a stream knows again
+MAX_REMEMBERED_BYTES: Final = 16 << 20  # of their outcomes together
 
 Response = executor_pb2.ExecuteBatchResponse
 ExecutionOutcome = verdict_pb2.ExecutionResult | Exception
@@ -79,7 +79,7 @@ class BatchStream:
                 for item in (request, *request.more):
                     size = len(item.execution.program) + item.execution.tests.ByteSize()
                     await self._window.acquire()
-                    await self._admission.wait(size)
+                    await self._admission.admit_when_free(size)
                     self._held += 1
                     self._held_size += size
                     self._accept(item, size)
@@ -91,9 +91,9 @@ class BatchStream:
         """The outcomes that go with one that is due, if the client takes several in a message."""
         if not self._together:
             return []
-        if len(self._open) >= CROWD and self._ready.empty():
-            await asyncio.sleep(LINGER_S)
-        found = [self._ready.get_nowait() for _ in range(min(self._ready.qsize(), TOGETHER))]
+        if len(self._open) >= MIN_IN_FLIGHT_TO_DELAY and self._ready.empty():
+            await asyncio.sleep(FLUSH_DELAY_S)
+        found = [self._ready.get_nowait() for _ in range(min(self._ready.qsize(), MAX_OUTCOMES_PER_MESSAGE))]
         return [one for one in found if one is not None]
 
     def _accept(self, request: executor_pb2.ExecuteBatchRequest, size: int) -> None:
@@ -109,8 +109,8 @@ class BatchStream:
         name = request.id
         self._open[name] = None
         try:
-            if not 0 < len(name) <= LONGEST_ID:
-                raise invalid("id", f"has {len(name)} characters, not 1 to {LONGEST_ID}")
+            if not 0 < len(name) <= MAX_ID_LENGTH:
+                raise invalid("id", f"has {len(name)} characters, not 1 to {MAX_ID_LENGTH}")
             ticket = self._run(request.execution, lambda outcome: self._finish(name, outcome, size))
         except Exception as error:  # whatever it is, the item holds a place until it has an outcome
             self._finish(name, error, size)
@@ -132,7 +132,7 @@ class BatchStream:
     def _remember(self, name: str, response: Response) -> None:
         self._finished[name] = response
         self._finished_size += response.ByteSize()
-        while len(self._finished) > REMEMBERED or self._finished_size > REMEMBERED_BYTES:
+        while len(self._finished) > MAX_REMEMBERED_IDS or self._finished_size > MAX_REMEMBERED_BYTES:
             self._finished_size -= self._finished.popitem(last=False)[1].ByteSize()
 
     def _give_back(self, size: int) -> None:

@@ -20,9 +20,9 @@ from prlcoder.executor.serving.messages import read_result
 from prlcoder.rpc.client import FIRST_PAUSE_S, LONGEST_PAUSE_S, never_answered, retry_after
 from prlcoder.v1 import executor_pb2
 
-WINDOW: Final = 256  # items drawn and unanswered
-TOGETHER: Final = 32  # items in one message
-MESSAGE_BYTES: Final = 1 << 20  # of a message with more than one item
+MAX_UNANSWERED: Final = 256  # items drawn and unanswered
+MAX_ITEMS_PER_MESSAGE: Final = 32  # items in one message
+MAX_MESSAGE_BYTES: Final = 1 << 20  # of a message with more than one item
 ATTEMPTS: Final = 3  # for an item that the sandbox failed
 STREAM_S: Final = 3600.0  # deadline of one stream; the work goes on over the next
 IDLE_S: Final = 900.0  # without any answer, though items are due
@@ -164,12 +164,12 @@ class ExecutionStream:
 
     def _batch(self) -> list[_Item]:
         """Items to send in one message; none while so few are wanted that more will soon be."""
-        if not self._unsent and len(self._pending) > WINDOW - TOGETHER:
+        if not self._unsent and len(self._pending) > MAX_UNANSWERED - MAX_ITEMS_PER_MESSAGE:
             return []
         items: list[_Item] = []
         size = 0
-        while len(items) < TOGETHER and (item := self._next()) is not None:
-            if items and size + item.size > MESSAGE_BYTES:
+        while len(items) < MAX_ITEMS_PER_MESSAGE and (item := self._next()) is not None:
+            if items and size + item.size > MAX_MESSAGE_BYTES:
                 self._unsent.appendleft(item)
                 break
             items.append(item)
@@ -179,7 +179,7 @@ class ExecutionStream:
     def _next(self) -> _Item | None:
         if self._unsent:
             return self._unsent.popleft()
-        if self._exhausted or len(self._pending) >= WINDOW:
+        if self._exhausted or len(self._pending) >= MAX_UNANSWERED:
             return None
         try:
             execution = self._source.draw()

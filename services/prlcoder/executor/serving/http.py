@@ -91,7 +91,7 @@ class HttpEndpoint:
         if asked.files or asked.fetch_files:
             return _sandbox_error("files and fetch_files are not supported")
         size = len(asked.code) + len(asked.stdin or "")
-        await self._admission.wait(size)
+        await self._admission.admit_when_free(size)
         try:
             answer = await self._driver.execute(FreeRun(asked.code, asked.stdin or "", self._limits(asked)))
         finally:

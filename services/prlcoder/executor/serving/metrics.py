@@ -1,46 +1,59 @@
-"""The executor's metrics (contracts, section 7)."""
+"""The executor's metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
-from prlcoder.executor.verdicts import ExecutionResult
+from prlcoder.executor.verdicts import ExecutionResult, Verdict
+from prlcoder.telemetry.metrics import CounterMetric, GaugeMetric, HistogramMetric
 
 RUN_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 
+RUNS: Final = CounterMetric(
+    name="prlcoder_executor_runs",
+    help="Programs that were run and have a verdict; results from the cache are not counted.",
+    unit="programs",
+    labels={
+        "verdict": f"one of {', '.join(Verdict)}",
+        "profile": "the isolation, one of namespaces, gvisor, degraded",
+    },
+)
+SECONDS: Final = HistogramMetric(
+    name="prlcoder_executor_run_seconds",
+    help="Elapsed time of a program's tests, without the time that it waited for a worker.",
+    unit="seconds",
+    buckets=RUN_SECONDS,
+)
+ERRORS: Final = CounterMetric(
+    name="prlcoder_executor_sandbox_errors",
+    help="Items that have no verdict because the sandbox failed.",
+    unit="items",
+    labels={"reason": "the name of the exception, such as SandboxLostError, or what the sandbox reported"},
+)
+CACHED: Final = CounterMetric(
+    name="prlcoder_executor_cached_results",
+    help="Items that were answered with the result of an equal execution.",
+    unit="items",
+)
+QUEUE_DEPTH: Final = GaugeMetric(
+    name="prlcoder_executor_queue_depth",
+    help="Items that are accepted and not finished, those that run included.",
+    unit="items",
+)
+
 
 class ExecutorMetrics:
-    """Counts what ran. ``depth`` tells how many items are accepted and unfinished."""
+    """Counts executions. ``depth`` returns how many items are accepted and not finished."""
 
     def __init__(self, registry: CollectorRegistry, depth: Callable[[], int]) -> None:
-        self._runs = Counter(
-            "prlcoder_executor_runs",
-            "Programs that were run, by verdict and isolation profile.",
-            ("verdict", "profile"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "prlcoder_executor_run_seconds",
-            "Elapsed seconds of a program's tests, waiting not counted.",
-            buckets=RUN_SECONDS,
-            registry=registry,
-        )
-        self._errors = Counter(
-            "prlcoder_executor_sandbox_errors",
-            "Items that the sandbox failed, by reason.",
-            ("reason",),
-            registry=registry,
-        )
-        self.cached = Counter(
-            "prlcoder_executor_cached_results",
-            "Items answered with an equal one's result.",
-            registry=registry,
-        )
-        queue = Gauge("prlcoder_executor_queue_depth", "Items accepted and not finished.", registry=registry)
-        queue.set_function(depth)
+        self._runs = RUNS.register(registry)
+        self._seconds = SECONDS.register(registry)
+        self._errors = ERRORS.register(registry)
+        self.cached = CACHED.register(registry)
+        QUEUE_DEPTH.register(registry).set_function(depth)
 
     def note(self, answer: ExecutionResult | Exception) -> None:
         """Count one answer."""

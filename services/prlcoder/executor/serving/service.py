@@ -41,7 +41,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
     def __init__(self, limits: ServerLimits, settings: ExecutorSettings, registry: CollectorRegistry) -> None:
         self._limits, self._settings = limits, settings
         self._admission = Admission(limits.queue_items)
-        self._metrics = ExecutorMetrics(registry, lambda: self._admission.held)
+        self._metrics = ExecutorMetrics(registry, lambda: self._admission.in_flight)
         self._cache = ResultCache(settings.cache_entries)
         self._tests = KnownTests()
         self._streams: set[BatchStream] = set()
@@ -88,7 +88,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         item, key = self._read(request.execution)
         result = self._kept(request.execution, key)
         if result is None:
-            with self._admission.take(1, request.ByteSize()):
+            with self._admission.admit(1, request.ByteSize()):
                 answer = await self.driver.execute(item)
             result = self._result(answer, key)
         return executor_pb2.ExecuteResponse(result=result)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from prlcoder.mutator import Variant
 from prlcoder.mutator.serving.messages import read_variants
-from prlcoder.rpc.client import Client
+from prlcoder.rpc.address import Address
+from prlcoder.rpc.blocking import Blocking
+from prlcoder.rpc.client import TIMEOUT_S, Client
 from prlcoder.segmenter import Segment
 from prlcoder.segmenter.serving.messages import write_segments
 from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
@@ -51,6 +53,17 @@ class MutatorClient(Client):
         if result.WhichOneof("outcome") != "proposal":
             raise self.item_error(result.status)
         return {part.segment_index: read_variants(part) for part in result.proposal.segments}
+
+
+class BlockingMutator(Blocking[MutatorClient]):
+    """``MutatorClient`` for synchronous code."""
+
+    def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(lambda: MutatorClient(address, timeout_s=timeout_s))
+
+    def propose(self, programs: Sequence[CutProgram], rules: Rules) -> list[dict[int, list[Variant]]]:
+        """For each program the variants by segment index."""
+        return self._thread.run(self._client.propose(programs, rules))
 
 
 def _item(program: CutProgram) -> mutator_pb2.ProposeItem:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import grpc.aio
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from prlcoder.mutator import RuleTeacher
 from prlcoder.mutator.serving.messages import write_variants
+from prlcoder.mutator.serving.metrics import VARIANTS
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
 from prlcoder.rpc.errors import CallError, invalid
@@ -21,7 +22,7 @@ from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.serving.messages import read_mode, read_segments
 from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
 
-MOST: Final = 64  # variants of one kind a segment
+MAX_VARIANTS_PER_SEGMENT: Final = 64  # variants of one kind a segment
 
 
 class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
@@ -33,12 +34,7 @@ class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
         self._limits = limits
         self._admission = Admission(limits.queue_items)
         self._compute = Compute(workers)
-        self._variants = Counter(
-            "prlcoder_mutator_variants",
-            "Variants, by teacher, kind and what became of them.",
-            ("teacher", "kind", "outcome"),
-            registry=registry,
-        )
+        self._variants = VARIANTS.register(registry)
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the handlers."""
@@ -60,7 +56,7 @@ class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
         require_batch(request.items, "items", self._limits.batch_items)
         _require_teacher(request)
         rules = request.rules.SerializeToString()
-        with self._admission.take(len(request.items), request.ByteSize()):
+        with self._admission.admit(len(request.items), request.ByteSize()):
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._propose(item, rules, f"items[{number}]"))
@@ -90,8 +86,8 @@ def _require_teacher(request: mutator_pb2.ProposeRequest) -> None:
     if request.WhichOneof("teacher") is None:
         raise invalid("rules", "no teacher is set; set rules, with how many mutations and refactorings a segment")
     for name in ("mutations", "refactorings"):
-        if getattr(request.rules, name) > MOST:
-            raise invalid(f"rules.{name}", f"{getattr(request.rules, name)} is above {MOST}")
+        if getattr(request.rules, name) > MAX_VARIANTS_PER_SEGMENT:
+            raise invalid(f"rules.{name}", f"{getattr(request.rules, name)} is above {MAX_VARIANTS_PER_SEGMENT}")
 
 
 # --- on a worker ----------------------------------------------------------------------------------------------------

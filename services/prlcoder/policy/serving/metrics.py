@@ -1,15 +1,28 @@
-"""The policy's metrics (contracts, section 7)."""
+"""The policy's metrics."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from prlcoder.telemetry.metrics import CounterMetric, GaugeMetric
+
+TOKENS: Final = CounterMetric(
+    name="prlcoder_policy_tokens",
+    help="Tokens that the policy generated, those that ended a sample included.",
+    unit="tokens",
+)
+WEIGHTS_VERSION: Final = GaugeMetric(
+    name="prlcoder_policy_weights_version",
+    help="Version of the weights that new samples are generated with: 0 until the first UpdateWeights.",
+    unit="version number",
+)
 
 
 class PolicyMetrics:
-    """What a server counts of what its engine writes."""
+    """Counts what a server's engine generates."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.tokens = Counter("prlcoder_policy_tokens", "Tokens that were written.", registry=registry)
-        self.weights_version = Gauge(
-            "prlcoder_policy_weights_version", "Version of the weights that write now.", registry=registry
-        )
+        self.tokens = TOKENS.register(registry)
+        self.weights_version = WEIGHTS_VERSION.register(registry)

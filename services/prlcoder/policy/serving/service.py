@@ -84,7 +84,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         asked = [self._read(item, f"items[{number}]") for number, item in enumerate(request.items)]
         _require_distinct(asked)
         sampling = _read_sampling(request, asked)
-        with self._admission.take(len(asked) * sampling.samples, request.ByteSize()):
+        with self._admission.admit(len(asked) * sampling.samples, request.ByteSize()):
             samples = _Samples(asked, sampling, self._template)
             async with aclosing(self._policy.stream([one.text for one in asked], sampling)) as stream:
                 async for written in stream:

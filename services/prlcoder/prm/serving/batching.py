@@ -64,7 +64,7 @@ class Batcher(Generic[ItemT, ResultT]):
         self._arrival = asyncio.Event()
         self._cost = PassCost(most=limits.max_tokens)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._company = False
+        self._last_batch_shared = False
         self._closing = False
         self._task = asyncio.create_task(self._serve())
 
@@ -103,15 +103,15 @@ class Batcher(Generic[ItemT, ResultT]):
                     return
                 self._arrival.clear()
                 await self._arrival.wait()
-            if self._company:
-                await self._wait_for_company()
+            if self._last_batch_shared:
+                await self._wait_for_more()
             if not self._queue:
                 continue  # all of them were cancelled meanwhile
             taken = fill([waiting.size for waiting in self._queue], self._limits.max_tokens, self._cost.tokens)
             batch = [self._queue[index] for index in taken]
             left = set(range(len(self._queue))) - set(taken)
             self._queue = [self._queue[index] for index in sorted(left)]
-            self._company = len(batch) > 1
+            self._last_batch_shared = len(batch) > 1
             try:
                 results = await loop.run_in_executor(self._thread, self._timed, batch)
             except Exception as error:  # it is the callers' to handle; the loop serves on
@@ -129,7 +129,7 @@ class Batcher(Generic[ItemT, ResultT]):
         self._cost.saw(len(batch) * max(waiting.size for waiting in batch), time.perf_counter() - start)
         return results
 
-    async def _wait_for_company(self) -> None:
+    async def _wait_for_more(self) -> None:
         """Until the queue fills a batch or its oldest item has waited long enough."""
         loop = asyncio.get_running_loop()
         while self._queue and not self._closing:

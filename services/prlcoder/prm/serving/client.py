@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prlcoder.prm.items import ProgramScores, ProgramToScore, StepScore
 from prlcoder.problems.prompt_messages import write_prompt
 from prlcoder.rpc.address import Address
+from prlcoder.rpc.blocking import Blocking
 from prlcoder.rpc.client import TIMEOUT_S, Client, ServiceError
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
@@ -49,6 +50,17 @@ class PrmClient(Client):
             if (one.start, one.end) in asked
         ]
         return ProgramScores(scores, result.scores.weights_version)
+
+
+class BlockingPrm(Blocking[PrmClient]):
+    """``PrmClient`` for synchronous code."""
+
+    def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(lambda: PrmClient(address, timeout_s=timeout_s))
+
+    def score(self, items: Sequence[ProgramToScore]) -> list[ProgramScores | ServiceError]:
+        """Scores of each item, or why there are none."""
+        return self._thread.run(self._client.score(items))
 
 
 def _write(item: ProgramToScore) -> prm_pb2.ScoreItem:

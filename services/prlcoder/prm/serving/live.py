@@ -15,7 +15,7 @@ from prlcoder.errors import InputError
 from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore
 from prlcoder.prm.prefixes import PrefixCache, can_reuse
 from prlcoder.prm.serving.batching import Batch, Batcher, BatchLimits
-from prlcoder.prm.serving.settings import KEPT_TOKENS
+from prlcoder.prm.serving.settings import MAX_PREFIX_TOKENS
 from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
 
 
@@ -47,7 +47,7 @@ class LiveScorer:
         *,
         version: int = 0,
         limits: BatchLimits | None = None,
-        kept_tokens: int = KEPT_TOKENS,
+        kept_tokens: int = MAX_PREFIX_TOKENS,
         on_batch: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         self._kept_tokens = kept_tokens

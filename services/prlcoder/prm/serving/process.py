@@ -41,7 +41,7 @@ ATTEMPTS: Final = 2  # an innocent item that was scored beside a fatal one gets 
 CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
 CLOSE_S: Final = 30.0
 RESTART_S: Final = 1.0  # between attempts to start a new process
-PRELOADED: Final = (
+FORK_SERVER_IMPORTS: Final = (
     "prlcoder.prm.serving.live",
     "prlcoder.prm.step_model",
     "transformers.modeling_layers",
@@ -276,7 +276,7 @@ def _context() -> Any:
     if any(Path(device).exists() for device in GPU_DEVICES):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
+    context.set_forkserver_preload(list(FORK_SERVER_IMPORTS))
     return context
 
 

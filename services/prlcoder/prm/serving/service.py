@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 
 from prlcoder.errors import InputError
 from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore, StepSpan, TooLongError
-from prlcoder.prm.serving.cutting import cut
 from prlcoder.prm.serving.metrics import PrmMetrics
 from prlcoder.prm.serving.process import ModelProcess
 from prlcoder.prm.serving.settings import PrmSettings
@@ -23,6 +22,7 @@ from prlcoder.rpc.batches import fail, require_batch
 from prlcoder.rpc.errors import CallError, invalid
 from prlcoder.rpc.process_pool import Compute
 from prlcoder.rpc.settings import ServerLimits
+from prlcoder.segmenter import Mode, SegmentationError, segment
 from prlcoder.segmenter.serving.messages import read_mode, read_segments
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
@@ -65,7 +65,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
     async def ScoreSteps(self, request: prm_pb2.ScoreStepsRequest, context: Any) -> prm_pb2.ScoreStepsResponse:
         """One result an item, in order."""
         require_batch(request.items, "items", self._limits.batch_items)
-        with self._admission.take(len(request.items), request.ByteSize()):
+        with self._admission.admit(len(request.items), request.ByteSize()):
             read = await asyncio.gather(
                 *(self._read(item, f"items[{number}]") for number, item in enumerate(request.items))
             )
@@ -162,3 +162,14 @@ def _result(identity: str, outcome: ProgramScores | Exception, field: str) -> pr
     else:
         fail(result, invalid(field, str(outcome)) if isinstance(outcome, ItemError) else outcome)
     return result
+
+
+# --- on a worker ----------------------------------------------------------------------------------------------------
+
+
+def cut(program: str, mode: Mode) -> list[tuple[int, int]] | str:
+    """Start and end of each segment, or why the program cannot be cut."""
+    try:
+        return [(one.start, one.end) for one in segment(program, mode)]
+    except SegmentationError as error:
+        return str(error)

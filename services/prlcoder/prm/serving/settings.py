@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prlcoder.prm.serving.batching import MAX_DELAY_S
 
-KEPT_TOKENS = 32768  # of read programs; a 0.5 B model keeps 24 KiB a token in float32
+MAX_PREFIX_TOKENS = 32768  # of read programs; a 0.5 B model keeps 24 KiB a token in float32
 
 
 @dataclass(frozen=True)
@@ -19,4 +19,4 @@ class PrmSettings:
     template: str | None = None
     batch_tokens: int | None = None
     batch_delay_s: float = MAX_DELAY_S
-    kept_tokens: int = KEPT_TOKENS
+    kept_tokens: int = MAX_PREFIX_TOKENS

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prlcoder.rpc.client import Client
+from prlcoder.rpc.address import Address
+from prlcoder.rpc.blocking import Blocking
+from prlcoder.rpc.client import TIMEOUT_S, Client
 from prlcoder.segmenter import Mode, Segment, SegmentationError
 from prlcoder.segmenter.serving.messages import read_segments, write_mode
 from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
@@ -30,3 +32,14 @@ class SegmenterClient(Client):
             case "error":
                 return SegmentationError(result.error.message, result.error.line, result.error.column)
         raise self.item_error(result.status)
+
+
+class BlockingSegmenter(Blocking[SegmenterClient]):
+    """``SegmenterClient`` for synchronous code."""
+
+    def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(lambda: SegmenterClient(address, timeout_s=timeout_s))
+
+    def segment(self, programs: Sequence[str], mode: Mode) -> list[list[Segment] | SegmentationError]:
+        """Each program's segments, or why it has none."""
+        return self._thread.run(self._client.segment(programs, mode))

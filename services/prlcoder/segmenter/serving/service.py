@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 import grpc.aio
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
@@ -15,6 +15,7 @@ from prlcoder.rpc.process_pool import Compute
 from prlcoder.rpc.settings import ServerLimits
 from prlcoder.segmenter import Mode, SegmentationError, segment
 from prlcoder.segmenter.serving.messages import read_mode, write_segments
+from prlcoder.segmenter.serving.metrics import SEGMENTS
 from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
 
 
@@ -27,7 +28,7 @@ class SegmenterService(segmenter_pb2_grpc.SegmenterServiceServicer):
         self._limits = limits
         self._admission = Admission(limits.queue_items)
         self._compute = Compute(workers)
-        self._segments = Counter("prlcoder_segmenter_segments", "Segments, by mode.", ("mode",), registry=registry)
+        self._segments = SEGMENTS.register(registry)
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the handlers."""
@@ -48,7 +49,7 @@ class SegmenterService(segmenter_pb2_grpc.SegmenterServiceServicer):
         """One result a source, in order."""
         require_batch(request.sources, "sources", self._limits.batch_items)
         mode = read_mode(request.mode, "mode")
-        with self._admission.take(len(request.sources), request.ByteSize()):
+        with self._admission.admit(len(request.sources), request.ByteSize()):
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._segment(source, mode)) for source in request.sources]
         return segmenter_pb2.SegmentResponse(results=[task.result() for task in tasks])
