@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -87,6 +88,15 @@ def violation(module: str, target: str) -> str | None:
 
 def test_every_module_stands_in_a_room() -> None:
     assert {room_of(module) for module in MODULES} - LEVEL.keys() == set()
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_pages_show_these_layers(page: str) -> None:
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    rows = [line.strip().strip("|").split("|") for line in lines if re.match(r"\s*\| \d+ \|", line)]
+    assert [int(row[0]) for row in rows] == list(range(len(LAYERS)))
+    shown = [tuple(re.findall(r"`([^`]+)`", row[1])) for row in rows]
+    assert shown == list(LAYERS), f"change the table of {page} with LAYERS"
 
 
 def test_no_room_imports_a_higher_one_or_its_neighbour() -> None:
