@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """The folder of small problem files of our own making, one for each format."""
+    return ROOT / "tests" / "problems" / "fixtures"
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real problem sets beside a developer's checkout; absent elsewhere."""
     folder = ROOT.parent / "shared" / "data"

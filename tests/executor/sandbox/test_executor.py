@@ -497,9 +497,9 @@ def test_an_item_whose_jail_always_dies_is_a_sandbox_error() -> None:
 CHILD = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits "ignored"
-from prlcoder.executor import Execution, Executor
+from prlcoder.executor import ExecutionRequest, Executor
 from prlcoder.problems.model import CallTest, CallTests
-item = Execution("import time\\ndef f(n): time.sleep(60)", CallTests("f", (CallTest((0,), {}, 0),)))
+item = ExecutionRequest("import time\\ndef f(n): time.sleep(60)", CallTests("f", (CallTest((0,), {}, 0),)))
 executor = Executor(workers=2, profile=sys.argv[1])
 print("started", flush=True)
 try:

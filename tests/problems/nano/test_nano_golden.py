@@ -15,6 +15,7 @@ from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.suite import problems
 from prlcoder.spec import NanoSuite
 
+ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).with_name("golden_suite.json")
 
 
@@ -49,8 +50,8 @@ def test_the_family_is_the_one_that_was_measured() -> None:
 
 
 def test_it_is_the_same_in_a_process_that_hashes_differently() -> None:
-    program = "import test_nano_golden as golden; print(golden.digest(golden.family()))"
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(GOLDEN.parent)}
+    program = "from tests.problems.nano import test_nano_golden as golden; print(golden.digest(golden.family()))"
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == digest(json.loads(GOLDEN.read_text(encoding="utf-8")))
 
