@@ -32,7 +32,7 @@ def test_the_examples_in_the_docstrings_are_true(module: str) -> None:
 
 def test_a_packed_batch_of_four_sequences() -> None:
     sequences = [[11, 12, 13], [21, 22, 23, 24, 25], [31, 32], [41, 42, 43, 44]]
-    packing = Packing.of([3, 5, 2, 4])
+    packing = Packing.first_fit([3, 5, 2, 4])
     batch = packing.inputs(sequences, pad=0)
     assert batch["input_ids"].tolist() == [
         [21, 22, 23, 24, 25],  # the longest fills a row

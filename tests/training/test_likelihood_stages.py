@@ -13,12 +13,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, MambaConfig, MambaForCausalLM
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, packs
+from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, supports_packing
 from prlcoder.modeling.spans import encode_program
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.spec import Model, Pretrain, Scratch, Sft, Tracking
 from prlcoder.stages.context import StageContext
-from prlcoder.training.examples import program_dataset, program_example
+from prlcoder.training.examples.programs import program_dataset, program_example
 from prlcoder.training.stages import pretrain, sft
 
 pytestmark = pytest.mark.needs_torch
@@ -72,9 +72,9 @@ def test_packing_changes_neither_the_loss_nor_its_gradient(nano_folder: Path) ->
 
 
 def test_which_models_keep_packed_programs_apart(nano_folder: Path) -> None:
-    assert packs(AutoModelForCausalLM.from_pretrained(nano_folder))
+    assert supports_packing(AutoModelForCausalLM.from_pretrained(nano_folder))
     recurrent = MambaConfig(vocab_size=50, hidden_size=16, state_size=4, num_hidden_layers=1)
-    assert not packs(MambaForCausalLM(recurrent))
+    assert not supports_packing(MambaForCausalLM(recurrent))
 
 
 def test_long_programs_are_left_out_and_counted(nano_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

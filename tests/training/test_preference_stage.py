@@ -21,9 +21,10 @@ from prlcoder.problems.prompts import render
 from prlcoder.spec import Control, Dpo, Policy
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
-from prlcoder.training.algorithms.dpo import pair_log_probs, reference_log_probs
+from prlcoder.training.examples.pairs import PairCollator, pair_dataset, pair_logits
 from prlcoder.training.loop.job import initial_model
-from prlcoder.training.pair_examples import PairCollator, pair_dataset
+from prlcoder.training.loop.reference import reference_logps
+from prlcoder.training.losses.preference import pair_logps
 from prlcoder.training.stages import policy as policy_stage
 
 pytestmark = pytest.mark.needs_torch
@@ -40,31 +41,14 @@ def pairs_of(context: StageContext, **settings: Any) -> Any:
     return pair_dataset(tokenizer, prompts, rows, Dpo(**settings), max_length=max_length)
 
 
-def test_a_collated_pair() -> None:
-    examples = [
-        {"chosen": [1, 2, 3, 4], "rejected": [1, 2, 5], "start": 2, "segment_start": 1, "group": 7, "weight": 0.5},
-        {"chosen": [1, 6], "rejected": [1, 7, 8], "start": 1, "segment_start": 1, "group": 9, "weight": 1.0},
-    ]
-    batch = PairCollator(0, together=False)(examples)
-    assert batch["input_ids"].tolist() == [[1, 2, 3, 4], [1, 6, 0, 0], [1, 2, 5, 0], [1, 7, 8, 0]]
-    assert batch["logits_to_keep"].tolist() == [0, 1, 2]  # from the token before position 1
-    assert batch["targets"].tolist() == [[2, 3, 4], [6, 0, 0], [2, 5, 0], [7, 8, 0]]
-    assert batch["compared"].tolist() == [[-1, 0, 0], [1, -1, -1], [-1, 2, -1], [3, 3, -1]]
-    assert batch["segment"].tolist() == [[0, 0, 0], [1, -1, -1], [-1, -1, -1], [-1, -1, -1]]
-    assert batch["segment_tokens"].tolist() == [3, 1]
-    assert (batch["group"].tolist(), batch["weight"].tolist()) == ([7, 9], [0.5, 1.0])
-    packed = PairCollator(0, together=True)(examples)
-    assert packed["input_ids"].tolist() == [[1, 2, 3, 4], [1, 2, 5, 0], [1, 7, 8, 0], [1, 6, 0, 0]]
-
-
 def test_batched_log_probabilities_are_those_of_each_sequence_alone(
     make_context: Callable[..., StageContext], tmp_path: Path
 ) -> None:
     context = make_context(tmp_path)
     pairs, _ = pairs_of(context)
     model = AutoModelForCausalLM.from_pretrained(context.base_model())
-    found = reference_log_probs(pairs, model, PairCollator(0, together=True))
-    apart = reference_log_probs(pairs, model, PairCollator(0, together=False))
+    found = reference_logps(pairs, model, PairCollator(0, together=True))
+    apart = reference_logps(pairs, model, PairCollator(0, together=False))
     assert found.ravel().tolist() == pytest.approx(apart.ravel().tolist(), abs=1e-4)
     for index, pair in enumerate(pairs):
         for side, name in enumerate(("chosen", "rejected")):
@@ -74,15 +58,17 @@ def test_batched_log_probabilities_are_those_of_each_sequence_alone(
             expected = sum(logs[place - 1, pair[name][place]].item() for place in places)
             assert found[side, index] == pytest.approx(expected, abs=1e-4)
     batch = PairCollator(0, together=True)([pairs[0]])
-    assert pair_log_probs(model, batch)[0].item() == pytest.approx(found[0, 0], abs=1e-4)
+    assert pair_logps(pair_logits(model, batch), batch)[0].item() == pytest.approx(found[0, 0], abs=1e-4)
 
 
 def test_origins_lengths_and_weights(make_context: Callable[..., StageContext], tmp_path: Path) -> None:
     context = make_context(tmp_path)
     everything, dropped = pairs_of(context)
     assert dropped == 0
-    counts = {group: everything["group"][:].count(group) for group in everything["group"][:]}
-    assert everything["weight"][:] == [1 / counts[group] for group in everything["group"][:]]
+    counts = {
+        number: everything["loss_denominator_id"][:].count(number) for number in everything["loss_denominator_id"][:]
+    }
+    assert everything["weight"][:] == [1 / counts[number] for number in everything["loss_denominator_id"][:]]
     longest = max(everything["length"][:])
     shorter, dropped = pairs_of(context, max_length=longest - 1)
     assert (len(shorter) + dropped, dropped > 0) == (len(everything), True)

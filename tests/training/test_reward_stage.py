@@ -18,9 +18,8 @@ from prlcoder.segmenter import segment
 from prlcoder.spec import Reward
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
+from prlcoder.training.examples.steps import step_sequences
 from prlcoder.training.stages import reward
-from prlcoder.training.stages.reward import step_labels
-from prlcoder.training.step_examples import step_sequences
 
 pytestmark = pytest.mark.needs_torch
 
@@ -38,7 +37,7 @@ def test_the_steps_of_a_program_share_a_sequence_and_those_before_a_labelled_one
     assert sorted(len(item.labels) for item in sequences if 0 not in item.labels)[-1] == len(canonical)
     labels = {(row["prefix"] + row["segment"]).rstrip(): int(row["label"] == "chosen") for row in rows}
     for item in sequences:
-        assert [label for label in step_labels(item) if label != IGNORED] == item.labels
+        assert [label for label in item.token_labels() if label != IGNORED] == item.labels
         texts = [tokenizer.decode(item.ids[: position + 1]) for position in item.positions]
         for text, label in zip(texts, item.labels, strict=True):
             assert next(found for until, found in labels.items() if text.endswith(until)) == label

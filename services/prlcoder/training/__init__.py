@@ -1,0 +1,11 @@
+"""Training: the stages that make models, and the algorithms that improve a policy.
+
+- ``stages/``: one module per training stage (`pretrain`, `sft`, `reward`, `policy`), each with ``run(context)``.
+- ``algorithms/``: the ways to improve a policy, in the registry ``ALGORITHMS``.
+- ``losses/``: pure functions of tensors, and how they are averaged.
+- ``examples/``: from supervision rows to tokenised examples and batches.
+- ``loop/``: what all trainings share: arguments, exact resuming, order, reference log-probabilities, publishing.
+
+To add an algorithm, write one module in ``algorithms/`` with a function ``train``, add one line to ``ALGORITHMS``, and
+write one test in ``tests/training/``; ``algorithms/__init__.py`` says what the function is given and must return.
+"""

@@ -43,18 +43,18 @@ class Packing:
     rows: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, lengths: Sequence[int], *, together: bool = True) -> Packing:
-        """First-fit decreasing into rows as long as the longest sequence; one sequence per row if not ``together``.
+    def first_fit(cls, lengths: Sequence[int], *, enabled: bool = True) -> Packing:
+        """First-fit decreasing into rows as long as the longest sequence; one sequence per row if not ``enabled``.
 
         Sequence 1 fills a row. Sequence 3 leaves one token of room, which is too little for the others, so sequences 0
         and 2 share a third row.
 
-        >>> Packing.of([3, 5, 2, 4]).rows
+        >>> Packing.first_fit([3, 5, 2, 4]).rows
         ((1,), (3,), (0, 2))
-        >>> Packing.of([3, 5, 2, 4], together=False).rows
+        >>> Packing.first_fit([3, 5, 2, 4], enabled=False).rows
         ((0,), (1,), (2,), (3,))
         """
-        if not together:
+        if not enabled:
             return cls(tuple((number,) for number in range(len(lengths))))
         room: list[int] = []  # free tokens per row
         rows: list[list[int]] = []
@@ -101,7 +101,7 @@ class Packing:
 
 
 @torch.inference_mode()
-def packs(model: Any) -> bool:
+def supports_packing(model: Any) -> bool:
     """Whether two packed sequences get the same logits as each of them alone, tried with random tokens.
 
     Models with recurrent state, and models whose attention ignores ``position_ids``, do not support packing.
@@ -153,6 +153,6 @@ class LabelledCollator:
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         sequences = [example["input_ids"] for example in examples]
-        packing = Packing.of(list(map(len, sequences)), together=self._together)
+        packing = Packing.first_fit(list(map(len, sequences)), enabled=self._together)
         labels = packing.tensor([example["labels"] for example in examples], IGNORED)
         return {**packing.inputs(sequences, self._pad), "labels": labels}

@@ -1,4 +1,4 @@
-"""One training of one model: what it is called, its settings, and where its files go."""
+"""One training of one model: its name, its settings and its folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """``work`` keeps checkpoints until the training has finished, ``output`` receives the model folder."""
+    """Settings and folders of one training. ``work`` holds the checkpoints until the training has finished; the model
+    folder is written to ``output``."""
 
     name: str
     section: Training
@@ -27,7 +28,7 @@ class Job:
 
     @classmethod
     def of(cls, context: StageContext, name: str, section: Training, below: str = "") -> Job:
-        """The job of a stage, or of a part of it with files ``below`` the stage's own folders."""
+        """The job of a stage, or of a part of it whose files go ``below`` the stage's folders."""
         spec = context.spec
         work, output = context.work / "train" / below, context.output / below
         return cls(name, section, spec.seed, work, output, spec.tracking.report_to, spec.model.prompt_template)

@@ -1,4 +1,4 @@
-"""Model cards: what a model folder is, how it was made and what was measured."""
+"""Model cards: the README of a model folder, with its origin, settings and measurements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prlcoder.training.loop.job import Job
 
 
 def model_card(job: Job, *, title: str, base: str, pipeline: str, facts: Mapping[str, float | int | str]) -> str:
-    """The README of a model folder, with the front matter that model hubs read."""
+    """The text of the README, beginning with the front matter that model hubs read."""
     origin = Path(base).name if Path(base).is_dir() else base
     settings = job.section.model_dump(by_alias=True, exclude={"from_", "controls"})
     rows = [*settings.items(), ("seed", job.seed), ("promptTemplate", job.template)]

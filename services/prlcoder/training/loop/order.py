@@ -1,7 +1,7 @@
-"""The order in which examples are seen: a pure function of (seed, epoch), so that a resumed run sees the same one.
+"""The order of training examples: a pure function of (seed, epoch), so that a resumed training sees the same order.
 
-Batches are not sorted by length: that saves padding, but a nano base model trained so solved far fewer problems
-(docs/results.md).
+Batches are not sorted by length. That would save padding, but a nano base model trained in that order solved far fewer
+problems.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch.utils.data import Sampler
 
 
 class ShuffledOrder(Sampler[int]):
-    """All ``count`` examples once an epoch, shuffled by seed and epoch alone."""
+    """All ``count`` examples once per epoch, in an order that depends on seed and epoch alone."""
 
     def __init__(self, count: int, *, seed: int) -> None:
         self._count, self._seed = count, seed

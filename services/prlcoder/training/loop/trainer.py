@@ -1,7 +1,7 @@
 """The one place where a spec's settings meet ``transformers.Trainer``: arguments, resuming, stopping, publishing.
 
-Every training resumes exactly: checkpoints are complete or not there (``LATEST`` is written last), the order of
-examples is a function of (seed, epoch), SIGTERM and Ctrl-C save before they end the process.
+Every training resumes exactly. A checkpoint counts only when it is complete (``LATEST`` is written last), the order of
+examples is a function of (seed, epoch), and SIGTERM and Ctrl-C save a checkpoint before they end the process.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.order import ShuffledOrder
 
 LATEST = "LATEST"  # names the newest complete checkpoint
-KEPT_CHECKPOINTS = 2  # one may be incomplete after a kill
+MAX_CHECKPOINTS = 2  # the newest may be incomplete after a kill, so the one before it must still exist
 
 
-class Ordered(Trainer):  # type: ignore[misc]  # transformers has no types
+class FixedOrderTrainer(Trainer):  # type: ignore[misc]  # transformers has no types
     """A ``Trainer`` whose order of examples depends on seed and epoch alone. Mix in before another trainer class."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> ShuffledOrder:
@@ -40,12 +40,15 @@ class Ordered(Trainer):  # type: ignore[misc]  # transformers has no types
 
 
 def arguments(job: Job, kind: type[TrainingArguments] = TrainingArguments, **more: Any) -> TrainingArguments:
-    """The spec's settings as ``transformers`` (or TRL, by ``kind``) wants them."""
+    """The settings of the job as ``TrainingArguments`` or, by ``kind``, as TRL's subclass of them.
+
+    ``InputError`` for an unknown tracker; ``WorkError`` if one process sees several GPUs.
+    """
     settle_cpu()
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # a new head on a loaded backbone is what a reward model is, not news
+    logging.set_verbosity_error()  # its warning about a new head says nothing new of a reward model
     section = job.section
-    trackers = [name for name in job.report_to if name != "tensorboard"]  # `fit` adds that one, with its own folder
+    trackers = [name for name in job.report_to if name != "tensorboard"]  # `fit` adds TensorBoard, with its own folder
     absent = set(job.report_to) - {*get_available_reporting_integrations(), "none", "all"}
     if absent:
         name = min(absent)
@@ -75,7 +78,7 @@ def arguments(job: Job, kind: type[TrainingArguments] = TrainingArguments, **mor
         logging_first_step=True,
         save_strategy="steps",
         save_steps=section.save_steps,
-        save_total_limit=KEPT_CHECKPOINTS,
+        save_total_limit=MAX_CHECKPOINTS,
         disable_tqdm=True,
         dataloader_pin_memory=False,
         use_cpu=not torch.accelerator.is_available(),
@@ -90,10 +93,10 @@ def arguments(job: Job, kind: type[TrainingArguments] = TrainingArguments, **mor
 
 
 def fit(trainer: Trainer, job: Job) -> list[dict[str, Any]]:
-    """Train to the end, from the last complete checkpoint if there is one; returns the log history.
+    """Train to the end, from the last complete checkpoint if there is one, and return the log history.
 
-    After SIGTERM or SIGINT a checkpoint is saved and the signal is given to whoever handled it before; ``WorkError`` if
-    that does not end the process.
+    After SIGTERM or SIGINT a checkpoint is saved and the signal is raised again for the previous handler; ``WorkError``
+    if that handler does not end the process.
     """
     stop = StopOnSignal()
     for callback in (stop, PointAtLatest(), ShowProgress(job.name)):
@@ -130,13 +133,14 @@ def publish(trainer: Trainer, job: Job, history: Sequence[dict[str, Any]], card:
 
 
 def latest_checkpoint(work: Path) -> str | None:
-    """The newest complete checkpoint in ``work``, None if there is none."""
+    """The newest complete checkpoint in ``work``, or None."""
     pointer = work / LATEST
     return str(work / pointer.read_text().strip()) if pointer.exists() else None
 
 
 def load_tokenizer(model: str) -> Any:
-    """The model's tokenizer; a missing padding token becomes EOS, as its position is always masked."""
+    """The model's tokenizer. EOS takes the place of a missing padding token, which is safe because padding is always
+    masked. ``InputError`` if there is no EOS token."""
     tokenizer = AutoTokenizer.from_pretrained(model)
     if tokenizer.eos_token_id is None:
         raise InputError(f"model {model}: its tokenizer has no EOS token, so no program could end; set one")
@@ -146,7 +150,7 @@ def load_tokenizer(model: str) -> Any:
 
 
 class PointAtLatest(TrainerCallback):  # type: ignore[misc]
-    """Names a checkpoint in ``LATEST`` once all its files are there."""
+    """Writes the name of a checkpoint to ``LATEST`` once all its files exist."""
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Called after a checkpoint was saved."""
@@ -158,31 +162,31 @@ class PointAtLatest(TrainerCallback):  # type: ignore[misc]
 
 
 class StopOnSignal(TrainerCallback):  # type: ignore[misc]
-    """On SIGTERM or SIGINT: finish the optimiser step, save, stop. A second signal is not waited for."""
+    """On SIGTERM or SIGINT: finish the optimiser step, save a checkpoint, stop. A second signal acts at once."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self._former: dict[int, Any] = {}
+        self._previous: dict[int, Any] = {}
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle both signals within the block; the former handlers are back after it."""
+        """Handle both signals within the block and restore the previous handlers after it."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # only a main thread may handle signals; whoever owns it decides
+            yield  # Python lets only the main thread set signal handlers
             return
-        self._former = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._previous = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
-            self._give_back()
+            self._restore()
 
-    def _give_back(self) -> None:
-        for number, handler in self._former.items():
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: object) -> None:
         if self.received is not None:
-            self._give_back()
+            self._restore()
             signal.raise_signal(number)
         self.received = signal.Signals(number)
 
@@ -193,7 +197,7 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
 
 
 class ShowProgress(TrainerCallback):  # type: ignore[misc]
-    """Optimiser steps, rate and time left on standard error, with the latest loss."""
+    """Shows optimiser steps, rate, time left and the latest loss on standard error."""
 
     def __init__(self, label: str) -> None:
         self._label, self._loss = label, ""

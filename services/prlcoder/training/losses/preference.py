@@ -1,53 +1,63 @@
-"""Losses of step-level preference optimisation as pure functions of log-probabilities, and how they are averaged."""
+"""Step-level preference losses as pure functions of log-probabilities."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.functional import logsigmoid
 
+if TYPE_CHECKING:
+    from prlcoder.training.examples.pairs import PairBatch
 
-def span_log_probs(logits: torch.Tensor, targets: torch.Tensor, owners: torch.Tensor, spans: int) -> torch.Tensor:
-    """Sum over each span's tokens of log p(token | tokens before it), ``(spans,)``, in float32 at least.
 
-    ``logits`` ``(R, K, V)`` predict ``targets`` ``(R, K)``, each of which belongs to the span ``owners`` ``(R, K)``, or
-    to none where that is negative.
+def span_logps(logits: torch.Tensor, targets: torch.Tensor, span_ids: torch.Tensor, spans: int) -> torch.Tensor:
+    """Sum of ``log p(token | tokens before it)`` over the tokens of each span, ``(spans,)``, at least in float32.
+
+    ``logits`` ``(R, K, V)`` predict ``targets`` ``(R, K)``. ``span_ids`` ``(R, K)`` holds the number of the span that a
+    target belongs to; a negative number means that it belongs to none.
     """
+    # Half precision has too few digits for a sum over hundreds of log-probabilities.
     scores = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    logs = scores.gather(-1, targets[..., None])[..., 0] - scores.logsumexp(-1)
-    counted = owners >= 0
-    return logs.new_zeros(spans).index_add(0, owners[counted], logs[counted])
+    logps = scores.gather(-1, targets[..., None])[..., 0] - scores.logsumexp(-1)
+    counted = span_ids >= 0
+    return logps.new_zeros(spans).index_add(0, span_ids[counted], logps[counted])
+
+
+def pair_logps(logits: torch.Tensor, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of the compared tokens of the chosen and of the rejected sides, ``(B,)`` each.
+
+    ``logits`` ``(R, K, V)`` are those of ``examples.pairs.pair_logits``.
+    """
+    sequences = 2 * len(batch["loss_denominator_ids"])
+    logps = span_logps(logits, batch["targets"], batch["completion_span"], sequences)
+    chosen_logps, rejected_logps = logps.chunk(2)  # the chosen sides are numbered first
+    return chosen_logps, rejected_logps
+
+
+def chosen_segment_nll(logits: torch.Tensor, batch: PairBatch) -> torch.Tensor:
+    """Negative log-likelihood of each pair's whole chosen segment, ``(B,)``: the mean over the segment's tokens, so
+    that long segments do not dominate."""
+    pairs = len(batch["loss_denominator_ids"])
+    return -span_logps(logits, batch["targets"], batch["segment_span"], pairs) / batch["segment_tokens"]
 
 
 def reward_margins(
-    chosen: torch.Tensor,
-    rejected: torch.Tensor,
-    reference_chosen: torch.Tensor,
-    reference_rejected: torch.Tensor,
+    policy_chosen_logps: torch.Tensor,
+    policy_rejected_logps: torch.Tensor,
+    ref_chosen_logps: torch.Tensor,
+    ref_rejected_logps: torch.Tensor,
     *,
     beta: float,
 ) -> torch.Tensor:
-    """beta times (log-ratio of the chosen - log-ratio of the rejected segment) against the reference, ``(B,)``."""
-    return beta * ((chosen - reference_chosen) - (rejected - reference_rejected))
+    """Implicit reward of the chosen minus that of the rejected step, ``(B,)``: the argument of the sigmoid in
+    `DPO, eq. 7 <https://arxiv.org/abs/2305.18290>`_. All four arguments are ``(B,)``."""
+    chosen_logratios = policy_chosen_logps - ref_chosen_logps
+    rejected_logratios = policy_rejected_logps - ref_rejected_logps
+    return beta * (chosen_logratios - rejected_logratios)
 
 
 def dpo_loss(margins: torch.Tensor) -> torch.Tensor:
-    """-log sigmoid(margin) of each pair, ``(B,)`` (the paper's Algorithm 2, line 6, with its sign turned)."""
+    """DPO loss per pair, ``-log sigmoid(margin)``, ``(B,)``: `eq. 7 <https://arxiv.org/abs/2305.18290>`_. The paper's
+    Algorithm 2, line 6, writes the same with the opposite sign."""
     return -logsigmoid(margins)
-
-
-def pair_weights(programs: Sequence[str], weighting: Literal["program", "pair"]) -> list[float]:
-    """The fixed weight of each pair given the program that it belongs to: 1/k for one of k pairs, or 1."""
-    counts = Counter(programs)
-    return [1.0 / counts[program] if weighting == "program" else 1.0 for program in programs]
-
-
-def groups(programs: Sequence[str], weighting: Literal["program", "pair"]) -> list[int]:
-    """What an optimiser step's loss is divided by is the number of distinct groups in it: programs, or pairs."""
-    if weighting == "pair":
-        return list(range(len(programs)))
-    numbers = {program: number for number, program in enumerate(dict.fromkeys(programs))}
-    return [numbers[program] for program in programs]

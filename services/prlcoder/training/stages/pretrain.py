@@ -1,4 +1,4 @@
-"""Stage `pretrain`: a language model from scratch, on the nano stream or on the training problems' solutions."""
+"""Stage `pretrain`: trains a language model from scratch on the nano stream or on the training problems' solutions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from prlcoder.problems.nano.stream import stream
 from prlcoder.problems.nano.task import ENTRY_POINT, PROMPT
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Pretrain
-from prlcoder.training.examples import program_dataset
+from prlcoder.training.examples.programs import program_dataset
 from prlcoder.training.loop.job import Job
-from prlcoder.training.loop.likelihood import train_from_scratch
+from prlcoder.training.loop.language_modeling import train_from_scratch
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics, StageContext
 
-TOKENIZER_PROGRAMS = 4000  # of the nano stream: enough to meet every piece of the family often
+TOKENIZER_PROGRAMS = 4000  # the first ones of the nano stream hold every piece of the programs many times
 
 
 def run(context: StageContext) -> Metrics:
@@ -45,8 +45,8 @@ def run(context: StageContext) -> Metrics:
 
 
 def source(context: StageContext) -> Iterator[Problem]:
-    """What is learnt from: for nano problems the stream, which repeats none of the run's problems; else the training
-    problems that have a solution."""
+    """The problems to learn from: the nano stream without the run's own problems, or the training problems that have a
+    solution."""
     if context.spec.problems.source != "nano":
         yield from (problem for problem in context.train if problem.solutions)
         return
@@ -64,8 +64,10 @@ def source(context: StageContext) -> Iterator[Problem]:
 
 
 def train_tokenizer(problems: list[Problem], *, nano: bool, template: str) -> Any:
-    """The preset's tokenizer, trained on whole rendered programs. The chat template, which needs a tokenizer to be
-    rendered, is the one that every tokenizer made here has, so the statements are rendered as `plain` for it."""
+    """The preset's tokenizer, trained on whole rendered programs.
+
+    Rendering the chat template needs a tokenizer, which does not exist yet, so the texts are rendered as `plain`.
+    """
     shown = "plain" if template == "chat" else template
     texts = [render(problem, shown).whole(problem.canonical) for problem in problems[:TOKENIZER_PROGRAMS]]
     return nano_tokenizer(texts) if nano else small_tokenizer(texts)

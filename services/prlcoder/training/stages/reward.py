@@ -1,7 +1,7 @@
 """Stage `reward`: the process reward model R_P(d, w_<=i), a two-class head on a causal backbone (paper, section 3.2).
 
-Cross-entropy at the last visible token of every labelled step, nowhere else. How well it does on held-out steps is for
-the `evaluate` stage to say.
+The loss is cross-entropy at the last visible token of every labelled step and nowhere else. The stage `evaluate`
+measures the model on held-out steps.
 """
 
 from __future__ import annotations
@@ -12,39 +12,38 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForTokenClassification
 
-from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, packs
+from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, supports_packing
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Reward
 from prlcoder.supervision.rows import training_buckets
 from prlcoder.supervision.store import read_rows
-from prlcoder.training.examples import dataset
+from prlcoder.training.examples.length_limit import dataset_within_limit
+from prlcoder.training.examples.steps import COLUMNS, StepSequence, step_sequences
 from prlcoder.training.loop.job import Job, initial_model
-from prlcoder.training.loop.likelihood import final_loss
+from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
-from prlcoder.training.loop.trainer import Ordered, arguments, fit, load_tokenizer, publish
-from prlcoder.training.step_examples import StepSequence, step_sequences
+from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, load_tokenizer, publish
+from prlcoder.training.losses.averaging import share_of_step_loss
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics, StageContext
 
-COLUMNS = ("problem_id", "end", "prefix", "segment", "rest", "label", "bucket")
 
-
-class StepTrainer(Ordered):
+class StepTrainer(FixedOrderTrainer):
     """Cross-entropy averaged over the labelled steps of an optimiser step, all ranks and micro-batches together."""
 
-    loss_is_scaled_for_ga = True
+    loss_is_scaled_for_ga = True  # tells transformers not to divide by the number of micro-batches again
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Scalar loss of one micro-batch: its part of the step's mean."""
+        """Scalar loss of one micro-batch: its share of the optimiser step's loss."""
         labels = inputs.pop("labels")
         logits = model(**inputs).logits
         total = cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum")
         count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
-        return total * self.accelerator.num_processes / count
+        return share_of_step_loss(total, count, self.accelerator.num_processes)
 
 
 def run(context: StageContext) -> Metrics:
@@ -54,8 +53,8 @@ def run(context: StageContext) -> Metrics:
     base = initial_model(context, section.model)
     tokenizer = load_tokenizer(base)
     learnt = _sequences(context, tokenizer)
-    examples = [{"input_ids": item.ids, "labels": step_labels(item)} for item in learnt]
-    kept, dropped = dataset(
+    examples = [{"input_ids": item.ids, "labels": item.token_labels()} for item in learnt]
+    kept, dropped = dataset_within_limit(
         examples, lengths=[len(item.ids) for item in learnt], max_length=context.spec.model.max_length
     )
     model = step_classifier(base, seed=job.seed)
@@ -64,7 +63,7 @@ def run(context: StageContext) -> Metrics:
         args=arguments(job),
         train_dataset=kept,
         processing_class=tokenizer,
-        data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
+        data_collator=LabelledCollator(tokenizer.pad_token_id, together=supports_packing(model)),
     )
     history = fit(trainer, job)
     metrics: dict[str, float | int | str] = {
@@ -80,7 +79,7 @@ def run(context: StageContext) -> Metrics:
 
 
 def _sequences(context: StageContext, tokenizer: Any) -> list[StepSequence]:
-    """The labelled steps of the training problems; a supervision from elsewhere may hold others."""
+    """The labelled steps of the training problems. A supervision from elsewhere may hold other problems as well."""
     template = context.spec.model.prompt_template
     problems = {problem.id: problem for problem in context.train}
     buckets = training_buckets(bool(context.spec.supervision and context.spec.supervision.use_generated))
@@ -97,14 +96,6 @@ def _sequences(context: StageContext, tokenizer: Any) -> list[StepSequence]:
         tokenizer, template, [prompts[name] for name in solved], [problems[name].canonical for name in solved]
     )
     return step_sequences(tokenizer, prompts, rows)
-
-
-def step_labels(sequence: StepSequence) -> list[int]:
-    """One label a token: 0 or 1 where a step ends, ``IGNORED`` elsewhere."""
-    labels = [IGNORED] * len(sequence.ids)
-    for position, label in zip(sequence.positions, sequence.labels, strict=True):
-        labels[position] = label
-    return labels
 
 
 def step_classifier(base: str, *, seed: int) -> Any:

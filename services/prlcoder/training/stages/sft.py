@@ -1,4 +1,4 @@
-"""Stage `sft`: supervised fine-tuning of the base policy on canonical solutions, loss on the solution alone."""
+"""Stage `sft`: supervised fine-tuning of the base policy on canonical solutions. The prompt has no loss."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Sft
 from prlcoder.supervision.store import read_rows
-from prlcoder.training.examples import program_dataset
+from prlcoder.training.examples.programs import program_dataset
 from prlcoder.training.loop.job import Job
-from prlcoder.training.loop.likelihood import fine_tune
+from prlcoder.training.loop.language_modeling import fine_tune
 from prlcoder.training.loop.trainer import load_tokenizer
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def run(context: StageContext) -> Metrics:
 
 
 def solutions(context: StageContext) -> Iterator[tuple[Problem, str]]:
-    """Training problems with their canonical solution: those that passed their tests, if this run has executed them
-    (then its supervision says so), else all that there are."""
+    """Training problems with their canonical solution. If the run has a supervision, only solutions that passed their
+    tests; otherwise all of them."""
     if "supervise" not in context.artifacts:
         yield from ((problem, problem.canonical) for problem in context.train if problem.solutions)
         return

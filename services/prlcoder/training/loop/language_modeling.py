@@ -1,4 +1,4 @@
-"""Likelihood training of whole programs: the base of `pretrain`, and TRL's trainer for `sft` and the RFT control."""
+"""Next-token training of whole programs: from scratch for `pretrain`, with TRL's trainer for `sft` and control `rft`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 from transformers import AutoModelForCausalLM, TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
-from prlcoder.modeling.packing.rows import LabelledCollator, packs
+from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.model_card import model_card
-from prlcoder.training.loop.trainer import Ordered, arguments, fit, publish
+from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, publish
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics
 
 
-class ProgramTrainer(Ordered):
+class ProgramTrainer(FixedOrderTrainer):
     """Next-token loss, averaged over the labelled tokens of an optimiser step."""
 
 
-class OrderedSft(Ordered, SFTTrainer):  # type: ignore[misc]
-    """TRL's supervised fine-tuning on examples that are tokenised and labelled already."""
+class FixedOrderSftTrainer(FixedOrderTrainer, SFTTrainer):  # type: ignore[misc]
+    """TRL's supervised fine-tuning. The examples are already tokenised and labelled, so TRL must not prepare them."""
 
 
 def train_from_scratch(job: Job, model: Any, tokenizer: Any, examples: Any) -> Metrics:
@@ -31,7 +31,7 @@ def train_from_scratch(job: Job, model: Any, tokenizer: Any, examples: Any) -> M
         args=arguments(job, TrainingArguments),
         train_dataset=examples,
         processing_class=tokenizer,
-        data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
+        data_collator=LabelledCollator(tokenizer.pad_token_id, together=supports_packing(model)),
     )
     return _finish(trainer, job, title="A language model from scratch", base="random weights")
 
@@ -40,12 +40,12 @@ def fine_tune(job: Job, base: str, tokenizer: Any, examples: Any, *, title: str)
     """Fine-tune ``base`` on ``examples`` with TRL and publish it."""
     settings = arguments(job, SFTConfig, max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
     model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
-    trainer = OrderedSft(
+    trainer = FixedOrderSftTrainer(
         model=model,
         args=settings,
         train_dataset=examples,
         processing_class=tokenizer,
-        data_collator=LabelledCollator(tokenizer.pad_token_id, together=packs(model)),
+        data_collator=LabelledCollator(tokenizer.pad_token_id, together=supports_packing(model)),
     )
     return _finish(trainer, job, title=title, base=base)
 

@@ -1,0 +1,7 @@
+"""From supervision rows and programs to tokenised examples, and from examples to batches.
+
+- ``programs.py``: whole programs for likelihood training.
+- ``steps.py``: labelled steps for the reward model.
+- ``pairs.py``: preference pairs, their collator and the fields of their batch.
+- ``length_limit.py``: the rule that long examples are left out and counted, never truncated.
+"""

@@ -1,0 +1,158 @@
+"""Preference pairs as tokens: the data set, and the collator that packs pairs into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+import torch
+
+from prlcoder.errors import WorkError
+from prlcoder.modeling.packing.rows import Packing
+from prlcoder.modeling.spans import Tokenizer, pair_spans
+from prlcoder.spec import Dpo
+from prlcoder.training.examples.length_limit import dataset_within_limit
+from prlcoder.training.losses.averaging import loss_denominator_ids, pair_weights
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from prlcoder.problems.prompts import Prompt
+
+# of the table ``pairs``
+COLUMNS = ("problem_id", "prefix", "chosen", "rejected", "rest", "rejected_origin")
+NO_SPAN = -1  # span id of a token that belongs to no span
+
+
+def pair_dataset(
+    tokenizer: Tokenizer,
+    prompts: Mapping[str, Prompt],
+    rows: Iterable[Mapping[str, Any]],
+    settings: Dpo,
+    *,
+    max_length: int,
+) -> tuple[Dataset, int]:
+    """The pairs whose rejected step has one of ``settings.origins``, and the number of pairs that are too long.
+
+    The columns are the fields of ``PairSpans``, ``length``, ``weight`` and ``loss_denominator_id`` (see
+    ``losses/averaging.py``). A program's weight is shared among those of its pairs that are kept. ``WorkError`` if no
+    pair is kept.
+    """
+    examples: list[dict[str, Any]] = []
+    lengths: list[int] = []
+    programs: list[str] = []
+    for row in rows:
+        if row["rejected_origin"] not in settings.origins:
+            continue
+        spans = pair_spans(
+            tokenizer,
+            prompts[row["problem_id"]],
+            prefix=row["prefix"],
+            chosen=row["chosen"],
+            rejected=row["rejected"],
+            rest=row["rest"],
+        )
+        if spans is not None:
+            examples.append(asdict(spans))
+            lengths.append(max(len(spans.chosen), len(spans.rejected)))
+            programs.append(row["problem_id"])
+    kept = [program for program, length in zip(programs, lengths, strict=True) if length <= max_length]
+    if not kept:
+        raise WorkError(
+            f"policy: none of {len(examples)} pairs with a rejected step of {', '.join(settings.origins)} fits "
+            f"model.maxLength {max_length}; add a teacher that makes such pairs, or change policy.dpo.origins"
+        )
+    pairs, dropped = dataset_within_limit(examples, lengths=lengths, max_length=max_length)
+    pairs = pairs.add_column("weight", pair_weights(kept, settings.weighting))
+    return pairs.add_column("loss_denominator_id", loss_denominator_ids(kept, settings.weighting)), dropped
+
+
+class PairBatch(TypedDict):
+    """B pairs as 2B token sequences in R rows of length L. Sequence n < B is the chosen side of pair n, sequence B + n
+    its rejected side. Logits are computed at K of the L columns only: those that predict a token of some span."""
+
+    input_ids: torch.Tensor  # (R, L)
+    position_ids: torch.Tensor  # (R, L), starting again at 0 with each sequence of a row
+    use_cache: bool  # always False: a cache would make transformers attend across the sequences of a row
+    logits_to_keep: torch.Tensor  # (K,) columns of input_ids
+    targets: torch.Tensor  # (R, K) the tokens that those columns predict
+    completion_span: torch.Tensor  # (R, K) the sequence whose compared tokens hold the target; -1 if it is in none
+    segment_span: torch.Tensor  # (R, K) the pair whose chosen segment holds the target; -1 if it is in none
+    segment_tokens: torch.Tensor  # (B,) number of tokens of the chosen segment
+    loss_denominator_ids: torch.Tensor  # (B,)
+    weight: NotRequired[torch.Tensor]  # (B,)
+    ref_chosen_logps: NotRequired[torch.Tensor]  # (B,) under the reference; after ``add_reference_logps``
+    ref_rejected_logps: NotRequired[torch.Tensor]  # (B,)
+
+
+class PairCollator:
+    """Collates preference pairs into one ``PairBatch``, several sequences per row if ``together`` is set.
+
+    The chosen side and the rejected side of a pair share their first ``start`` tokens. The compared tokens, whose
+    log-probabilities DPO contrasts, begin at ``start``; the chosen segment, whose likelihood a control raises, begins
+    at ``segment_start``, at or before it. The tests explain each of these rows.
+
+    >>> collate = PairCollator(pad=0, together=True)
+    >>> pair = {"chosen": [1, 2, 3, 4], "rejected": [1, 2, 5], "start": 2, "segment_start": 2, "loss_denominator_id": 0}
+    >>> for name, value in collate([pair]).items():
+    ...     print(name, value.tolist() if torch.is_tensor(value) else value)
+    input_ids [[1, 2, 3, 4], [1, 2, 5, 0]]
+    position_ids [[0, 1, 2, 3], [0, 1, 2, 0]]
+    use_cache False
+    logits_to_keep [1, 2]
+    targets [[3, 4], [5, 0]]
+    completion_span [[0, 0], [1, -1]]
+    segment_span [[0, 0], [-1, -1]]
+    segment_tokens [2]
+    loss_denominator_ids [0]
+    """
+
+    def __init__(self, pad: int, *, together: bool) -> None:
+        self._pad, self._together = pad, together
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> PairBatch:
+        sequences = [example[side] for side in ("chosen", "rejected") for example in examples]
+        packing = Packing.first_fit(list(map(len, sequences)), enabled=self._together)
+        inputs = packing.inputs(sequences, self._pad)
+        pairs = len(examples)
+        compared = [_span_ids(ids, examples[n % pairs]["start"], n) for n, ids in enumerate(sequences)]
+        chosen = [_span_ids(ids, examples[n]["segment_start"], n) for n, ids in enumerate(sequences[:pairs])]
+        rejected = [[NO_SPAN] * len(ids) for ids in sequences[pairs:]]
+        completion_span = packing.tensor(compared, NO_SPAN)
+        segment_span = packing.tensor([*chosen, *rejected], NO_SPAN)
+        # The logits of a column predict the token of the next one. No span holds a sequence's first token, so that
+        # column - 1 belongs to the same sequence.
+        kept = ((completion_span >= 0) | (segment_span >= 0)).any(0).nonzero()[:, 0] - 1
+        batch: PairBatch = {
+            "input_ids": inputs["input_ids"],
+            "position_ids": inputs["position_ids"],
+            "use_cache": inputs["use_cache"],
+            "logits_to_keep": kept,
+            "targets": inputs["input_ids"][:, kept + 1],
+            "completion_span": completion_span[:, kept + 1],
+            "segment_span": segment_span[:, kept + 1],
+            "segment_tokens": torch.tensor([span.count(n) for n, span in enumerate(chosen)]),
+            "loss_denominator_ids": torch.tensor([example["loss_denominator_id"] for example in examples]),
+        }
+        for name in ("weight", "ref_chosen_logps", "ref_rejected_logps"):
+            if name in examples[0]:
+                batch[name] = torch.tensor([example[name] for example in examples])
+        return batch
+
+
+def _span_ids(ids: Sequence[int], start: int, span: int) -> list[int]:
+    """``span`` at every token from ``start`` on; never at the first token of a sequence, which nothing predicts."""
+    start = max(start, 1)
+    return [NO_SPAN] * start + [span] * (len(ids) - start)
+
+
+def pair_logits(model: Any, batch: PairBatch) -> torch.Tensor:
+    """The model's logits at the columns ``batch["logits_to_keep"]``, ``(R, K, V)``."""
+    logits: torch.Tensor = model(
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        use_cache=batch["use_cache"],
+        logits_to_keep=batch["logits_to_keep"],
+    ).logits
+    return logits

@@ -1,0 +1,64 @@
+"""Log-probabilities under the frozen reference model, computed once before training and cached on disk.
+
+The cache is what makes resuming exact: a resumed training loads half-trained weights, which must not be taken for the
+reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from prlcoder.telemetry.progress import Progress
+from prlcoder.training.examples.pairs import PairCollator, pair_logits
+from prlcoder.training.losses.preference import pair_logps
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+TOKENS_PER_BATCH = 8192
+
+
+def add_reference_logps(pairs: Dataset, model: Any, name: str, collator: PairCollator, work: Path) -> Dataset:
+    """``pairs`` with the columns ``ref_chosen_logps`` and ``ref_rejected_logps``: the log-probabilities of both sides
+    under ``model`` as it is now. ``name`` identifies the model; the cache file in ``work`` is named after it and the
+    pairs."""
+    identity = json.dumps([name, pairs["chosen"][:], pairs["rejected"][:], pairs["start"][:]])
+    path = work / f"reference-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
+    if not path.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            np.save(file, reference_logps(pairs, model, collator))
+        os.replace(temporary, path)
+    chosen, rejected = np.load(path)
+    pairs = pairs.add_column("ref_chosen_logps", chosen.tolist())
+    return pairs.add_column("ref_rejected_logps", rejected.tolist())
+
+
+@torch.inference_mode()
+def reference_logps(pairs: Sequence[Any], model: Any, collator: PairCollator) -> np.ndarray[Any, Any]:
+    """``(2, pairs)``: log-probabilities of the chosen and of the rejected sides, in the order of ``pairs``."""
+    model.eval()
+    examples = list(pairs)
+    found = np.zeros((2, len(examples)), dtype=np.float32)
+    # Batches hold pairs of similar length, so that padding is rare; the longest come first, so that a lack of memory
+    # shows at once.
+    order = sorted(range(len(examples)), key=lambda index: examples[index]["length"])
+    with Progress("reference", total=len(examples), unit="pairs") as progress:
+        while order:
+            size = max(1, TOKENS_PER_BATCH // (2 * examples[order[-1]]["length"]))
+            indices = [order.pop() for _ in range(min(size, len(order)))]
+            batch: Any = collator([examples[index] for index in indices])
+            batch = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in batch.items()}
+            for side, logps in enumerate(pair_logps(pair_logits(model, batch), batch)):
+                found[side, indices] = logps.float().cpu().numpy()
+            progress.advance(len(indices))
+    return found
