@@ -1,4 +1,4 @@
-"""Next-token training of whole programs: from scratch for `pretrain`, with TRL's trainer for `sft` and control `rft`."""
+"""Next-token training of whole programs: from scratch for `pretrain`, by TRL for `sft` and the control `rft`."""
 
 from __future__ import annotations
 
