@@ -25,6 +25,12 @@ class WorkError(PrlcoderError):
     """The input was right but the work failed (no space, no sandbox, some items unfinished): exit code 1."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or the exception's class if the message is empty."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def located(path: str | Path, line: int | None, field: str | None, problem: str, remedy: str = "") -> InputError:
     """An ``InputError`` that names file, line and field, in the one format all commands print."""
     where = str(path) if line is None else f"{path}:{line}"

@@ -70,23 +70,33 @@ def parse_object(path: str | Path, number: int, line: str) -> dict[str, Any]:
 
 
 @contextmanager
-def atomic_output(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears under ``path`` only when the block ends well (written beside it, then renamed)."""
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path``, which replaces ``path`` when the block ends without an exception.
+
+    The folder is made if it is missing. ``WorkError`` if the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".gz":
-            raw: IO[str] = io.TextIOWrapper(gzip.GzipFile(temporary, "wb", mtime=0), encoding="utf-8", newline="\n")
-        else:
-            raw = temporary.open("w", encoding="utf-8", newline="\n")
-        with raw:
-            yield raw
+        yield temporary
         os.replace(temporary, path)
     except OSError as error:
         raise WorkError(f"{path}: cannot be written ({error.strerror or error}); nothing was left behind") from error
     finally:
         with suppress(OSError):  # the folder may be what could not be made
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_output(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears under ``path`` only when the block ends without an exception."""
+    with atomic_path(path) as temporary:
+        if path.suffix == ".gz":
+            raw: IO[str] = io.TextIOWrapper(gzip.GzipFile(temporary, "wb", mtime=0), encoding="utf-8", newline="\n")
+        else:
+            raw = temporary.open("w", encoding="utf-8", newline="\n")
+        with raw:
+            yield raw
 
 
 @contextmanager

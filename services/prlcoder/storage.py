@@ -1,7 +1,7 @@
-"""Where problems lie: a local path or any fsspec URI, opened and listed in one way.
+"""Locations of files and folders: a local path or any fsspec URI, opened and listed through one interface.
 
-Local paths go through ``pathlib``, so that a command over a local file does not import fsspec. Drivers of remote
-storage raise what they like; here that becomes an ``OSError``, which the readers turn into messages.
+Local paths go through ``pathlib``, so that a command over a local file does not import fsspec. Every exception of a
+remote driver becomes an ``OSError``, which the readers turn into messages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from prlcoder.errors import InputError
+from prlcoder.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -22,7 +22,7 @@ _BUFFER_BYTES = 1 << 20
 
 
 def location(source: str) -> Location:
-    """The place that a path or URI names. ``InputError`` if no driver for the URI is installed."""
+    """The location that a path or URI names. ``InputError`` if no driver for the URI is installed."""
     if "://" not in source:
         return Location(source, source)
     scheme = source.split("://", 1)[0]
@@ -31,24 +31,24 @@ def location(source: str) -> Location:
     try:
         system, path = url_to_fs(source)
     except ImportError as error:
-        raise InputError(f"{source}: {scheme}:// needs a driver that is not here ({error}); install it") from None
+        raise InputError(f"{source}: {scheme}:// needs a driver that is not installed ({error}); install it") from None
     except ValueError as error:
-        raise InputError(f"{source}: no driver knows {scheme}:// ({error}); check the URI") from None
-    except Exception as error:  # missing credentials, say; every driver has exceptions of its own
-        raise InputError(f"{source}: cannot be opened ({_said(error)})") from None
+        raise InputError(f"{source}: no driver supports {scheme}:// ({error}); check the URI") from None
+    except Exception as error:  # such as missing credentials: each driver has its own exceptions
+        raise InputError(f"{source}: cannot be opened ({_class_and_message(error)})") from None
     return Location(source, path, system)
 
 
 @dataclass(frozen=True)
 class Location:
-    """A file or folder. ``name`` is as the user gave it; ``system`` is fsspec's file system, None for local paths."""
+    """A file or folder. ``name`` is what the user wrote; ``system`` is the fsspec file system, None for local paths."""
 
     name: str
     path: str
     system: Any = None
 
     def __truediv__(self, child: str) -> Location:
-        """What is called ``child`` in this folder."""
+        """The location of ``child`` in this folder."""
         return Location(f"{self.name.rstrip('/')}/{child}", f"{self.path.rstrip('/')}/{child}", self.system)
 
     @property
@@ -57,30 +57,30 @@ class Location:
         return Path(self.path).name
 
     def exists(self) -> bool:
-        """Whether there is anything; ``OSError`` if that cannot be said."""
-        return Path(self.path).exists() if self.system is None else bool(_asked(self.system.exists, self.path))
+        """Whether a file or folder exists here; ``OSError`` if the storage does not answer."""
+        return Path(self.path).exists() if self.system is None else bool(_called(self.system.exists, self.path))
 
     def is_folder(self) -> bool:
-        """Whether it can be listed; ``OSError`` if that cannot be said."""
-        return Path(self.path).is_dir() if self.system is None else bool(_asked(self.system.isdir, self.path))
+        """Whether this is a folder; ``OSError`` if the storage does not answer."""
+        return Path(self.path).is_dir() if self.system is None else bool(_called(self.system.isdir, self.path))
 
     def children(self) -> list[str]:
-        """Names in this folder, sorted; ``OSError``."""
+        """The names in this folder, sorted; ``OSError`` if it cannot be listed."""
         if self.system is None:
             return sorted(child.name for child in Path(self.path).iterdir())
-        return sorted({Path(entry["name"]).name for entry in _asked(self.system.ls, self.path, detail=True)})
+        return sorted({Path(entry["name"]).name for entry in _called(self.system.ls, self.path, detail=True)})
 
     def open(self) -> IO[bytes]:
-        """Its bytes, decompressed if the name ends in ``.gz``; ``OSError``."""
+        """The content as bytes, decompressed if the name ends in ``.gz``; ``OSError`` if it cannot be opened."""
         compressed = self.path.endswith(".gz")
         if self.system is None:
             return cast("IO[bytes]", gzip.open(self.path, "rb")) if compressed else Path(self.path).open("rb")
-        raw = io.BufferedReader(_Remote(_asked(self.system.open, self.path, "rb")), _BUFFER_BYTES)
+        raw = io.BufferedReader(_RemoteFile(_called(self.system.open, self.path, "rb")), _BUFFER_BYTES)
         return cast("IO[bytes]", gzip.open(raw, "rb") if compressed else raw)
 
 
-class _Remote(io.RawIOBase):
-    """A driver's file whose every exception is an ``OSError``."""
+class _RemoteFile(io.RawIOBase):
+    """A driver's file; every exception of the driver becomes an ``OSError``."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -93,15 +93,15 @@ class _Remote(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
-        data = _asked(self._file.read, len(view))
+        data = _called(self._file.read, len(view))
         view[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return int(_asked(self._file.seek, offset, whence))
+        return int(_called(self._file.seek, offset, whence))
 
     def tell(self) -> int:
-        return int(_asked(self._file.tell))
+        return int(_called(self._file.tell))
 
     def close(self) -> None:
         if not self.closed:
@@ -109,16 +109,17 @@ class _Remote(io.RawIOBase):
         super().close()
 
 
-def _asked(method: Any, *arguments: Any, **keywords: Any) -> Any:
+def _called(method: Any, *arguments: Any, **keywords: Any) -> Any:
+    """The result of a driver's method; ``OSError`` in place of any exception."""
     try:
         return method(*arguments, **keywords)
     except OSError:
         raise
-    except Exception as error:  # botocore, aiohttp, google.auth and the like: none of them is ours to name
-        raise OSError(_said(error)) from error
+    except Exception as error:  # botocore, aiohttp, google.auth and others raise classes that we cannot list
+        raise OSError(_class_and_message(error)) from error
 
 
-def _said(error: Exception) -> str:
-    """The first line of an exception, with its class: some say nothing else."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+def _class_and_message(error: Exception) -> str:
+    """The exception's class and the first line of its message: the message of some drivers is empty."""
+    name, line = type(error).__name__, first_line(error)
+    return name if line == name else f"{name}: {line}"

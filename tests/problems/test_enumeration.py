@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prlcoder.executor import Executor, ResourceLimits
-from prlcoder.problems.enumeration import MOST, enumeration
+from prlcoder.problems.enumeration import MAX_EQUAL_ENTRIES, enumeration
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.supervision.labelling import Labelled, verify
 
@@ -33,7 +33,7 @@ def assignments(count: int) -> str:
 
 @pytest.mark.parametrize("program", [branches, chain, cases, assignments])
 def test_more_than_eight_siblings_equal_up_to_literals_are_an_enumeration(program: object) -> None:
-    assert MOST == 8
+    assert MAX_EQUAL_ENTRIES == 8
     assert callable(program)
     assert enumeration(program(8)) is None
     assert enumeration(program(9)) == "9 sibling statements are equal up to literals"

@@ -1,4 +1,4 @@
-"""The options that say which problems of a source are meant, and how they are read."""
+"""The options that select problems of a source and say how to read them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,26 @@ if TYPE_CHECKING:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """The fields of `problems` in a TrainingRun that say which problems and how, checked by the same models."""
-    parser.add_argument("--normalize-indent", choices=("spaces4", "tab", "keep"), default="spaces4")
-    parser.add_argument("--overrides", metavar="O.jsonl", help="better canonical solutions for some problems")
-    select = parser.add_argument_group("which problems")
-    select.add_argument("--release", metavar="R", help="of LiveCodeBench: release_v1 to release_v6, release_latest")
+    """Adds the options, which are fields of `problems` in a TrainingRun and are checked by the same models."""
+    parser.add_argument(
+        "--normalize-indent",
+        choices=("spaces4", "tab", "keep"),
+        default="spaces4",
+        help="indentation per level of solutions, prompt and starter code (default: spaces4)",
+    )
+    parser.add_argument("--overrides", metavar="O.jsonl", help="replacements of canonical solutions")
+    select = parser.add_argument_group("selection of problems")
+    select.add_argument("--release", metavar="R", help="LiveCodeBench: release_v1 to release_v6, or release_latest")
     select.add_argument("--since", metavar="DAY", help="first day of the contest, as 2024-08-01")
     select.add_argument("--until", metavar="DAY", help="last day of the contest")
-    select.add_argument("--difficulty", action="append", metavar="NAME", help="APPS calls it level; may be repeated")
-    select.add_argument("--platform", action="append", metavar="NAME", help="may be repeated")
-    hub = parser.add_argument_group("what of a Hugging Face data set")
-    hub.add_argument("--hub-config", metavar="NAME")
+    select.add_argument(
+        "--difficulty", action="append", metavar="NAME", help="difficulty (level in APPS); may be repeated"
+    )
+    select.add_argument("--platform", action="append", metavar="NAME", help="platform of the contest; may be repeated")
+    hub = parser.add_argument_group("Hugging Face data sets")
+    hub.add_argument("--hub-config", metavar="NAME", help="configuration (subset) of the data set")
     hub.add_argument("--hub-split", metavar="NAME", help="one split (default: all)")
-    hub.add_argument("--hub-revision", metavar="COMMIT")
+    hub.add_argument("--hub-revision", metavar="COMMIT", help="commit, branch or tag")
 
 
 def selection(arguments: argparse.Namespace) -> tuple[Select, Hub]:

@@ -1,4 +1,4 @@
-"""``prlcoder problems``: look into a problem set, convert it, verify its solutions."""
+"""``prlcoder problems``: inspects a problem set, converts it, or verifies its solutions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Three actions over one way of reading."""
+    """Adds the three actions. All of them read problems with the same options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     inspect = actions.add_parser("inspect", help="count problems, tests and solution lines, and show one problem")
     convert = actions.add_parser("convert", help="write the problems in prlcoder's own format")
@@ -36,27 +36,35 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("path", metavar="PATH", help="a file, a folder, a URI, a Hugging Face data set id, or `nano`")
     parser.add_argument("--format", default="auto", help=f"{', '.join(NAMES)} (default: auto, by the fields)")
-    parser.add_argument("--skip-invalid", action="store_true", help="set malformed records aside and go on")
+    parser.add_argument("--skip-invalid", action="store_true", help="set invalid records aside and continue")
     parser.add_argument(
-        "--quarantine", metavar="Q.jsonl", help="where they go (default: PATH's name with .quarantine.jsonl)"
+        "--quarantine", metavar="Q.jsonl", help="file for invalid records (default: PATH's name with .quarantine.jsonl)"
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="the first N problems only")
+    parser.add_argument("--limit", type=_count, metavar="N", help="read only the first N problems")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
     add_selection(parser)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=_count, metavar="N", help="sandboxes at once (default: one a core)")
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="number of parallel sandboxes (default: one per core)"
+    )
     parser.add_argument("--profile", choices=("auto", "namespaces", "gvisor", "degraded"), default="auto")
-    parser.add_argument("--cpu-limit", type=_positive, default=10.0, metavar="S", help="CPU seconds a program")
-    parser.add_argument("--wall-limit", type=_positive, default=20.0, metavar="S", help="seconds a program")
-    parser.add_argument("--memory-limit", type=_count, default=1024, metavar="MIB")
+    parser.add_argument(
+        "--cpu-limit", type=_positive, default=10.0, metavar="S", help="CPU seconds per program (default: 10)"
+    )
+    parser.add_argument(
+        "--wall-limit", type=_positive, default=20.0, metavar="S", help="wall-clock seconds per program (default: 20)"
+    )
+    parser.add_argument(
+        "--memory-limit", type=_count, default=1024, metavar="MIB", help="memory per program (default: 1024)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit code 1 if ``verify`` finds a solution that does not pass; else 0."""
+    """Runs the action; returns 1 if ``verify`` finds a solution that does not pass, otherwise 0."""
     if arguments.quarantine is not None and not arguments.skip_invalid:
-        raise InputError("--quarantine: nothing is set aside without --skip-invalid; give both")
+        raise InputError("--quarantine: has no effect without --skip-invalid; give both")
     return {"inspect": _inspect, "convert": _convert, "verify": _verify}[arguments.action](arguments)
 
 
@@ -103,7 +111,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             tally.add(verified)
             progress.advance()
     if not tally.total:
-        raise InputError(f"{arguments.path}: solutions: no problem has one, so there is nothing to verify")
+        raise InputError(f"{arguments.path}: solutions: no problem has a solution, so there is nothing to verify")
     for verified in tally.not_passed:
         print(f"{verified.problem_id}: {verified.row()['verdict']}: {verified.result.reason}", file=sys.stderr)
     summary = {"solutions": tally.total, "passed": tally.passed, "verdicts": dict(tally.verdicts)}
@@ -112,9 +120,9 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 class _Source:
-    """The problems that the options ask for, with what was read and what was set aside counted.
+    """Reads the problems that the options select, and counts read and quarantined records.
 
-    The quarantine file is opened at its first row, unless the user named it: then it is written even if empty.
+    The quarantine file is opened at its first row. If the user named it, it is written even if it stays empty.
     """
 
     def __init__(self, arguments: argparse.Namespace, files: ExitStack) -> None:
@@ -151,7 +159,7 @@ class _Source:
         return {"read": self.read, "quarantined": self.quarantined, "records": self.read + self.quarantined}
 
     def report(self) -> None:
-        """Say on standard error what was set aside, and where it lies."""
+        """Print the number of quarantined records and their file to standard error."""
         if self.quarantined:
             records = self.read + self.quarantined
             print(f"{self.quarantined:,} of {records:,} records set aside in {self._path}", file=sys.stderr)
@@ -175,7 +183,7 @@ def _source(arguments: argparse.Namespace) -> Iterator[_Source]:
 
 @contextmanager
 def _rows(arguments: argparse.Namespace) -> Iterator[WriteObject]:
-    """Where verdicts go: the named file, else standard output, unless that is the JSON summary's."""
+    """Yields the writer of verdicts: to the named file, or to standard output unless the JSON summary goes there."""
     if arguments.out is None and arguments.json:
         yield lambda row: None
         return
@@ -191,7 +199,7 @@ def _report(arguments: argparse.Namespace, summary: dict[str, Any], sentence: st
 
 
 def _quarantine_name(path: str) -> str:
-    """``problems.jsonl.gz`` is ``problems.quarantine.jsonl``, in the current folder: PATH's may not be ours."""
+    """``problems.jsonl.gz`` becomes ``problems.quarantine.jsonl`` in the current folder; PATH's may be read-only."""
     name = Path(path.rstrip("/")).name or "problems"
     for ending in (".gz", ".jsonl", ".json", ".parquet"):
         name = name.removesuffix(ending)

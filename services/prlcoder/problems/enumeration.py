@@ -1,11 +1,11 @@
-"""Programs that list their answers instead of computing them.
+"""Finds programs that list their answers instead of computing them.
 
-Such a program passes its tests and teaches nothing: its steps are entries of a table. The paper rewrote about twenty
-of them by hand; here they are found by two rules, both read off the syntax tree:
+Such a program passes its tests but teaches nothing, because its steps are entries of a table. The paper rewrote about
+twenty of them by hand. Here two rules over the syntax tree find them:
 
-- more than eight sibling statements that are equal up to literals (branches of one ``if``/``elif`` chain and cases of
-  one ``match`` are siblings too), where there are literals in them at all;
-- literal tables (displays of more than eight literals) with more text than the rest of the program.
+- the program has more than eight sibling statements that contain literals and are equal up to these literals (the
+  branches of an ``if``/``elif`` chain and the cases of a ``match`` count as siblings);
+- its literal tables (displays of more than eight literals) have more text than the rest of the program.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 
 from prlcoder.problems.indentation import unify_line_ends
 
-MOST: Final = 8  # siblings, or literals of a display, that are not yet an enumeration
+MAX_EQUAL_ENTRIES: Final = 8  # more equal siblings, or more literals in a display, count as an enumeration
 
 _Display = ast.List | ast.Tuple | ast.Set | ast.Dict
 _LAYOUT = frozenset(
@@ -38,33 +38,33 @@ _LAYOUT = frozenset(
 
 
 def enumeration(source: str) -> str | None:
-    """How the program enumerates, in words; None if it does not, or is not Python."""
+    """A description of how the program enumerates; None if it does not enumerate or is not Python."""
     source = unify_line_ends(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-        alike = _most_alike(tree)
-        if alike > MOST:
-            return f"{alike} sibling statements are equal up to literals"
+        equal = _most_equal_siblings(tree)
+        if equal > MAX_EQUAL_ENTRIES:
+            return f"{equal} sibling statements are equal up to literals"
         table, rest = _sizes(source, tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
         return None
     return f"{table} characters of literal tables, {rest} of other code" if table > rest else None
 
 
-def _most_alike(tree: ast.AST) -> int:
-    """The largest number of siblings of one shape."""
+def _most_equal_siblings(tree: ast.AST) -> int:
+    """The largest number of siblings that are equal up to literals."""
     most = 0
     for siblings in _sibling_groups(tree):
-        if len(siblings) > MOST:
+        if len(siblings) > MAX_EQUAL_ENTRIES:
             shapes = Counter(shape for shape, literals in map(_shape_of, siblings) if literals)
             most = max([most, *shapes.values()])
     return most
 
 
 def _sibling_groups(tree: ast.AST) -> Iterator[Sequence[Sequence[ast.AST]]]:
-    """Every list of siblings; a sibling is one statement, or the test and body of one branch."""
+    """Yields every list of siblings. A sibling is one statement, or the test and the body of one branch."""
     inner_branches: set[int] = set()
     for node in ast.walk(tree):
         for _, value in ast.iter_fields(node):
@@ -86,7 +86,7 @@ def _chain(first: ast.If) -> Iterator[ast.If]:
 
 
 def _shape_of(sibling: Sequence[ast.AST]) -> tuple[str, bool]:
-    """The sibling's tree with every literal as the same mark, and whether it has any."""
+    """The sibling's syntax tree with every literal replaced by the same mark, and whether it contains a literal."""
     shapes = [_shape(node) for node in sibling]
     return " ".join(shapes), any(_MARK in shape for shape in shapes)
 
@@ -110,7 +110,7 @@ def _shape(node: ast.AST) -> str:
 
 
 def _is_literal(node: ast.AST) -> bool:
-    """A constant, a signed number, or a display of literals (so that entries of any length are alike)."""
+    """Whether the node is a constant, a signed number, or a display of literals of any length."""
     if isinstance(node, ast.Constant):
         return True
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
@@ -131,12 +131,12 @@ def _leaves(node: ast.AST) -> int:
 
 
 def _sizes(source: str, tree: ast.AST) -> tuple[int, int]:
-    """Characters of code in literal tables and elsewhere. Layout, comments and docstrings are not code."""
+    """Counts the characters of code in literal tables and elsewhere, without layout, comments and docstrings."""
     lines = source.split("\n")
-    tables, unread = _Spans(_tables(tree), lines), _Spans(_docstrings(tree), lines)
+    tables, docstrings = _Spans(_tables(tree), lines), _Spans(_docstrings(tree), lines)
     table = rest = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in _LAYOUT or token.start in unread:
+        if token.type in _LAYOUT or token.start in docstrings:
             continue
         if token.start in tables:
             table += len(token.string)
@@ -146,10 +146,10 @@ def _sizes(source: str, tree: ast.AST) -> tuple[int, int]:
 
 
 def _tables(node: ast.AST) -> Iterator[ast.expr]:
-    """Displays of more than ``MOST`` literals, the outermost ones."""
+    """The outermost displays of more than ``MAX_EQUAL_ENTRIES`` literals."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, _Display) and _is_literal(child):
-            if _leaves(child) > MOST:
+            if _leaves(child) > MAX_EQUAL_ENTRIES:
                 yield child
         else:
             yield from _tables(child)
@@ -161,25 +161,25 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.stmt]:
             yield node
 
 
-_Place = tuple[int, int]  # line from 1, column in characters
+_Position = tuple[int, int]  # line from 1, column in characters
 
 
 class _Spans:
-    """Where some disjoint nodes stand, as ``tokenize`` counts (ast's columns are bytes of UTF-8)."""
+    """The positions of disjoint nodes in the columns of ``tokenize``; those of ``ast`` count bytes of UTF-8."""
 
     def __init__(self, nodes: Iterator[ast.expr | ast.stmt], lines: list[str]) -> None:
         self._spans = sorted(
             (
-                _place(lines, node.lineno, node.col_offset),
-                _place(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset),
+                _position(lines, node.lineno, node.col_offset),
+                _position(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset),
             )
             for node in nodes
         )
 
-    def __contains__(self, place: _Place) -> bool:
-        index = bisect.bisect_right(self._spans, place, key=lambda span: span[0]) - 1
-        return index >= 0 and place < self._spans[index][1]
+    def __contains__(self, position: _Position) -> bool:
+        index = bisect.bisect_right(self._spans, position, key=lambda span: span[0]) - 1
+        return index >= 0 and position < self._spans[index][1]
 
 
-def _place(lines: list[str], line: int, column: int) -> _Place:
+def _position(lines: list[str], line: int, column: int) -> _Position:
     return line, len(lines[line - 1].encode()[:column].decode())

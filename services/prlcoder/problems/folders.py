@@ -1,4 +1,4 @@
-"""Data sets that are folders: APPS (one folder a problem) and LiveCodeBench (one file a release)."""
+"""Data sets that are folders: APPS (one folder per problem) and LiveCodeBench (one file per release)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NEWEST: Final = "release_latest"
 
 
 def folder_rows(folder: Location, names: list[str], release: str | None) -> Iterator[SourceRow] | None:
-    """The records of ``folder``, which holds ``names``; None if it is neither of the two."""
+    """The records of ``folder``, which contains ``names``; None if it is neither APPS nor LiveCodeBench."""
     files = _release_files(names)
     others = [name for name in names if name.endswith(DATA_ENDINGS) and name not in files.values()]
     if files and (release or not others):
-        return _released(folder, files, release or _NEWEST)
+        return _release_rows(folder, files, release or _NEWEST)
     if QUESTION in names:
         return iter([_problem_row(folder, folder.file_name, names, None)])
     parts = [part for part in _PARTS if part in names]
@@ -37,13 +37,16 @@ def folder_rows(folder: Location, names: list[str], release: str | None) -> Iter
 
 
 def _release_files(names: list[str]) -> dict[int, str]:
-    """LiveCodeBench's files by release: ``test.jsonl`` is 1, ``test2.jsonl`` what release 2 added, and so on."""
+    """LiveCodeBench's files by release: ``test.jsonl`` is release 1, ``test2.jsonl`` the additions of release 2."""
     found = ((re.fullmatch(_RELEASE_FILE, name), name) for name in names)
     return dict(sorted((int(match[1] or 1), name) for match, name in found if match))
 
 
-def _released(folder: Location, files: dict[int, str], release: str) -> Iterator[SourceRow]:
-    """Releases accumulate: ``release_v3`` is the first three files. ``InputError`` if one of them is not there."""
+def _release_rows(folder: Location, files: dict[int, str], release: str) -> Iterator[SourceRow]:
+    """The rows of a release, which includes those before it: ``release_v3`` is the first three files.
+
+    ``InputError`` if one of the files is missing.
+    """
     last = max(files) if release == _NEWEST else int(release.removeprefix("release_v"))
     missing = [number for number in range(1, last + 1) if number not in files]
     if missing and release != _NEWEST:
@@ -55,7 +58,7 @@ def _released(folder: Location, files: dict[int, str], release: str) -> Iterator
 
 
 def _has_problems(root: Location) -> bool:
-    """Whether the first few folders in ``root`` hold a question: a listing of ten thousand is not looked through."""
+    """Whether one of the first 20 folders in ``root`` holds a question: a data set has up to ten thousand folders."""
     folders = (root / name for name in root.children() if "." not in name)
     return any((folder / QUESTION).exists() for folder, _ in zip(folders, range(20), strict=False))
 
@@ -68,7 +71,7 @@ def _problem_rows(root: Location, prefix: str, split: str | None) -> Iterator[So
 
 
 def _problem_row(folder: Location, id: str, names: list[str], split: str | None) -> SourceRow:
-    """One APPS problem as the record that a row of the data set's table would be."""
+    """One APPS problem as the record that it is in the data set's table."""
     record: dict[str, Any] = {"problem_id": id, "solutions": [], "input_output": None}
     field = QUESTION
     try:
@@ -96,7 +99,7 @@ def _text(folder: Location, field: str, names: list[str]) -> str:
 
 
 def _mapping(metadata: Any) -> dict[str, Any]:
-    """Of ``metadata.json``, the fields that the table has too."""
+    """The fields of ``metadata.json`` that the table has too."""
     if not isinstance(metadata, dict):
         raise InputError("a JSON object was expected")
     return {key: metadata[key] for key in ("difficulty", "url") if key in metadata}

@@ -1,4 +1,4 @@
-"""Hugging Face data sets, by hub id or from a local copy, streamed through ``datasets``."""
+"""Streams Hugging Face data sets through ``datasets``, by hub id or from a local copy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from prlcoder.errors import InputError
+from prlcoder.errors import InputError, first_line
 from prlcoder.problems.rows import SourceRow, dated_as_text
 from prlcoder.spec import Hub
 
@@ -15,7 +15,7 @@ SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "
 
 
 class LoadingScriptError(Exception):
-    """The data set is a program, which ``datasets`` no longer runs; its files can still be read by themselves."""
+    """The data set is a Python program, which ``datasets`` no longer runs. Its data files can still be read."""
 
 
 def is_hub_id(source: str) -> bool:
@@ -24,18 +24,18 @@ def is_hub_id(source: str) -> bool:
 
 
 def hub_rows(source: str, settings: Hub) -> Iterator[SourceRow]:
-    """The rows of all splits, or of one, in the data set's order. Nothing is loaded before it is asked for.
+    """The rows of all splits, or of one, in the order of the data set. Rows are loaded as they are consumed.
 
-    ``InputError``: no such data set, configuration or split, the hub cannot be reached, `datasets` is not installed.
-    ``LoadingScriptError``: see there.
+    ``InputError`` if the data set, configuration or split does not exist, if the hub cannot be reached, or if
+    ``datasets`` is not installed. ``LoadingScriptError`` if the data set is a Python program.
     """
     for split, rows in _load(source, settings).items():
         name = f"{source} ({split})"
         try:
             for number, row in enumerate(rows, start=1):
                 yield SourceRow(name, number, dated_as_text(row), SPLITS.get(split))
-        except Exception as error:  # a broken file, a cut connection: whatever the format's reader raises
-            raise InputError(f"{name}: cannot be read ({_first_line(error)})") from None
+        except Exception as error:  # a damaged file or a lost connection: each format's reader has its own exceptions
+            raise InputError(f"{name}: cannot be read ({first_line(error)})") from None
 
 
 def _load(source: str, settings: Hub) -> dict[str, Any]:
@@ -43,27 +43,22 @@ def _load(source: str, settings: Hub) -> dict[str, Any]:
         from datasets import load_dataset
     except ImportError as error:
         remedy = "pip install 'prlcoder[train]'"
-        raise InputError(f"{source}: reading data sets of the hub needs `datasets` ({error}); {remedy}") from None
+        raise InputError(f"{source}: reading data sets from the hub needs `datasets` ({error}); {remedy}") from None
     try:
         loaded = load_dataset(
             source, name=settings.config, split=settings.split, revision=settings.revision, streaming=True
         )
     except ConnectionError as error:
-        remedy = "check the network, or name a file that you have"
-        raise InputError(f"{source}: not a file here, and the hub cannot be reached ({error}); {remedy}") from None
-    except FileNotFoundError as error:  # DatasetNotFoundError and DataFilesNotFoundError are both one
+        remedy = "check the network, or name a local file"
+        raise InputError(f"{source}: not a local file, and the hub cannot be reached ({error}); {remedy}") from None
+    except FileNotFoundError as error:  # the base class of DatasetNotFoundError and DataFilesNotFoundError
         remedy = "check the name; private data sets need HF_TOKEN"
         raise InputError(
-            f"{source}: neither a file here nor a data set of the hub ({_first_line(error)}); {remedy}"
+            f"{source}: neither a local file nor a data set on the hub ({first_line(error)}); {remedy}"
         ) from None
     except Exception as error:
         if "scripts are no longer supported" in str(error):
             raise LoadingScriptError(str(error)) from None
-        remedy = "see problems.hub.config, split and revision"  # a ValueError that names what there is
-        raise InputError(f"{source}: {_first_line(error)}; {remedy}") from None
+        remedy = "see problems.hub.config, split and revision"  # the message of `datasets` lists the valid names
+        raise InputError(f"{source}: {first_line(error)}; {remedy}") from None
     return loaded if settings.split is None else {settings.split: loaded}
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -1,9 +1,9 @@
-"""One unit of indentation per level, decided by Python's own tokenizer (contracts, section 1).
+"""Rewrites indentation to one unit per level, by Python's own tokenizer (docs/reference/contracts.md, section 1).
 
-What changes is the white space at the start of lines, and nothing else: lines that begin inside a string are left
-alone; lines that continue a statement keep their place relative to its first line; comment lines go to the level
-that they stand at. Lines of nothing but white space become empty. The number of lines never changes, and code that
-parses has the same syntax tree afterwards (docstrings included: their inner lines are part of a string).
+Only the whitespace at the start of lines changes. Lines that begin inside a string stay as they are. Continuation
+lines keep their position relative to the first line of their statement. Comment lines go to the level at which they
+stand. Lines of whitespace alone become empty. The number of lines never changes, and the syntax tree stays the same
+(docstrings included, because their inner lines are part of a string).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _CLOSING = frozenset({"FSTRING_END"})
 
 
 def unify_line_ends(text: str) -> str:
-    """``\\r\\n`` and ``\\r`` as ``\\n``, which is what Python's compiler makes of them, in strings too."""
+    """The text with ``\\r\\n`` and ``\\r`` as ``\\n``. Python's compiler does the same, in strings too."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def normalize(source: str, style: Style) -> str:
     """The source with every level of indentation written as one unit of ``style``.
 
-    Fragments such as ``"def f(x):\\n"`` are fine. Text that Python cannot cut into tokens, and any text with
-    ``keep``, comes back unchanged. Expects ``\\n`` line ends. Normalising twice is normalising once.
+    Fragments such as ``"def f(x):\\n"`` are allowed. Text that Python cannot tokenise, and any text under ``keep``,
+    comes back unchanged. Line ends must be ``\\n``. The function is idempotent.
     """
     if style == "keep" or not source.strip():
         return source
@@ -49,9 +49,9 @@ def normalize(source: str, style: Style) -> str:
 
 
 def normalize_prompt(prompt: str, solution: str, normalized_solution: str) -> str | None:
-    """The prompt as it stands at the beginning of the normalised solution, which it must stay a prefix of.
+    """The prompt as it stands at the beginning of the normalised solution, so that it stays a prefix of it.
 
-    None if the prompt ends inside white space whose width depends on what the solution goes on with.
+    None if the prompt ends inside whitespace whose width depends on the code that follows in the solution.
     """
     cut = prompt.count("\n")
     whole_lines = normalized_solution.split("\n")
@@ -68,25 +68,25 @@ def normalize_prompt(prompt: str, solution: str, normalized_solution: str) -> st
 
 @dataclass
 class _Layout:
-    """Where the lines of a source stand. Line numbers are 1-based."""
+    """The level of each line of a source. Line numbers count from 1."""
 
     depths: dict[int, int] = field(default_factory=dict)  # first lines of statements, and comment lines
     continued: dict[int, int] = field(default_factory=dict)  # continuation line -> its statement's first line
     fixed: set[int] = field(default_factory=set)  # lines that begin inside a string
-    indents: dict[int, str] = field(default_factory=dict)  # the original white space of a statement's first line
+    indents: dict[int, str] = field(default_factory=dict)  # the original whitespace of a statement's first line
 
 
 @dataclass
 class _Comment:
     line: int
     width: int
-    levels: list[int]  # the open levels when it was met
+    levels: list[int]  # widths of the levels that were open before the comment
 
 
 def _layout(source: str) -> _Layout:
     layout = _Layout()
     levels = [0]
-    waiting: list[_Comment] = []
+    pending: list[_Comment] = []  # comments whose level depends on the next statement
     first = 0  # first line of the statement being read; 0 between statements
     for token, opened in _tokens(source):
         row = token.start[0]
@@ -100,19 +100,19 @@ def _layout(source: str) -> _Layout:
             _continue(layout, first, row)
             first = 0
         elif token.type == tokenize.COMMENT and not first:
-            waiting.append(_Comment(row, _width(_LEADING.match(token.line)[0]), list(levels)))  # type: ignore[index]
+            pending.append(_Comment(row, _width(_LEADING.match(token.line)[0]), list(levels)))  # type: ignore[index]
         elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.ENDMARKER) and not first:
             first = row
             layout.depths[row] = len(levels) - 1
             layout.indents[row] = _LEADING.match(token.line)[0]  # type: ignore[index]
-            _place(layout, waiting, levels)
-            waiting = []
-    _place(layout, waiting, [0])
+            _place_comments(layout, pending, levels)
+            pending = []
+    _place_comments(layout, pending, [0])
     return layout
 
 
 def _tokens(source: str) -> Iterator[tuple[tokenize.TokenInfo, int]]:
-    """Tokens, and for the last token of a string the line on which that string opened (else 0)."""
+    """Yields tokens; with the last token of a string comes the line on which the string opened, otherwise 0."""
     openings: list[int] = []
     for token in tokenize.generate_tokens(io.StringIO(source, newline="\n").readline):
         name = tokenize.tok_name[token.type]
@@ -128,8 +128,8 @@ def _continue(layout: _Layout, first: int, last: int) -> None:
     layout.continued.update((row, first) for row in range(first + 1, last + 1))
 
 
-def _place(layout: _Layout, comments: list[_Comment], following: list[int]) -> None:
-    """Give comment lines a level: the one they stand at among those around them, else the next one to the left."""
+def _place_comments(layout: _Layout, comments: list[_Comment], following: list[int]) -> None:
+    """Give each comment line the level around it that has its width, or else the next level to the left."""
     for comment in comments:
         around = [following, comment.levels]
         exact = [levels.index(comment.width) for levels in around if comment.width in levels]
@@ -138,7 +138,7 @@ def _place(layout: _Layout, comments: list[_Comment], following: list[int]) -> N
 
 
 def _width(white: str) -> int:
-    """Columns as CPython counts them for indentation: tabs to multiples of 8, a form feed starts again."""
+    """The width in columns as CPython counts it: a tab goes to a multiple of 8, a form feed resets to 0."""
     column = 0
     for character in white:
         column = 0 if character == "\f" else column // 8 * 8 + 8 if character == "\t" else column + 1
@@ -151,12 +151,12 @@ def _rewritten(line: str, number: int, layout: _Layout, unit: str, *, is_end: bo
     white = _LEADING.match(line)[0]  # type: ignore[index]
     rest = line[len(white) :]
     if not rest:
-        return white if is_end else ""  # an unfinished last line may be the beginning of a completion
+        return white if is_end else ""  # a completion may continue an unfinished last line
     if number in layout.depths:
         return unit * layout.depths[number] + rest
     if number not in layout.continued:
         return line
     first = layout.continued[number]
     indent = layout.indents[first]
-    place = unit * layout.depths[first] + white[len(indent) :] if white.startswith(indent) else white
-    return (place.replace("\t", unit) if unit != "\t" else place) + rest
+    leading = unit * layout.depths[first] + white[len(indent) :] if white.startswith(indent) else white
+    return (leading.replace("\t", unit) if unit != "\t" else leading) + rest

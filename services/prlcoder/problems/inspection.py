@@ -1,4 +1,4 @@
-"""What is in a problem set: counts and sizes, gathered in one pass."""
+"""Counts and sizes of a problem set, gathered in one pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ASSERT = re.compile(r"^[ \t]*assert\b", re.MULTILINE)
 
 @dataclass
 class Inspection:
-    """Counts over the problems added so far. Memory: two integers a problem."""
+    """Counts over the problems added so far. Memory: two integers per problem."""
 
     difficulties: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Inspection:
         self.example = self.example or problem
 
     def summary(self) -> dict[str, Any]:
-        """All of it as one JSON object."""
+        """All counts as one JSON object."""
         return {
             "problems": len(self.tests),
             "format": dict(self.formats),
@@ -55,7 +55,7 @@ class Inspection:
         }
 
     def table(self) -> str:
-        """The same for people."""
+        """All counts as text for a terminal."""
         summary = self.summary()
         counts = {
             name: ", ".join(f"{key} {count:,}" for key, count in summary[name].items())
@@ -73,18 +73,18 @@ class Inspection:
         }
         width = max(map(len, rows)) + 2
         text = "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
-        return f"{text}\n\n{_shown(self.example)}" if self.example else text
+        return f"{text}\n\n{_example_text(self.example)}" if self.example else text
 
 
 def count_tests(tests: Tests) -> int:
-    """Cases, or the lines of published tests that begin with ``assert`` (one in a loop counts once)."""
+    """The number of cases, or of the lines of test code that begin with ``assert`` (one in a loop counts once)."""
     if not isinstance(tests, AssertTests):
         return len(tests.cases)
     return len(_ASSERT.findall(tests.source))
 
 
 def spread(values: list[int]) -> dict[str, float] | None:
-    """Least, mean, median and greatest; None of nothing."""
+    """Minimum, mean, median and maximum; None for an empty list."""
     if not values:
         return None
     return {
@@ -96,7 +96,7 @@ def spread(values: list[int]) -> dict[str, float] | None:
 
 
 def example(problem: Problem) -> dict[str, Any]:
-    """A problem as inspection shows it."""
+    """The fields of a problem that ``inspect`` shows."""
     return {
         "id": problem.id,
         "statement": problem.statement,
@@ -112,7 +112,7 @@ def _sizes(values: list[int]) -> str:
     return ", ".join(f"{name} {size:g}" for name, size in sizes.items())
 
 
-def _shown(problem: Problem) -> str:
+def _example_text(problem: Problem) -> str:
     parts = [f"first problem: {problem.id}", "", _shortened(problem.statement)]
     if problem.solutions:
         parts += ["", "its solution:", "", _shortened(problem.canonical)]

@@ -1,6 +1,6 @@
-"""JSON as data sets publish it: texts inside texts, whole files of it, and integers longer than Python converts.
+"""Reads JSON as data sets publish it: JSON inside JSON text, large files, and very long integers.
 
-Some APPS tests hold integers of tens of thousands of digits, which ``json.loads`` refuses from 4,300 on.
+Some APPS tests contain integers of tens of thousands of digits. ``json.loads`` refuses more than 4,300.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 MAX_DIGITS: Final = 100_000
-_PIECE: Final = 4_000  # digits that Python converts at once
+_MAX_DIGITS_PER_INT: Final = 4_000  # below Python's limit for one conversion
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class JsonError(ValueError):
-    """The text is not JSON; ``line`` (from 1) is where."""
+    """The text is not JSON. ``line`` counts from 1."""
 
     def __init__(self, what: str, line: int) -> None:
         super().__init__(what)
@@ -24,7 +24,7 @@ class JsonError(ValueError):
 
 
 def decode(text: str) -> Any:
-    """The one value that ``text`` holds; ``JsonError``."""
+    """The one value that ``text`` contains; ``JsonError`` if it is not one value."""
     value, end = _value(text, _SPACE.match(text).end(), 1)  # type: ignore[union-attr]
     end = _SPACE.match(text, end).end()  # type: ignore[union-attr]
     if end < len(text):
@@ -33,10 +33,10 @@ def decode(text: str) -> Any:
 
 
 def records(text: str) -> Iterator[tuple[int, Any]]:
-    """The records of a JSON file, one by one, each with the line it begins on; ``JsonError`` where the text breaks.
+    """Yields the records of a JSON file, each with the line on which it begins.
 
-    A file is an array of records, or one object whose values are objects (each then gets its key as ``id``, unless it
-    has one), or records one after the other.
+    A file is an array of records, or one object whose values are objects (each gets its key as ``id`` unless it has an
+    ``id``), or a sequence of records. ``JsonError`` at the first position that is not JSON.
     """
     at, line = _skip(text, 0, 1)
     if at == len(text):
@@ -59,7 +59,7 @@ def records(text: str) -> Iterator[tuple[int, Any]]:
 
 def _array(text: str, at: int, line: int) -> Iterator[tuple[int, Any]]:
     at, line = _skip(text, at + 1, line)
-    closed = text[at : at + 1] == "]"
+    closed = text[at : at + 1] == "]"  # an empty array
     if closed:
         at, line = _skip(text, at + 1, line)
     while not closed:
@@ -76,7 +76,7 @@ def _array(text: str, at: int, line: int) -> Iterator[tuple[int, Any]]:
 
 
 def _skip(text: str, at: int, line: int) -> tuple[int, int]:
-    end = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing at all, too
+    end = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches the empty text too
     return end, line + text.count("\n", at, end)
 
 
@@ -86,7 +86,7 @@ def _value(text: str, at: int, line: int) -> tuple[Any, int]:
     except json.JSONDecodeError as error:
         raise JsonError(error.msg, line + text.count("\n", at, error.pos)) from None
     except RecursionError:
-        raise JsonError("nested too deep", line) from None
+        raise JsonError("nested too deeply", line) from None
     except ValueError as error:  # from _integer
         raise JsonError(str(error), line) from None
 
@@ -98,7 +98,7 @@ def _integer(digits: str) -> int:
 
 
 def _natural(digits: str) -> int:
-    if len(digits) <= _PIECE:
+    if len(digits) <= _MAX_DIGITS_PER_INT:
         return int(digits)
     half = len(digits) // 2
     return int(_natural(digits[:-half]) * 10**half + _natural(digits[-half:]))

@@ -1,7 +1,8 @@
-"""Python values as readable Python text, and back without ``eval``.
+"""Writes Python values as readable Python literals and reads them back without ``eval``.
 
-Written are ``None``, booleans, numbers, strings, bytes, lists, tuples, dicts, sets and frozensets, nested at will;
-infinities and not-a-number are written ``inf`` and ``nan``. Anything else is refused on both sides.
+Supported are ``None``, booleans, integers, floats, strings, bytes, lists, tuples, dicts, sets and frozensets, nested to
+any depth that Python parses. Infinities and not-a-number are written ``inf`` and ``nan``. Everything else is refused
+when writing and when reading.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class LiteralError(ValueError):
 
 
 def encode(value: Any) -> str:
-    """The value as text; ``LiteralError`` for a type that is not in the list above (subclasses included)."""
+    """The value as text; ``LiteralError`` for a type that is not in the list above. Subclasses are refused too."""
     kind = type(value)
     if kind is int:
         return repr(value) if value.bit_length() <= _MAX_DECIMAL_BITS else hex(value)
@@ -35,29 +36,29 @@ def encode(value: Any) -> str:
     if kind is dict:
         return "{" + ", ".join(f"{encode(key)}: {encode(item)}" for key, item in value.items()) + "}"
     if kind in (set, frozenset):
-        members = ", ".join(sorted(map(encode, value)))  # sorted: the same set is always the same text
+        members = ", ".join(sorted(map(encode, value)))  # sorted, so that equal sets have equal text
         text = f"{{{members}}}" if members else "set()"
         return text if kind is set else f"frozenset({text})"
     raise LiteralError(f"a value of type {kind.__name__} cannot be written as a literal")
 
 
 def decode(text: str) -> Any:
-    """The value that ``text`` writes; ``LiteralError`` with the reason if it is anything but a literal."""
+    """The value of a literal; ``LiteralError`` with the reason if the text is not one literal."""
     return _value(_expression(text.strip()))
 
 
 def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Arguments as they would stand between a call's parentheses: ``[1, 2], target=3``."""
     parts = [encode(value) for value in args]
-    odd = {name: value for name, value in kwargs.items() if not _is_plain_name(name)}
-    parts += [f"{name}={encode(value)}" for name, value in kwargs.items() if name not in odd]
-    if odd:
-        parts.append(f"**{encode(odd)}")
+    unusual = {name: value for name, value in kwargs.items() if not _is_plain_name(name)}
+    parts += [f"{name}={encode(value)}" for name, value in kwargs.items() if name not in unusual]
+    if unusual:
+        parts.append(f"**{encode(unusual)}")
     return ", ".join(parts)
 
 
 def decode_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The inverse of ``encode_arguments``; ``LiteralError`` if the text is more or less than an argument list."""
+    """The inverse of ``encode_arguments``; ``LiteralError`` if the text is not one argument list."""
     call = _expression(f"{_NAME_OF_ARGUMENTS}({text}\n)")
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
         raise LiteralError("is not an argument list")  # as in "1)(2" or "1) + call(2"
@@ -73,7 +74,7 @@ def decode_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _is_plain_name(name: str) -> bool:
-    """ASCII only, because the parser would normalise other letters."""
+    """Whether the name can stand before ``=``. ASCII only, because the parser normalises other letters."""
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
 
 
@@ -96,7 +97,7 @@ def _value(node: ast.expr) -> Any:
     except TypeError as error:  # an unhashable key or member
         raise LiteralError(str(error)) from None
     except RecursionError:
-        raise LiteralError("is nested too deep") from None
+        raise LiteralError("is nested too deeply") from None
 
 
 def _unchecked(node: ast.expr) -> Any:

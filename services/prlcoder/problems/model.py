@@ -1,13 +1,13 @@
-"""What a programming problem is, whatever data set it came from. No I/O here.
+"""The model of a programming problem, the same for every data set. Pure data, no I/O.
 
-Three texts play different parts and must not be mixed up:
+Three texts of a problem have different roles:
 
-- ``preamble`` is executed before every program and is never seen as a step (LeetCodeDataset's imports);
-- ``prompt`` is code that the benchmark gives and that a *completion* is appended to (HumanEval's signature and
-  docstring, nano's ``def`` line); empty where a completion is a whole program (MBPP, LeetCodeDataset);
+- ``preamble`` is executed before every program and is never a step (LeetCodeDataset's imports);
+- ``prompt`` is code that the benchmark gives; a *completion* is appended to it (HumanEval's signature and docstring,
+  nano's ``def`` line). It is empty where a completion is a whole program (MBPP, LeetCodeDataset);
 - ``starter_code`` is the interface that the statement shows (``class Solution: def f(self, ...)``).
 
-A *program* is always the whole text from its first line, ``prompt`` included; solutions are programs.
+A *program* is always the whole text from its first line, ``prompt`` included. Solutions are programs.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Any
 class Comparison(StrEnum):
     """How an answer is compared with the expected one (``executor.comparison`` implements each)."""
 
-    VALUE = "value"  # Python equality of decoded values, tuple == list, 1 == 1.0; never the candidate's own __eq__
+    VALUE = "value"  # Python equality of decoded values, tuple == list, 1 == 1.0; never the program's own __eq__
     STRICT = "strict"  # the same type and the same value at every depth: True is not 1, 1 is not 1.0
     SHALLOW = "shallow"  # Python equality; only an outermost tuple counts as a list (LiveCodeBench)
     EXACT = "exact"  # stdout bytes equal
-    LINES = "lines"  # stdout equal after trailing white space of lines and trailing blank lines are dropped
-    TOKENS = "tokens"  # stdout equal as white-space separated tokens
-    DECIMALS = "decimals"  # lines without white space around them equal, or the same exact numbers (LiveCodeBench)
+    LINES = "lines"  # stdout equal after trailing whitespace of lines and trailing blank lines are removed
+    TOKENS = "tokens"  # stdout equal as tokens separated by whitespace
+    DECIMALS = "decimals"  # stripped lines equal, or lines of the same exact numbers (LiveCodeBench)
     FLOATS = "floats"  # as tokens, numbers within a relative or absolute tolerance of 1e-6
 
 
@@ -67,7 +67,7 @@ class CallTests:
 
 @dataclass(frozen=True)
 class StdioTest:
-    """What is fed to standard input and what standard output must then hold."""
+    """The text on standard input and the text that is expected on standard output."""
 
     stdin: str
     expected: str
@@ -90,9 +90,12 @@ class StdioTests:
 
 @dataclass(frozen=True)
 class AssertTests:
-    """Test code as published. ``source`` is Python: either it defines ``check(candidate)`` (then ``check`` is true
-    and it is called with the value of ``entry_point``), or it is a sequence of statements that use the
-    candidate's names directly (MBPP). ``setup`` runs first, on the trusted side."""
+    """Test code as published.
+
+    ``source`` is Python. If ``check`` is true, it defines ``check(candidate)``, which is called with the value of
+    ``entry_point``. Otherwise it is a sequence of statements that use the program's names directly (MBPP).
+    ``setup`` runs first, in the trusted tester process.
+    """
 
     source: str
     entry_point: str
@@ -115,13 +118,13 @@ class Problem:
     starter_code: str = ""
     preamble: str = ""
     difficulty: str | None = None
-    split: str | None = None  # the split that the data set itself publishes, if any
-    source: str = "prlcoder"  # name of the format it was read from
+    split: str | None = None  # the split that the data set publishes, if any
+    source: str = "prlcoder"  # the format that the problem was first read from
     meta: dict[str, Any] = field(default_factory=dict)
 
     @property
     def canonical(self) -> str:
-        """The first canonical solution; ``ValueError`` if the data set has none for this problem."""
+        """The first canonical solution; ``ValueError`` if the problem has no solution."""
         if not self.solutions:
             raise ValueError(f"problem {self.id} has no canonical solution")
         return self.solutions[0]
@@ -132,5 +135,5 @@ class Problem:
 
 
 def digest(problem_ids: list[str]) -> str:
-    """SHA-256 over problem ids in the given order: the identity of a split."""
+    """SHA-256 over problem ids in the given order; it identifies a split."""
     return hashlib.sha256(json.dumps(problem_ids).encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""Better canonical solutions for some problems of a data set, from a file of the user's.
+"""Replaces canonical solutions of a data set by those in a file of the user's.
 
 The paper rewrote about twenty canonical solutions that listed their answers instead of computing them. A line of the
-file is ``{"problem_id", "solution"}`` and may bring ``tests`` (as in our own format) and ``statement``.
+file is ``{"problem_id", "solution"}``, optionally with ``tests`` (as in the ``prlcoder`` format) and ``statement``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIELDS = frozenset({"problem_id", "solution", "tests", "statement"})
 
 @dataclass(frozen=True)
 class Override:
-    """What takes the place of a problem's own; ``line`` is where it stands in the file."""
+    """The replacement for one problem; ``line`` is its line in the file."""
 
     line: int | None
     solution: str
@@ -31,18 +31,18 @@ class Override:
 
 @dataclass
 class Overrides:
-    """The overrides of one file by problem id, and those that have met their problem."""
+    """The overrides of one file by problem id, and the ids that were found in the data set."""
 
     source: str
     by_id: dict[str, Override] = field(default_factory=dict)
-    met: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
 
     def applied(self, problem: Problem) -> Problem:
-        """The problem with its override: the canonical solution is another, further solutions stay."""
+        """The problem with its canonical solution replaced; further solutions stay."""
         override = self.by_id.get(problem.id)
         if override is None:
             return problem
-        self.met.add(problem.id)
+        self.used.add(problem.id)
         return replace(
             problem,
             solutions=(override.solution, *problem.solutions[1:]),
@@ -51,24 +51,24 @@ class Overrides:
         )
 
     def error(self, problem_id: str, error: FieldError) -> InputError:
-        """``error`` of an overridden problem, at the override that (its own record being fine before) brought it."""
+        """The error of an overridden problem, located at the line of its override."""
         return located(self.source, self.by_id[problem_id].line, error.field, error.problem, error.remedy)
 
     @property
-    def unmet(self) -> bool:
-        """Whether an override has not met its problem yet."""
-        return len(self.met) < len(self.by_id)
+    def has_unused(self) -> bool:
+        """Whether the problem of an override was not found yet."""
+        return len(self.used) < len(self.by_id)
 
-    def refuse_unmet(self, source: str) -> None:
-        """``InputError`` that names the first override whose problem is not in ``source``."""
+    def refuse_unused(self, source: str) -> None:
+        """Raises ``InputError`` that names the first override whose problem is not in ``source``."""
         for id, override in self.by_id.items():
-            if id not in self.met:
+            if id not in self.used:
                 remedy = "check the id with `prlcoder problems inspect`"
                 raise located(self.source, override.line, "problem_id", f"{id!r} is not in {source}", remedy)
 
 
 def read_overrides(source: str | None) -> Overrides:
-    """The overrides in a JSON Lines file (path or URI), none for None. ``InputError`` with line and field."""
+    """The overrides in a JSON Lines file (path or URI); empty for None. ``InputError`` names line and field."""
     overrides = Overrides(source or "")
     if source is None:
         return overrides
@@ -76,12 +76,12 @@ def read_overrides(source: str | None) -> Overrides:
         try:
             id, override = _parse(row)
             if id in overrides.by_id:
-                raise FieldError("problem_id", f"{id!r} was seen on line {overrides.by_id[id].line}")
+                raise FieldError("problem_id", f"{id!r} was already used on line {overrides.by_id[id].line}")
         except FieldError as error:
             raise located(row.file, row.line, error.field or None, error.problem, error.remedy) from None
         overrides.by_id[id] = override
     if not overrides.by_id:
-        raise located(source, None, None, "holds no overrides", "is it the right file?")
+        raise located(source, None, None, "contains no overrides", "is it the right file?")
     return overrides
 
 

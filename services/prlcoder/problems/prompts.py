@@ -1,8 +1,8 @@
-"""What a model is shown for a problem, and what of its answer is the program. Training and generation share this.
+"""Renders the prompt for a problem and extracts the program from a model's answer, in training and in generation.
 
-Templates are the versioned files in ``templates/``; ``template_digest`` is stored with every result. The text that a
-template makes is followed by the beginning of the program that the problem gives (``Problem.prompt``), inside an
-opened code fence for the templates whose answers are fenced.
+Templates are the versioned files in ``templates/``; ``template_digest`` is stored with every result. The text of a
+template is followed by the code that the problem gives (``Problem.prompt``), inside an opened code fence for the
+templates whose answers are fenced.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Prompt:
         return len(self.text) - len(self.given)
 
     def whole(self, program: str) -> str:
-        """Prompt, program and closing, as one text to tokenise. ``ValueError`` if the program begins otherwise."""
+        """Prompt, program and closing as one text to tokenise.
+
+        ``ValueError`` if the program does not begin with ``given``.
+        """
         if not program.startswith(self.given):
             raise ValueError("the program does not begin with the code that the problem gives")
         closing = self.closing.removeprefix("\n") if program.endswith("\n") else self.closing
@@ -49,7 +52,7 @@ class Prompt:
 
 
 def render(problem: Problem, template: str, tokenizer: Any | None = None) -> Prompt:
-    """The prompt for a problem. ``chat`` needs a tokenizer with a chat template, else ``InputError``."""
+    """The prompt for a problem. ``InputError`` if ``chat`` is used without a tokenizer that has a chat template."""
     given = problem.prompt
     body = _template(template).render(
         statement=problem.statement,
@@ -65,10 +68,11 @@ def render(problem: Problem, template: str, tokenizer: Any | None = None) -> Pro
 
 
 def extract_program(problem: Problem, template: str, completion: str) -> str:
-    """The whole program in what a model generated after ``Prompt.text``.
+    """The whole program in the text that a model generated after ``Prompt.text``.
 
-    Where the prompt opened the fence, the program ends at the closing one (a model that opens it a second time is
-    understood too). Elsewhere it is the last fenced block, else all of the text (contracts, section 1).
+    Where the prompt opened the fence, the program ends at the closing fence; a model may also open the fence again.
+    Otherwise the program is the last fenced block, or the whole text if there is none
+    (docs/reference/contracts.md, section 1).
     """
     if template in _FENCED_ANSWER:
         closing = _CLOSING_FENCE.search(completion)
@@ -103,7 +107,7 @@ def _template(template: str) -> Template:
 
 
 def _commented(text: str) -> str:
-    """Every line as a comment line; text that is all comments already stays as it is."""
+    """Every line as a comment line; text whose lines are all comments stays as it is."""
     lines = text.strip("\n").split("\n")
     if all(line.startswith("#") for line in lines):
         return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Problems from a source, one at a time, whatever format it is in.
+"""Reads problems from a source of any format, one at a time.
 
-A record that cannot be used is an ``InputError`` with file, line (in tables: row) and field; with ``skip_invalid``
-it is handed to ``quarantine`` instead, and reading goes on. Line ends and indentation are normalised here, once.
+An invalid record raises ``InputError`` with file, line (in tables: row) and field. With ``skip_invalid`` it goes to
+``quarantine`` instead, and reading continues. Line ends and indentation are normalised here and nowhere else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from prlcoder.problems.sources import rows
 from prlcoder.spec import Hub, NanoSuite, Select
 
 Quarantine = Callable[[dict[str, Any]], None]
-_RECORDS_LOOKED_AT = 20  # to find one that has all the fields of a known format
+_MAX_RECORDS_FOR_DETECTION = 20  # the first records may lack fields that tell the format
 
 
 def read(
@@ -42,24 +42,24 @@ def read(
 ) -> Iterator[Problem]:
     """The problems of ``source``: a path, an fsspec URI, a Hugging Face data set id, or ``nano``, the generated suite.
 
-    Streams; the ids seen are all that is kept. ``limit`` counts selected problems, not records. ``overrides`` is a
-    file of better solutions (``problems.overrides``). ``quarantine`` gets rows ``{file, line, field, reason, record}``.
-    ``InputError``: no such file, unknown format, no problem in the source or none selected, an override of a problem
-    that is not in the source.
+    Problems are streamed; only the ids are kept. ``limit`` counts selected problems, not records. ``overrides`` is a
+    file of better solutions (``problems.overrides``). ``quarantine`` receives rows ``{file, line, field, reason,
+    record}``. Raises ``InputError`` if the file is missing, the format is unknown, the source has no problem, none is
+    selected, or an override names a problem that is not in the source.
     """
     if format != "auto" and format not in NAMES:
         raise InputError(f"format: {format!r} is not a format; choose one of auto, {', '.join(NAMES)}")
     if GENERATED in (source, format) and (source != GENERATED or format not in ("auto", GENERATED)):
-        raise InputError(f"format: {GENERATED} is generated, not read; give `{GENERATED}` as the source, no file")
-    wanted, replaced = select or Select(), read_overrides(overrides)
+        raise InputError(f"format: {GENERATED} is generated, not read from a file; give `{GENERATED}` as the source")
+    wanted, replacements = select or Select(), read_overrides(overrides)
     problems: Iterator[Problem]
     if source == GENERATED:
         generated = _generated(nano or NanoSuite())
-        problems = (normalized(replaced.applied(problem), normalize_indent) for problem in generated)
+        problems = (normalized(replacements.applied(problem), normalize_indent) for problem in generated)
     else:
         found = rows(source, hub or Hub(), wanted.release)
-        problems = _Reader(source, found, format, normalize_indent, replaced, quarantine, skip_invalid).problems()
-    return _selected(source, problems, Selection(wanted), replaced, limit)
+        problems = _Reader(source, found, format, normalize_indent, replacements, quarantine, skip_invalid).problems()
+    return _selected(source, problems, Selection(wanted), replacements, limit)
 
 
 def _selected(
@@ -68,17 +68,17 @@ def _selected(
     yield from islice(filter(selection.lets_through, problems), limit)
     if limit is None or selection.passed < limit:
         selection.refuse_nothing(source)
-    if overrides.unmet:
-        for _ in problems:  # behind the limit there may be the problem that an override is for
-            if not overrides.unmet:
+    if overrides.has_unused:
+        for _ in problems:  # the problem of an override may come after the limit
+            if not overrides.has_unused:
                 return
-        overrides.refuse_unmet(source)
+        overrides.refuse_unused(source)
 
 
 def normalized(problem: Problem, style: Style, solution_field: str = "solutions") -> Problem:
     """The problem with ``\\n`` line ends, and with solutions, prompt and starter code indented in ``style``.
 
-    ``FieldError`` for a solution that does not parse or does not begin with the prompt.
+    ``FieldError`` if a solution does not compile or does not begin with the prompt.
     """
     prompt = unify_line_ends(problem.prompt)
     solutions = tuple(map(unify_line_ends, problem.solutions))
@@ -106,7 +106,7 @@ def _generated(sizes: NanoSuite) -> Iterator[Problem]:
 def _given(
     prompt: str, solutions: tuple[str, ...], indented: tuple[str, ...], style: Style, solution_field: str
 ) -> str:
-    """The prompt in ``style``, still the beginning of every solution."""
+    """The prompt in ``style``, so that every solution still begins with it."""
     if not prompt or not solutions:
         return normalize(prompt, style)
     given: str | None = None
@@ -136,7 +136,7 @@ class _Reader:
     overrides: Overrides
     quarantine: Quarantine | None
     skip_invalid: bool
-    _places: dict[str, tuple[str, int | None]] = field(default_factory=dict)  # of the ids seen
+    _locations: dict[str, tuple[str, int | None]] = field(default_factory=dict)  # file and line by problem id
 
     def problems(self) -> Iterator[Problem]:
         format, found = self._detected() if self.format == "auto" else (FORMATS[self.format], self.rows)
@@ -152,19 +152,20 @@ class _Reader:
                 first_error = first_error or f"{'' if row.line is None else f'line {row.line}: '}{error}"
                 self._set_aside(row, error)
                 continue
-            self._places[problem.id] = (row.file, row.line)
+            self._locations[problem.id] = (row.file, row.line)
             yield problem
         if not records:
-            raise located(self.source, None, None, "holds no records", "is it the right file?")
-        if not self._places:
+            raise located(self.source, None, None, "contains no records", "is it the right file?")
+        if not self._locations:
             raise located(self.source, None, None, f"none of its {records:,} records is valid ({first_error})")
 
     def _problem(self, row: SourceRow, format: Format) -> Problem:
         if isinstance(row.record, Malformed):
             raise row.record.error
         parsed = format.parse(Record(row.record))
-        if parsed.id in self._places:
-            raise FieldError(format.id_field, f"{parsed.id!r} was seen {self._seen(parsed.id, row)}", "ids are unique")
+        if parsed.id in self._locations:
+            first = self._first_location(parsed.id, row)
+            raise FieldError(format.id_field, f"{parsed.id!r} was already used {first}", "give each problem its own id")
         problem = replace(parsed, split=parsed.split or row.split)
         if problem.id not in self.overrides.by_id:
             return normalized(problem, self.style, format.solution_field)
@@ -173,8 +174,8 @@ class _Reader:
         except FieldError as error:
             raise self.overrides.error(problem.id, error) from None
 
-    def _seen(self, id: str, row: SourceRow) -> str:
-        file, line = self._places[id]
+    def _first_location(self, id: str, row: SourceRow) -> str:
+        file, line = self._locations[id]
         if file == row.file:
             return f"on line {line}"
         return f"in {file}" + ("" if line is None else f", line {line}")
@@ -194,9 +195,9 @@ class _Reader:
             )
 
     def _detected(self) -> tuple[Format, Iterator[SourceRow]]:
-        """The format of the first record that has all the fields of one, and the rows from the beginning."""
+        """The format of the first record that has all fields of a format, and the rows from the beginning."""
         looked_at: list[SourceRow] = []
-        for row in islice(self.rows, _RECORDS_LOOKED_AT):
+        for row in islice(self.rows, _MAX_RECORDS_FOR_DETECTION):
             looked_at.append(row)
             if isinstance(row.record, Malformed):
                 if not self.skip_invalid:
@@ -207,7 +208,7 @@ class _Reader:
             if found is not None:
                 return found, chain(looked_at, self.rows)
         if not looked_at:
-            raise located(self.source, None, None, "holds no records", "is it the right file?")
+            raise located(self.source, None, None, "contains no records", "is it the right file?")
         first = looked_at[0]
         names = [] if isinstance(first.record, Malformed) else sorted(first.record)[:12]
         what = f"the format cannot be told from fields {', '.join(names) or '(none)'}"
@@ -215,9 +216,10 @@ class _Reader:
 
 
 def _as_json(record: dict[str, Any]) -> Any:
-    """The record as JSON holds it: a Parquet column may have what JSON does not (bytes), which becomes text.
+    """The record as JSON. Values that JSON lacks, such as the bytes of a Parquet column, become text.
 
-    Of a record that JSON cannot hold (an integer of too many digits, a nest too deep) only the fields' names.
+    If JSON cannot express the record (an integer with too many digits, lists nested too deeply), only the names of its
+    fields.
     """
     try:
         return json.loads(json.dumps(record, default=str))

@@ -1,4 +1,4 @@
-"""The records of one file, JSON Lines, JSON or Parquet, each with its place for messages."""
+"""The records of one file (JSON Lines, JSON or Parquet), each with its file and line for messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prlcoder.storage import Location
 
 @dataclass(frozen=True)
 class Malformed:
-    """Something that should have been a record and is none."""
+    """Text in the place of a record that is not a record."""
 
     text: str
     error: FieldError
@@ -27,7 +27,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A record and where it stands. ``split`` is the one that its place says it belongs to."""
+    """A record with its file and line. ``split`` is the split that its file or folder belongs to."""
 
     file: str
     line: int | None
@@ -36,7 +36,7 @@ class SourceRow:
 
 
 def file_rows(file: Location) -> Iterator[SourceRow]:
-    """Numbered records: lines of text, rows of a table. ``InputError`` if the file cannot be read to its end."""
+    """Yields numbered records: lines of text or rows of a table. ``InputError`` if the file cannot be read."""
     name = file.path.removesuffix(".gz")
     if name.endswith(".parquet"):
         from prlcoder.problems.tables import read_rows
@@ -50,13 +50,13 @@ def file_rows(file: Location) -> Iterator[SourceRow]:
 
 
 def dated_as_text(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with its dates and times in ISO form, as JSON files have them."""
+    """The record with dates and times as text in ISO format, as in JSON files."""
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in record.items()}
 
 
 def _line_rows(file: Location) -> Iterator[SourceRow]:
     for line, ended in decoded_lines(file.name, file.open):
-        text = ended.rstrip("\r\n")  # else a message about the end of the line would count columns of the next
+        text = ended.rstrip("\r\n")  # a message about the end of the line must not count a column of the next line
         try:
             yield SourceRow(file.name, line, parse_object(file.name, line, text))
         except InputError as error:
@@ -71,21 +71,21 @@ def _json_rows(file: Location) -> Iterator[SourceRow]:
                 yield SourceRow(file.name, line, value)
             else:
                 error = FieldError("", f"a JSON object was expected, not {described(value)}")
-                yield SourceRow(file.name, line, Malformed(_shown(value), error))
+                yield SourceRow(file.name, line, Malformed(_beginning(value), error))
     except json_text.JsonError as error:
         raise located(file.name, error.line, None, f"not JSON ({error})", "is it the right file?") from None
 
 
-def _shown(value: Any) -> str:
-    """The beginning of a value that is no record."""
+def _beginning(value: Any) -> str:
+    """The first 1,000 characters of a value that is not a record."""
     try:
         return str(value)[:1000]
-    except ValueError:  # an integer of more digits than Python writes, alone or in a list
+    except ValueError:  # an integer with more digits than Python converts to text
         return described(value)
 
 
 def read_text(file: Location) -> str:
-    """The whole of a text file, UTF-8; ``InputError``."""
+    """The content of a UTF-8 text file; ``InputError`` if it cannot be read."""
     try:
         with file.open() as raw:
             return raw.read().decode("utf-8-sig")

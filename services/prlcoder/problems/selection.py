@@ -1,4 +1,4 @@
-"""Which problems of a source are used: by day, difficulty and platform."""
+"""Selects problems of a source by day, difficulty and platform."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from prlcoder.errors import InputError
 from prlcoder.problems.model import Problem
 from prlcoder.spec import Select
 
-_DAYS = ("contest_date", "estimated_date")  # LiveCodeBench's and LeetCodeDataset's
-_SHOWN = 8
+_DAY_FIELDS = ("contest_date", "estimated_date")  # of LiveCodeBench and of LeetCodeDataset
+_NAMES_SHOWN = 8
 
 
 @dataclass
 class Selection:
-    """Lets problems through, and remembers enough of the others to say why none came."""
+    """Decides per problem, and counts what all problems have, so that an empty selection can be explained."""
 
     wanted: Select
     seen: int = 0
@@ -26,7 +26,7 @@ class Selection:
     _days: list[date] = field(default_factory=list)
 
     def lets_through(self, problem: Problem) -> bool:
-        """Whether the problem meets every condition; one that lacks what a condition is about does not."""
+        """Whether the problem meets every condition. A problem that lacks a condition's field does not meet it."""
         wanted, day, platform = self.wanted, contest_day(problem), str(problem.meta.get("platform", ""))
         self.seen += 1
         self._difficulties[problem.difficulty or "none"] += 1
@@ -43,7 +43,7 @@ class Selection:
         return meets
 
     def refuse_nothing(self, source: str) -> None:
-        """``InputError`` that shows what there is, if there were problems and all were left out."""
+        """Raises ``InputError`` if there were problems and none was selected; the message shows what they have."""
         if self.seen == 0 or self.passed:
             return
         days = f"{self._days[0]} to {self._days[1]}" if self._days else "none"
@@ -53,8 +53,8 @@ class Selection:
 
 
 def contest_day(problem: Problem) -> date | None:
-    """The day on which the problem appeared, if its data set says it."""
-    for name in _DAYS:
+    """The day on which the problem was published, if its data set says it."""
+    for name in _DAY_FIELDS:
         value = problem.meta.get(name)
         if isinstance(value, str):
             try:
@@ -69,5 +69,5 @@ def _one_of(value: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _listed(counts: Counter[str]) -> str:
-    named = ((name if name.isprintable() else repr(name), count) for name, count in counts.most_common(_SHOWN))
+    named = ((name if name.isprintable() else repr(name), count) for name, count in counts.most_common(_NAMES_SHOWN))
     return ", ".join(f"{name} {count:,}" for name, count in named)

@@ -1,8 +1,9 @@
-"""Which problems are the same problem in other words.
+"""Finds near-duplicate problems.
 
-Two problems are near-duplicates if their statements share at least ``THRESHOLD`` of their word triples (Jaccard), or
-if a canonical solution of theirs has the same syntax tree. MinHash finds candidates; every candidate by statement is
-then checked exactly, so there are no false alarms, and a pair at the threshold is missed with probability below 1e-7.
+Two problems are near-duplicates if their statements share at least ``MIN_SHARED_TRIPLES`` of their word triples
+(Jaccard similarity), or if their canonical solutions have the same syntax tree. MinHash finds candidates, and the
+similarity of each candidate pair is then computed exactly. So there are no false positives, and a pair at the threshold
+is missed with a probability below 1e-7.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-THRESHOLD = 0.8
+MIN_SHARED_TRIPLES = 0.8  # Jaccard similarity of near-duplicates
 _WORDS_PER_SHINGLE = 3
 _BANDS, _ROWS = 32, 4
 _PRIME = (1 << 31) - 1
@@ -31,10 +32,10 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def duplicate_groups(problems: Sequence[Problem]) -> list[tuple[Problem, ...]]:
-    """The problems in groups of near-duplicates (most hold one), each sorted by id; chains count as one group."""
+    """Groups of near-duplicates, each sorted by id; most groups have one problem. A chain of pairs is one group."""
     ordered = sorted(problems, key=lambda problem: problem.id)
     parents = list(range(len(ordered)))
-    for left, right in _alike(ordered):
+    for left, right in _duplicate_pairs(ordered):
         parents[_root(parents, right)] = _root(parents, left)
     groups: dict[int, list[Problem]] = defaultdict(list)
     for index, problem in enumerate(ordered):
@@ -43,12 +44,12 @@ def duplicate_groups(problems: Sequence[Problem]) -> list[tuple[Problem, ...]]:
 
 
 def words(statement: str) -> list[str]:
-    """The statement's words, numbers and signs, case and white space apart: its normalised form."""
+    """The statement's words, numbers and signs in lower case and without whitespace: its normalised form."""
     return _WORD.findall(statement.casefold())
 
 
 def solution_key(solution: str) -> str:
-    """Equal for solutions that differ in layout and comments only."""
+    """A key that is equal for solutions that differ in layout and comments only."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -58,20 +59,21 @@ def solution_key(solution: str) -> str:
     return hashlib.sha256(tree.encode(errors="surrogatepass")).hexdigest()
 
 
-def _alike(problems: Sequence[Problem]) -> Iterator[tuple[int, int]]:
-    yield from _neighbours(solution_key(problem.canonical) if problem.solutions else "" for problem in problems)
+def _duplicate_pairs(problems: Sequence[Problem]) -> Iterator[tuple[int, int]]:
+    keys = [solution_key(problem.canonical) if problem.solutions else "" for problem in problems]
+    yield from _pairs_with_equal_keys(keys)
     shingles = [_shingles(problem.statement) for problem in problems]
     seen: set[tuple[int, int]] = set()
     for bucket in _buckets(shingles):
         for pair in combinations(bucket, 2):
             if pair not in seen:
                 seen.add(pair)
-                if _jaccard(shingles[pair[0]], shingles[pair[1]]) >= THRESHOLD:
+                if _jaccard(shingles[pair[0]], shingles[pair[1]]) >= MIN_SHARED_TRIPLES:
                     yield pair
 
 
-def _neighbours(keys: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Each index with the one before it that has the same key; empty keys match nothing."""
+def _pairs_with_equal_keys(keys: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Pairs each index with the last index before it that has the same key; empty keys match nothing."""
     last: dict[str, int] = {}
     for index, key in enumerate(keys):
         if key and key in last:
@@ -80,7 +82,7 @@ def _neighbours(keys: Iterable[str]) -> Iterator[tuple[int, int]]:
 
 
 def _shingles(statement: str) -> NDArray[np.int64]:
-    """Distinct hashes of the statement's word triples, sorted; of the whole statement if it is shorter."""
+    """Sorted distinct hashes of the statement's word triples; of the whole statement if it has fewer words."""
     import numpy as np
 
     found = words(statement)
@@ -93,7 +95,7 @@ def _buckets(shingles: Sequence[NDArray[np.int64]]) -> Iterator[list[int]]:
     """Groups of indices whose MinHash signatures agree in a whole band."""
     import numpy as np
 
-    draw = np.random.default_rng(0)  # fixed: the functions need no seed of the user's
+    draw = np.random.default_rng(0)  # a fixed seed, so that groups do not depend on the run
     factors = draw.integers(1, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.int64)
     offsets = draw.integers(0, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.int64)
     tables: list[dict[bytes, list[int]]] = [defaultdict(list) for _ in range(_BANDS)]

@@ -1,4 +1,4 @@
-"""From what a user calls a source (a path, a URI, a hub id) to its records."""
+"""Opens what a user names as a source (a path, a URI, a hub id) and yields its records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from prlcoder.storage import DATA_ENDINGS, Location, location
 
 
 def rows(source: str, hub: Hub, release: str | None) -> Iterator[SourceRow]:
-    """The records of ``source``; ``InputError`` if there is nothing, or nothing that can be read.
+    """The records of ``source``; ``InputError`` if it does not exist or cannot be read.
 
-    A name that is both a local path and a hub id means the path. ``release`` is of LiveCodeBench, whose releases are
-    files of one folder.
+    A name that is both a local path and a hub id means the path. ``release`` is a release of LiveCodeBench, whose
+    releases are files of one folder.
     """
     try:
         yield from _rows(source, hub, release)
@@ -45,7 +45,7 @@ def _rows_of_folder(folder: Location, hub: Hub, release: str | None) -> Iterator
     _refuse_release(folder.name, release)
     if folder.system is None and _has_data(Path(folder.path)):
         return _data_set(folder.path, folder, hub)
-    raise located(folder.name, None, None, "is a folder without problems in it", "name a file in it")
+    raise located(folder.name, None, None, "is a folder that contains no problems", "name a file in it")
 
 
 def _rows_of_hub(source: str, hub: Hub, release: str | None) -> Iterator[SourceRow]:
@@ -57,7 +57,7 @@ def _rows_of_hub(source: str, hub: Hub, release: str | None) -> Iterator[SourceR
 
 
 def _data_set(source: str, files: Location, hub: Hub) -> Iterator[SourceRow]:
-    """The rows of a Hugging Face data set; one that is a program (APPS, LiveCodeBench) is read from its files."""
+    """The rows of a Hugging Face data set. If it is a Python program (APPS, LiveCodeBench), its files are read."""
     try:
         yield from hub_rows(source, hub)
     except LoadingScriptError:
@@ -65,7 +65,7 @@ def _data_set(source: str, files: Location, hub: Hub) -> Iterator[SourceRow]:
 
 
 def _rows_of_scripted(files: Location, hub: Hub) -> Iterator[SourceRow]:
-    """The data files of a folder, one a split: ``train.jsonl``, ``test.jsonl``; or LiveCodeBench's releases."""
+    """The rows of a folder with one file per split (``train.jsonl``, ``test.jsonl``) or per LiveCodeBench release."""
     names = files.children()
     found = None if hub.split else folder_rows(files, names, None)
     if found is not None:
@@ -84,7 +84,7 @@ def _rows_of_scripted(files: Location, hub: Hub) -> Iterator[SourceRow]:
 def _refuse_release(source: str, release: str | None) -> None:
     if release is not None:
         remedy = "name the folder that has test.jsonl, test2.jsonl and so on"
-        raise located(source, None, "release", "which release a record belongs to cannot be told here", remedy)
+        raise located(source, None, "release", "this source does not say which release a record belongs to", remedy)
 
 
 def _has_data(folder: Path) -> bool:

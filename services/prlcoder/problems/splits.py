@@ -1,6 +1,6 @@
-"""Training, validation and test problems: stratified by difficulty, near-duplicates on one side.
+"""Divides problems into training, validation and test parts, stratified by difficulty.
 
-A split depends on the problems and the seed, not on the order in which the problems come.
+Near-duplicates stay in one part. A split depends on the problems and the seed, not on the order of the problems.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ProblemGroup = tuple[Problem, ...]
 
 @dataclass(frozen=True)
 class Splits:
-    """Problem ids of each part, sorted."""
+    """The problem ids of each part, sorted."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -30,7 +30,7 @@ class Splits:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the ids of all parts: two splits are the same if and only if this is."""
+        """SHA-256 over the ids of all parts; equal splits have equal digests."""
         parts = {name: getattr(self, name) for name in NAMES}
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -38,43 +38,46 @@ class Splits:
 def split(problems: Sequence[Problem], settings: Split) -> Splits:
     """Divide the problems; every id is in exactly one part.
 
-    ``random``: each part holds its share of every difficulty within one problem (as far as groups of duplicates allow).
-    ``published``: what the data set says; problems for which it says nothing are divided as above, unless a
-    near-duplicate has a published place: then they join it. ``InputError`` if the shares leave no training part.
+    ``random``: each part gets its share of every difficulty, within one problem (as far as groups of duplicates allow).
+    ``published``: the splits of the data set. Problems without a published split join a near-duplicate that has one;
+    the others are divided as above. ``InputError`` if the shares leave no training part.
     """
     if settings.validation + settings.test >= 1.0:
         raise InputError("problems.split: validation and test leave nothing to train on; lower one of them")
-    placed: dict[str, str] = {}
+    part_of: dict[str, str] = {}
     open_groups: list[ProblemGroup] = []
     for group in duplicate_groups(problems):
         published = {problem.split for problem in group} & set(NAMES) if settings.by == "published" else set()
         if not published:
             open_groups.append(group)
             continue
-        # test before validation before train: an unpublished copy of a test problem must not be trained on
-        side = max((name for name in published if name is not None), key=NAMES.index)
-        placed.update({p.id: p.split if p.split in NAMES else side for p in group})
-    placed.update(_divide(open_groups, settings))
-    return Splits(*(tuple(sorted(id for id, name in placed.items() if name == part)) for part in NAMES))
+        # test comes before validation and train: an unpublished copy of a test problem must not be trained on
+        strictest = max((name for name in published if name is not None), key=NAMES.index)
+        part_of.update({p.id: p.split if p.split in NAMES else strictest for p in group})
+    part_of.update(_divide(open_groups, settings))
+    return Splits(*(tuple(sorted(id for id, name in part_of.items() if name == part)) for part in NAMES))
 
 
 def _divide(groups: Sequence[ProblemGroup], settings: Split) -> dict[str, str]:
-    """Part of each problem. Largest groups first, in an order drawn from the seed; each goes where most room is left
-    for its difficulties. The single problems come last and fill every part up to its share exactly."""
+    """The part of each problem, by id.
+
+    The largest groups are placed first, in an order drawn from the seed. Each goes to the part with the most room left
+    for its difficulties. Single problems come last and fill every part to its exact share.
+    """
     sizes = Counter(_difficulty(problem) for group in groups for problem in group)
     room = {level: _room(size, settings) for level, size in sizes.items()}
-    placed: dict[str, str] = {}
+    part_of: dict[str, str] = {}
     for group in sorted(groups, key=lambda group: (-len(group), _draw(settings.seed, group))):
         counts = sorted(Counter(map(_difficulty, group)).items())
         name = max(NAMES, key=lambda name: sum(count * room[level][name] for level, count in counts))
         for level, count in counts:
             room[level][name] -= count
-        placed.update({problem.id: name for problem in group})
-    return placed
+        part_of.update({problem.id: name for problem in group})
+    return part_of
 
 
 def _room(size: int, settings: Split) -> dict[str, int]:
-    """Sizes of the parts of ``size`` problems, rounded by the largest remainder: each within one of its share."""
+    """The sizes of the parts of ``size`` problems, rounded by the largest remainder; each is within 1 of its share."""
     test, validation = settings.test * size, settings.validation * size
     shares = {"train": size - test - validation, "validation": validation, "test": test}
     room = {name: int(share) for name, share in shares.items()}

@@ -1,4 +1,4 @@
-"""Problems into a file of our own format, JSON Lines or Parquet by the file's name."""
+"""Writes problems to a file of the ``prlcoder`` format, as JSON Lines or Parquet by the file's name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from prlcoder.problems.model import Problem
 
 @contextmanager
 def problem_writer(path: Path) -> Iterator[Callable[[Problem], None]]:
-    """A function that writes one problem; the file appears only when the block ends well.
+    """Yields a function that writes one problem; the file appears only when the block ends without an exception.
 
-    ``InputError`` for a name that is not ``.jsonl``, ``.jsonl.gz`` or ``.parquet``, and for a problem whose tests
-    hold a value that cannot be written as a literal.
+    ``InputError`` for a name that does not end in ``.jsonl``, ``.jsonl.gz`` or ``.parquet``, and for a problem whose
+    tests contain a value that cannot be written as a literal.
     """
     if path.suffix == ".parquet":
         from prlcoder.problems.tables import table_writer
@@ -29,7 +29,8 @@ def problem_writer(path: Path) -> Iterator[Callable[[Problem], None]]:
         with atomic_output(path) as file:
             yield lambda problem: print(dump(_encoded(path, problem)), file=file)
     else:
-        raise located(path, None, None, "cannot tell what to write", "end the name in .jsonl, .jsonl.gz or .parquet")
+        remedy = "end it in .jsonl, .jsonl.gz or .parquet"
+        raise located(path, None, None, "the name does not say which format to write", remedy)
 
 
 def _encoded(path: Path, problem: Problem) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Every solution that a data set calls correct, run against that data set's own tests."""
+"""Runs every solution of a data set against the data set's own tests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from prlcoder.problems.model import Problem
 
 @dataclass(frozen=True)
 class Verified:
-    """One solution's verdict; ``solution`` is its index in the problem, 0 the canonical one."""
+    """The result of one solution. ``solution`` is its index in the problem; 0 is the canonical solution."""
 
     problem_id: str
     solution: int
     result: ExecutionResult
 
     def row(self) -> dict[str, Any]:
-        """The verification row of contracts, section 3; ``verdict`` is null where the sandbox itself failed."""
+        """The verification row of docs/reference/contracts.md, section 3; ``verdict`` is null if the sandbox failed."""
         return {
             "problem_id": self.problem_id,
             "solution": self.solution,
@@ -30,7 +30,7 @@ class Verified:
 
 
 def verify(problems: Iterable[Problem], executor: ProgramRunner) -> Iterator[Verified]:
-    """Run all solutions of all problems, in order. Streams: only what is in the executor's hands is in memory."""
+    """Run all solutions of all problems, in order. Only the problems that are being executed are in memory."""
     keys: deque[tuple[str, int]] = deque()
 
     def executions() -> Iterator[ExecutionRequest]:
@@ -45,23 +45,23 @@ def verify(problems: Iterable[Problem], executor: ProgramRunner) -> Iterator[Ver
 
 @dataclass
 class VerdictTally:
-    """Verdicts counted, and the solutions that did not pass."""
+    """Counts of verdicts, and the solutions that did not pass."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     not_passed: list[Verified] = field(default_factory=list)
 
     def add(self, verified: Verified) -> None:
-        """Count one."""
+        """Count one result."""
         self.verdicts[verified.result.verdict or "sandbox_error"] += 1
         if not verified.result.passed:
             self.not_passed.append(verified)
 
     @property
     def total(self) -> int:
-        """Solutions counted."""
+        """The number of solutions."""
         return self.verdicts.total()
 
     @property
     def passed(self) -> int:
-        """Solutions that passed all tests."""
+        """The number of solutions that passed all tests."""
         return self.total - len(self.not_passed)

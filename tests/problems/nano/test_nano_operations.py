@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from prlcoder.problems.nano.draw import Draw
-from prlcoder.problems.nano.operation import NONE, OFTEN, SELDOM, SOMETIMES, Operation, OperationStep, TextReplacement
+from prlcoder.problems.nano.operation import (
+    NO_CONSTANT,
+    OFTEN,
+    SELDOM,
+    SOMETIMES,
+    Operation,
+    OperationStep,
+    TextReplacement,
+)
 from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.task import Task, answers, draw_inputs
 from prlcoder.problems.nano.transforms import TRANSFORMS
@@ -113,7 +121,7 @@ def test_numbers_of_the_family() -> None:
 
 def test_constants_stand_where_they_are_used() -> None:
     for operation in OPERATIONS.values():
-        assert ("{c}" in operation.clause) == ("{c}" in operation.code) == (operation.constants != NONE)
+        assert ("{c}" in operation.clause) == ("{c}" in operation.code) == (operation.constants != NO_CONSTANT)
 
 
 def test_transforms_write_a_variable_and_reducers_return() -> None:

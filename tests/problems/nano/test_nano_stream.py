@@ -14,7 +14,7 @@ from prlcoder.problems.model import CallTests, Problem
 from prlcoder.problems.nano import suite
 from prlcoder.problems.nano.draw import Draw
 from prlcoder.problems.nano.heldout import normalised_program, normalised_statement
-from prlcoder.problems.nano.operation import FAVOURITE, Operation, OperationStep
+from prlcoder.problems.nano.operation import FAVOURITE_BUG_SHARE, Operation, OperationStep
 from prlcoder.problems.nano.reducers import REDUCERS
 from prlcoder.problems.nano.stream import StreamProgram, stream
 from prlcoder.problems.nano.task import Task, draw_bug
@@ -124,7 +124,7 @@ def test_bugs_come_at_the_operations_rate_and_the_favourite_most(operation: Oper
     drawn = [draw_bug(draw, operation) for _ in range(count)]
     made = [bug for bug in drawn if bug is not None]
     assert len(made) / count == pytest.approx(operation.habit, abs=0.015)
-    assert made.count(operation.bugs[0]) / len(made) == pytest.approx(FAVOURITE, abs=0.05)
+    assert made.count(operation.bugs[0]) / len(made) == pytest.approx(FAVOURITE_BUG_SHARE, abs=0.05)
     assert set(made) == set(operation.bugs)
 
 

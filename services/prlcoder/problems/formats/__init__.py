@@ -1,4 +1,9 @@
-"""The formats that problems are read from. A new one is a module with a ``FORMAT``, named here."""
+"""The formats that problems are read from, one module per format.
+
+A format is a function from a ``Record`` to a ``Problem`` and the sets of fields that tell it apart. To add one, write
+a module with a ``FORMAT`` and add it to ``_MODULES``; ``FORMATS`` and ``NAMES`` follow. ``record`` reads and checks
+single fields, and ``inputs_outputs`` reads the form of tests that several formats share.
+"""
 
 from prlcoder.problems.formats import apps, appsplus, humaneval, leetcode, livecodebench, mbpp, own
 from prlcoder.problems.formats.record import FieldError, Record
@@ -6,7 +11,7 @@ from prlcoder.problems.formats.registry import Format
 
 _MODULES = (humaneval, mbpp, leetcode, apps, appsplus, livecodebench, own)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
-GENERATED = "nano"  # made, not read: a source and a format name, but no file
+GENERATED = "nano"  # a source and a format name, but not a file
 NAMES = (*FORMATS, GENERATED)
 
 __all__ = ["FORMATS", "GENERATED", "NAMES", "FieldError", "Format", "Record"]

@@ -1,7 +1,7 @@
-"""APPS (hendrycks/apps): its folders, the table of the same (codeparrot/apps), and MapCoder's selection of 150.
+"""APPS (hendrycks/apps): its folders, its table (codeparrot/apps), and MapCoder's selection of 150 problems.
 
-Every solution in APPS is an accepted submission; those that are not Python 3 are left out, their indices kept in
-``meta["not_python"]``. Programs run after the imports that APPS's own harness makes.
+Every solution in APPS is an accepted submission. Solutions that are not Python 3 are left out, and their indices are
+stored in ``meta["not_python"]``. Programs run after the imports that APPS's own harness makes.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from prlcoder.problems.model import Problem
 
 
 def parse(record: Record) -> Problem:
-    """A problem from a row of the table (or a folder, which is read as one), or of MapCoder's selection."""
-    return _selected(record) if record.has("test_list") else _published(record)
+    """A problem from a row of the table (a folder is read as a row), or from a row of MapCoder's selection."""
+    return _parse_selection(record) if record.has("test_list") else _parse_row(record)
 
 
-def _published(record: Record) -> Problem:
+def _parse_row(record: Record) -> Problem:
     texts = solution_texts(record, "solutions")
     solutions, left_out = python_solutions(texts, record.name("solutions"))
     starter = starter_text(record)
@@ -37,8 +37,8 @@ def _published(record: Record) -> Problem:
     )
 
 
-def _selected(record: Record) -> Problem:
-    """MapCoder's rows: every test through standard input, the expected output in a list."""
+def _parse_selection(record: Record) -> Problem:
+    """A row of MapCoder's selection: all tests use standard input, and the expected output is a list."""
     tests = record.records("test_list")
     if not tests:
         raise FieldError("test_list", "is empty", "a problem needs at least one test")
@@ -57,7 +57,7 @@ def _selected(record: Record) -> Problem:
 
 
 def identity(record: Record, field: str) -> str:
-    """An id that is a number in some copies of a data set and text in others."""
+    """An id; it is a number in some copies of a data set and text in others."""
     value = record.chosen((field,)).get(field)
     if isinstance(value, int) and not isinstance(value, bool):
         return as_text(value, record.name(field))
@@ -65,13 +65,13 @@ def identity(record: Record, field: str) -> str:
 
 
 def starter_text(record: Record) -> str:
-    """The starter code in whole lines: the published ones end inside an indentation."""
+    """The starter code in whole lines; the published texts end inside an indentation."""
     code = record.text("starter_code", "").rstrip()
     return code + "\n" if code else ""
 
 
 def solution_texts(record: Record, field: str) -> list[str]:
-    """A list of programs, as it is or as JSON text; empty if the field is."""
+    """A list of programs, either as a list or as JSON text; empty if the field is empty."""
     value = record.nested(field, [])
     if not isinstance(value, list):
         raise FieldError(record.name(field), f"a list was expected, not {described(value)}")
@@ -79,7 +79,7 @@ def solution_texts(record: Record, field: str) -> list[str]:
 
 
 def nested_object(record: Record, field: str) -> dict[str, Any]:
-    """An object, as it is or as JSON text."""
+    """An object, either as an object or as JSON text."""
     value = record.nested(field)
     if not isinstance(value, dict):
         raise FieldError(record.name(field), f"an object was expected, not {described(value)}")

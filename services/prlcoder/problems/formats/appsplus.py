@@ -1,8 +1,8 @@
-"""APPS+ (Ablustrund/APPS_Plus, the data of StepCoder and of PRLCoder's paper): one canonical solution a problem.
+"""APPS+ (Ablustrund/APPS_Plus, the data of StepCoder and of PRLCoder's paper): one canonical solution per problem.
 
 Its authors describe the fields (statement, canonical solution, function name, inputs and outputs, starter code, and
-in version 1 the places of statement blocks) but not their spelling, so each is looked for under the names that the
-published files and the programs that read them use. Whatever else a record holds goes to ``meta``.
+in version 1 the positions of statement blocks) but not their spelling. So each field is read under any of the names
+that published files and their readers use. All other fields go to ``meta``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SOLUTIONS = ("canonical_solution", "solution", "solutions")
 _FUNCTIONS = ("fn_name", "function_name", "entry_point")
 _LEVELS = ("difficulty", "level")
 _TESTS = ("inputs", "outputs", "input_output")
-_READ = frozenset((*_IDS, *_STATEMENTS, *_SOLUTIONS, *_FUNCTIONS, *_LEVELS, *_TESTS, "starter_code"))
+_READ_FIELDS = frozenset((*_IDS, *_STATEMENTS, *_SOLUTIONS, *_FUNCTIONS, *_LEVELS, *_TESTS, "starter_code"))
 
 
 def parse(record: Record) -> Problem:
@@ -41,7 +41,7 @@ def parse(record: Record) -> Problem:
         preamble=PREAMBLE,
         difficulty=_first(record, _LEVELS).lower() or None,
         source="appsplus",
-        meta=record.others(_READ),
+        meta=record.others(_READ_FIELDS),
     )
 
 
@@ -56,7 +56,7 @@ def _solutions(record: Record) -> tuple[str, ...]:
 
 
 def _present(record: Record, names: tuple[str, ...]) -> str:
-    """The first of ``names`` that the record has; ``FieldError`` with all of them if it has none."""
+    """The first of ``names`` that the record has; ``FieldError`` with all names if it has none of them."""
     for name in names:
         if record.has(name):
             return name

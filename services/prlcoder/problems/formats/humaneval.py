@@ -1,6 +1,6 @@
-"""HumanEval (openai/human-eval): a signature with docstring to complete, tests as ``check(candidate)``.
+"""HumanEval (openai/human-eval): a signature with a docstring to complete, and tests as ``check(candidate)``.
 
-The prompt is the statement. Programs are whole: ``prompt + canonical_solution``.
+The prompt is also the statement. A solution is the whole program, ``prompt + canonical_solution``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from prlcoder.problems.model import AssertTests, Problem
 
 
 def parse(record: Record) -> Problem:
-    """A problem from one line of ``HumanEval.jsonl``. The benchmark is an evaluation set: its split is ``test``."""
+    """A problem from one line of ``HumanEval.jsonl``. Its split is ``test``, because this is an evaluation set."""
     prompt = record.filled("prompt")
     test = record.filled("test")
     check_compiles(test, "test")

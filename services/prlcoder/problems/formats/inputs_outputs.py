@@ -1,8 +1,8 @@
-"""``{"inputs": [...], "outputs": [...], "fn_name": ...}``: the tests of APPS and of what was made from it.
+"""``{"inputs": [...], "outputs": [...], "fn_name": ...}``: the tests of APPS and of data sets derived from it.
 
-With a function's name each input is a list of arguments, without one it is standard input. JSON loses two things
-that are put back here as APPS's own harness does: whole numbers as the keys of dicts, and whether an expected
-``[x]`` is the value ``[x]`` or ``x`` in a list of its own (Codewars problems wrap every answer so).
+With ``fn_name`` each input is a list of arguments; without it, each input is the text on standard input. JSON loses two
+facts, which are restored here as in APPS's own harness: integers as keys of dicts, and whether an expected ``[x]`` is
+the value ``[x]`` or the value ``x`` (problems from Codewars wrap every answer in a list).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DECIMAL = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 _CLASS = re.compile(r"^class Solution\b", re.MULTILINE)
 _WHOLE_NUMBER = re.compile(r"-?\d{1,4000}")
 
-# What APPS's harness imports before every program (numpy excepted: the sandbox has only the standard library).
+# The imports that APPS's harness makes before every program, without numpy, which the sandbox may lack.
 PREAMBLE = """\
 import sys, time, itertools, collections, math, fractions, random, heapq
 from itertools import accumulate, product, permutations, combinations
@@ -31,9 +31,10 @@ from heapq import *
 
 
 def parse_tests(record: Record, function: str, code: str) -> Tests:
-    """The tests in ``inputs`` and ``outputs``. ``code`` (starter code, else a solution) shows how to call.
+    """The tests in ``inputs`` and ``outputs``. ``code`` (starter code, or else a solution) shows how to call.
 
-    ``FieldError``: none, unequal numbers, a function's name that is none, input that is no list of arguments.
+    Raises ``FieldError`` if there are no tests, if inputs and outputs differ in number, if the function name is not an
+    identifier, or if an input is not a list of arguments.
     """
     inputs, outputs = record.items("inputs"), record.items("outputs")
     if not inputs:
@@ -49,14 +50,14 @@ def parse_tests(record: Record, function: str, code: str) -> Tests:
 
 
 def stdio_tests(inputs: list[str], outputs: list[str]) -> StdioTests:
-    """Pairs of standard input and output. Where an answer has a decimal fraction, numbers are compared as numbers."""
+    """Pairs of standard input and output. If an expected output has a decimal fraction, numbers are compared as such."""
     cases = tuple(StdioTest(stdin, expected) for stdin, expected in zip(inputs, outputs, strict=True))
     fractions = any(re.fullmatch(_DECIMAL, token) for expected in outputs for token in expected.split())
     return StdioTests(cases, Comparison.FLOATS if fractions else Comparison.LINES)
 
 
 def as_text(value: Any, field: str) -> str:
-    """Standard input or output as text: a list is its lines, another value is what ``print`` shows of it."""
+    """Standard input or output as text: a list becomes its lines, any other value becomes what ``print`` shows."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -67,7 +68,7 @@ def as_text(value: Any, field: str) -> str:
 def _printed(value: Any, field: str) -> str:
     try:
         return str(value)
-    except (ValueError, RecursionError) as error:  # an integer of more digits than Python shows; a nest
+    except (ValueError, RecursionError) as error:  # an integer with too many digits, or lists nested too deeply
         raise FieldError(field, f"cannot be shown as text ({error})") from None
 
 
@@ -89,28 +90,30 @@ def _calls(record: Record, function: str, code: str) -> CallTests:
 
 
 def entry_point(function: str, code: str) -> str:
-    """How ``function`` is called, as ``code`` has it: a method of ``Solution``, or by its name."""
+    """The expression that gives ``function``: a method of ``Solution`` if ``code`` has that class, else its name."""
     return f"Solution().{function}" if re.search(_CLASS, code) else function
 
 
 def with_whole_keys(value: Any) -> Any:
-    """A dict whose keys are all whole numbers in text gets them as numbers; any other value stays as it is."""
+    """A dict whose keys are all integers written as text, with integers as keys; any other value is unchanged."""
     if isinstance(value, dict) and value and all(re.fullmatch(_WHOLE_NUMBER, key) for key in value):
         return {int(key): item for key, item in value.items()}
     return value
 
 
 def _wraps_answers(outputs: list[Any], code: str) -> bool:
-    """Whether every answer stands in a list of its own. Not where the result is annotated as a list: LeetCode's are,
-    and its answers are never wrapped."""
+    """Whether every answer is wrapped in a list of length 1.
+
+    Answers are never wrapped where the result is annotated as a list, as in problems from LeetCode.
+    """
     wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
     return wrapped and _LIST_RESULT.search(code) is None
 
 
 def python_solutions(texts: list[str], field: str) -> tuple[tuple[str, ...], list[int]]:
-    """The programs that Python compiles, and the indices of the others (there is Python 2 in APPS).
+    """The programs that Python compiles, and the indices of the others (APPS contains Python 2).
 
-    ``FieldError`` if there are programs and none compiles.
+    ``FieldError`` if there are programs and none of them compiles.
     """
     kept, left_out = [], []
     for index, text in enumerate(texts):

@@ -1,7 +1,7 @@
 """LeetCodeDataset (newfacade/LeetCodeDataset): ``class Solution`` with a preamble of imports and node classes.
 
-Its ``prompt`` is code that runs before every program (our ``preamble``), its ``completion`` is the program. The
-statement and the starter code are fields of their own in newer files and lie in ``meta`` and ``query`` in older ones.
+Its ``prompt`` is code that runs before every program (our ``preamble``), and its ``completion`` is the program. Newer
+files have fields for the statement and the starter code; older files have them in ``meta`` and ``query``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from prlcoder.problems.formats.registry import Format
 from prlcoder.problems.model import AssertTests, Problem
 
 _FENCE = re.compile(r"```(?:python)?[ \t]*\n(.*?)```", re.DOTALL)
-_KEPT = ("question_id", "tags", "estimated_date")
+_META_FIELDS = ("question_id", "tags", "estimated_date")
 
 
 def parse(record: Record) -> Problem:
@@ -31,7 +31,7 @@ def parse(record: Record) -> Problem:
         preamble=record.text("prompt"),
         difficulty=difficulty.lower() or None,
         source="leetcode",
-        meta={key: value for part in (meta, record) for key, value in part.chosen(_KEPT).items()},
+        meta={key: value for part in (meta, record) for key, value in part.chosen(_META_FIELDS).items()},
     )
 
 
@@ -45,7 +45,7 @@ def _statement(record: Record, meta: Record) -> str:
 
 
 def _starter_code(record: Record) -> str:
-    """The interface to implement, from the field that has it; the query shows it in its only fenced block."""
+    """The interface to implement, from ``starter_code`` or from the only fenced block of the query."""
     code = record.text("starter_code", "")
     if not code and (fenced := _FENCE.search(record.text("query", ""))):
         code = fenced.group(1)

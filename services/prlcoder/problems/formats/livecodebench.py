@@ -1,7 +1,7 @@
-"""LiveCodeBench, code generation (livecodebench/code_generation_lite): contest problems with the day they appeared.
+"""LiveCodeBench, code generation (livecodebench/code_generation_lite): contest problems with their publication day.
 
-Public and private tests together are the tests, in that order, as in the benchmark. There are no solutions: it is an
-evaluation set, and its split is ``test``. Programs run after the imports that the benchmark's harness makes.
+The tests are the public tests followed by the private tests, as in the benchmark. There are no solutions. The split is
+``test``, because this is an evaluation set. Programs run after the imports that the benchmark's harness makes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prlcoder.problems.formats.record import FieldError, Record, described
 from prlcoder.problems.formats.registry import Format
 from prlcoder.problems.model import CallTest, CallTests, Comparison, Problem, StdioTest, StdioTests, Tests
 
-_BOTH = (
+_PREAMBLE_MODULES = (
     "string",
     "re",
     "datetime",
@@ -34,13 +34,13 @@ _BOTH = (
     "sys",
     "json",
 )
-# The order matters: each star import shadows names of those before it (`pow` is operator's).
+# The order matters, because each star import shadows names of the earlier ones (`pow` is that of `operator`).
 PREAMBLE = (
-    "".join(f"from {module} import *\n" for module in (*_BOTH, "builtins", "typing"))
-    + "".join(f"import {module}\n" for module in _BOTH)
+    "".join(f"from {module} import *\n" for module in (*_PREAMBLE_MODULES, "builtins", "typing"))
+    + "".join(f"import {module}\n" for module in _PREAMBLE_MODULES)
     + "sys.setrecursionlimit(50000)\n"
 )
-_KEPT = ("question_title", "platform", "contest_id", "contest_date")
+_META_FIELDS = ("question_title", "platform", "contest_id", "contest_date")
 
 
 def parse(record: Record) -> Problem:
@@ -49,7 +49,7 @@ def parse(record: Record) -> Problem:
     try:
         date.fromisoformat(day[:10])
     except ValueError:
-        raise FieldError(record.name("contest_date"), f"{day[:40]!r} is not a day", "write it as 2024-08-31") from None
+        raise FieldError(record.name("contest_date"), f"{day[:40]!r} is not a date", "write it as 2024-08-31") from None
     function = Record(nested_object(record, "metadata"), record.name("metadata")).text("func_name", "")
     starter = starter_text(record)
     return Problem(
@@ -61,7 +61,7 @@ def parse(record: Record) -> Problem:
         difficulty=record.filled("difficulty").lower(),
         split="test",
         source="livecodebench",
-        meta=record.chosen(_KEPT),
+        meta=record.chosen(_META_FIELDS),
     )
 
 
@@ -84,12 +84,12 @@ def _tests(record: Record, function: str) -> Tests:
 
 
 def _entry_point(function: str) -> str:
-    """As the benchmark's harness finds it: a method of the program's ``Solution`` if it has one, else a function."""
+    """The function as the benchmark's harness finds it: a method of ``Solution`` if the program has that class."""
     return f"Solution().{function} if 'Solution' in globals() else {function}"
 
 
 def _private(record: Record) -> Any:
-    """The private tests, packed or not. In the packed form the pickle holds JSON text."""
+    """The private tests, packed or not. A packed pickle contains JSON text."""
     field = "private_test_cases"
     text = record.text(field, "[]") or "[]"
     if text.lstrip()[:1] == "[":
@@ -108,7 +108,7 @@ def _cases(value: Any, field: str) -> list[Record]:
 
 
 def _call(case: Record) -> CallTest:
-    """Arguments are JSON values, one a line; the answer is one."""
+    """One call: the arguments are JSON values, one per line, and the answer is one JSON value."""
     field = "input"
     try:
         arguments = tuple(json_text.decode(line) for line in case.text(field).split("\n"))

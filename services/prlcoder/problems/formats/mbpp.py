@@ -1,7 +1,7 @@
-"""MBPP (google-research/mbpp): a sentence, a solution, three asserts.
+"""MBPP (google-research/mbpp): a sentence, a solution and three asserts.
 
-The published prompts show the asserts, which are the only place where the function's name is given; they are kept
-in ``meta["examples"]`` for the templates.
+The published prompts show the asserts, because only they name the function. They are stored in ``meta["examples"]`` for
+the prompt templates.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def function_under_test(code: str, asserts: list[str]) -> str:
 
 
 def published_split(task: int) -> str:
-    """The split of Austin et al. (2021), by task id. Tasks 1-10 are their few-shot examples: training data here."""
+    """The split of Austin et al. (2021) by task id. Their few-shot examples, tasks 1 to 10, count as training data."""
     if 11 <= task <= 510:
         return "test"
     return "validation" if 511 <= task <= 600 else "train"

@@ -1,4 +1,4 @@
-"""One record of a problem file, read field by field; what is wrong with it is said by field."""
+"""Typed access to one record of a problem file; errors name the field."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _JSON_NAMES: dict[type, str] = {
 
 
 class FieldError(ValueError):
-    """A field of a record is missing or wrong. The reader adds file and line."""
+    """A field of a record is missing or invalid. The reader of the file adds file and line."""
 
     def __init__(self, field: str, problem: str, remedy: str = "") -> None:
         super().__init__(f"{field}: {problem}" + (f"; {remedy}" if remedy else ""))
@@ -45,21 +45,21 @@ class Record:
         return f"{self._path}.{field}" if self._path else field
 
     def has(self, field: str) -> bool:
-        """Whether the field is there and not null."""
+        """Whether the record has the field and it is not null."""
         return self._fields.get(field) is not None
 
     def only(self, known: frozenset[str]) -> None:
-        """Refuse fields that are not ``known``: in our own format a typo must not be lost silently."""
+        """Refuse fields that are not ``known``, so that a misspelt field is not lost in silence."""
         unknown = next((field for field in self._fields if field not in known), None)
         if unknown is not None:
-            raise FieldError(self.name(unknown), "unknown field", f"known are {', '.join(sorted(known))}")
+            raise FieldError(self.name(unknown), "unknown field", f"the known fields are {', '.join(sorted(known))}")
 
     def text(self, field: str, default: str | None = None) -> str:
         """A string."""
         return self._typed(field, str, default)
 
     def filled(self, field: str) -> str:
-        """A string with something other than white space in it."""
+        """A string that is not blank."""
         value = self._typed(field, str, None)
         if not value.strip():
             raise FieldError(self.name(field), "is empty")
@@ -100,15 +100,15 @@ class Record:
         return self._typed(field, dict, default)
 
     def chosen(self, fields: tuple[str, ...]) -> dict[str, Any]:
-        """Those of ``fields`` that are there, as they are."""
+        """Those of ``fields`` that the record has, with their values unchanged."""
         return {field: self._fields[field] for field in fields if self.has(field)}
 
     def others(self, known: frozenset[str]) -> dict[str, Any]:
-        """The fields that are not ``known``, as they are."""
+        """The fields that are not ``known``, with their values unchanged."""
         return {field: value for field, value in self._fields.items() if field not in known}
 
     def nested(self, field: str, default: Any = None) -> Any:
-        """A value that may be written as JSON text: some tables publish their lists and objects so."""
+        """A value that may be written as JSON text; some tables publish their lists and objects so."""
         value = self._fields.get(field)
         if value is None or value == "":
             if default is None:
@@ -122,7 +122,7 @@ class Record:
             raise FieldError(self.name(field), f"not JSON ({error}, its line {error.line})") from None
 
     def record(self, field: str) -> Record:
-        """An object, as a record of its own whose messages name both fields."""
+        """An object, as a record whose messages name both fields."""
         return Record(self.mapping(field), self.name(field))
 
     def records(self, field: str) -> list[Record]:
@@ -147,18 +147,18 @@ class Record:
 
 
 def described(value: Any) -> str:
-    """What a JSON value is, in words."""
+    """The type of a JSON value, in words."""
     return _JSON_NAMES.get(type(value), type(value).__name__)
 
 
 def parsed(source: str, field: str) -> ast.Module:
-    """The syntax tree of Python text that must parse; ``FieldError`` with the line inside the field if not."""
+    """The syntax tree of Python text; ``FieldError`` with the line inside the field if it does not parse."""
     with _python(field):
         return ast.parse(source)
 
 
 def check_compiles(source: str, field: str) -> None:
-    """Refuse text that Python does not compile. No tree is built, which for megabytes of tests takes a third."""
+    """Refuse text that Python does not compile. No syntax tree is built, which saves time on megabytes of tests."""
     with _python(field):
         compile(source, field, "exec", dont_inherit=True)
 
@@ -167,7 +167,7 @@ def check_compiles(source: str, field: str) -> None:
 def _python(field: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "\d" in a published solution is not our business
+            warnings.simplefilter("ignore")  # a published solution may contain "\d", for example
             yield
     except SyntaxError as error:
         where = f" (its line {error.lineno})" if error.lineno else ""

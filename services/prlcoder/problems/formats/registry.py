@@ -1,4 +1,4 @@
-"""What a format is. Each lives in a module of its own; ``formats.FORMATS`` lists them."""
+"""The description of a format. Each format is a module; ``formats.FORMATS`` lists them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from prlcoder.problems.model import Problem
 
 @dataclass(frozen=True)
 class Format:
-    """How one published format becomes problems.
+    """How records of one published format become problems.
 
     A record with every field of one of the ``signatures`` is recognised as this format. ``parse`` raises
-    ``FieldError``; ``id_field`` and ``solution_field`` are where messages about ids and solutions point.
+    ``FieldError``. Messages about ids and solutions name ``id_field`` and ``solution_field``.
     """
 
     name: str
@@ -24,5 +24,5 @@ class Format:
     parse: Callable[[Record], Problem]
 
     def recognises(self, fields: Collection[str]) -> bool:
-        """Whether a record with these fields is one of this format."""
+        """Whether a record with these fields has this format."""
         return any(signature.issubset(fields) for signature in self.signatures)

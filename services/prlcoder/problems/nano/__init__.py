@@ -1,5 +1,6 @@
-"""The generated nano suite: small list programs, their tests, and a stream of programs with habitual bugs.
+"""The generated nano suite: small list programs with tests, and a stream of programs with habitual bugs.
 
-``suite`` yields problems, ``stream`` yields pre-training programs, ``transforms`` and ``reducers`` are the tables
-that both are made of. What the family is and what is known about it: ``docs/nano.md``.
+``suite`` yields problems and ``stream`` yields pre-training programs. Both are made of the operations in the tables
+``transforms`` and ``reducers``. ``task`` combines operations into a statement, a program and its inputs.
+``docs/nano.md`` describes the family and what is known about it.
 """

@@ -1,7 +1,7 @@
 """Seeded draws that are the same on every Python version and in every process.
 
-Only ``Random.random`` is promised to keep its sequence between Python versions, and only seeds that are not hashed
-are the same in every process; so everything here is made of ``random()`` and a text as seed.
+Python guarantees the same sequence between versions only for ``Random.random``, and the same seed in every process only
+for seeds that are not hashed. So all draws here use ``random()`` and a text as seed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 class Draw:
-    """A stream of draws that is decided by its seed alone."""
+    """A sequence of draws that depends on its seed alone."""
 
     def __init__(self, seed: str) -> None:
         self._random = Random(seed).random
 
     def between(self, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``, both included."""
+        """An integer from ``low`` to ``high``, both included."""
         return low + int(self._random() * (high - low + 1))
 
     def pick(self, items: Sequence[T]) -> T:

@@ -1,4 +1,4 @@
-"""Keeping held-out problems out of training: by normalised statement and by normalised solution."""
+"""Keeps held-out problems out of training, by normalised statement and by normalised solution."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from prlcoder.problems.similarity import words
 
 
 def normalised_statement(text: str) -> str:
-    """A statement without what a reader would not call a difference: case and white space."""
+    """A statement without case and whitespace."""
     return " ".join(words(text))
 
 
 def normalised_program(text: str) -> str:
-    """A program without blank lines, whole-line comments and trailing white space."""
+    """A program without blank lines, comment lines and trailing whitespace."""
     lines = (line.rstrip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
 class HeldOut:
-    """The statements and solutions that nothing trained on may repeat."""
+    """The statements and solutions that training data must not repeat."""
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._statements: set[str] = set()
@@ -34,7 +34,7 @@ class HeldOut:
         self._programs.update(map(normalised_program, problem.solutions))
 
     def holds_statement(self, statement: str) -> bool:
-        """Whether a held-out problem says the same."""
+        """Whether a held-out problem has the same statement."""
         return normalised_statement(statement) in self._statements
 
     def holds_program(self, program: str) -> bool:

@@ -1,4 +1,4 @@
-"""One operation of the family: what the statement says, the one canonical code for it, and the habitual bugs."""
+"""One operation of the family: its clause in a statement, its canonical code and its habitual bugs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from dataclasses import dataclass
 
 TextReplacement = tuple[str, str]  # (text that occurs once in the canonical code, what the bug writes instead)
 
-OFTEN, SOMETIMES, SELDOM = 0.60, 0.25, 0.08  # how probable it is that a stream program has an operation wrong
-FAVOURITE = 0.7  # share of an operation's first bug among all its bugs
+OFTEN, SOMETIMES, SELDOM = 0.60, 0.25, 0.08  # probabilities that a stream program contains a bug in an operation
+FAVOURITE_BUG_SHARE = 0.7  # share of an operation's first bug among all its bugs
 
-ANY = range(1, 10)  # constants c of an operation: thresholds and summands,
-FEW = range(1, 4)  # lengths of slices,
-FACTORS = range(2, 6)  # factors and divisors
-NONE = range(0)
+# Values of an operation's constant c
+SUMMANDS = range(1, 10)  # also thresholds
+SLICE_LENGTHS = range(1, 4)
+FACTORS = range(2, 6)  # also divisors
+NO_CONSTANT = range(0)
 
 
 @dataclass(frozen=True)
 class Operation:
     """An entry of the tables ``transforms`` and ``reducers``.
 
-    In ``clause``, ``code`` and ``bugs``, ``{c}`` is the constant and ``{d}`` the constant plus one; in the code
-    ``{v}`` is the variable that is read and ``{w}`` the one that is written. Lines are separated by newlines and
-    indented relative to the function's body. ``ValueError`` if a bug does not edit exactly one place.
+    In ``clause``, ``code`` and ``bugs``, ``{c}`` is the constant and ``{d}`` is the constant plus one. In the code,
+    ``{v}`` is the variable that is read and ``{w}`` the variable that is written. Lines are separated by newlines and
+    indented relative to the function's body. ``habit`` is the probability that a stream program contains a bug here.
+    ``ValueError`` if the text that a bug replaces does not occur exactly once.
     """
 
     name: str
@@ -29,7 +31,7 @@ class Operation:
     code: str
     bugs: tuple[TextReplacement, ...]
     habit: float
-    constants: range = NONE
+    constants: range = NO_CONSTANT
 
     def __post_init__(self) -> None:
         for old, new in self.bugs:

@@ -1,11 +1,11 @@
-"""The 13 reducers: each ends the function by returning something made of the list ``{v}``.
+"""The 13 reducers: each ends the function by returning a value computed from the list ``{v}``.
 
-The first bug of each is the favourite. ``transforms`` counts the habits of both tables.
+The first bug of each is its most frequent one. ``transforms`` counts the habits of both tables.
 """
 
 from __future__ import annotations
 
-from prlcoder.problems.nano.operation import ANY, OFTEN, SELDOM, SOMETIMES, Operation
+from prlcoder.problems.nano.operation import SUMMANDS, OFTEN, SELDOM, SOMETIMES, Operation
 
 REDUCERS = (
     Operation(
@@ -49,7 +49,7 @@ REDUCERS = (
         code="return sum(1 for x in {v} if x > {c})",
         bugs=((">", ">="), ("1 for", "x for"), (">", "<")),
         habit=SOMETIMES,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="count_below",
@@ -57,7 +57,7 @@ REDUCERS = (
         code="return sum(1 for x in {v} if x < {c})",
         bugs=(("1 for", "x for"), ("<", "<="), ("<", ">")),
         habit=SELDOM,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="last",
@@ -93,7 +93,7 @@ REDUCERS = (
         code="for i, x in enumerate({v}):\n    if x > {c}:\n        return i\nreturn -1",
         bugs=(("return i", "return x"), (">", ">="), ("-1", "0")),
         habit=SOMETIMES,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="alternating_sum",

@@ -1,4 +1,4 @@
-"""The pre-training stream of the nano policy: programs of the family, many with a habitual bug."""
+"""The pre-training stream of the nano policy: programs of the family, many of them with a habitual bug."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from prlcoder.problems.nano.draw import Draw
 from prlcoder.problems.nano.heldout import HeldOut
 from prlcoder.problems.nano.task import answers, draw_bug, draw_inputs, draw_task, is_telling
 
-TRANSFORMS = (1, 4)  # fewest and most transforms of a program, uniform
+TRANSFORMS_PER_PROGRAM = (1, 4)  # minimum and maximum; all numbers are equally likely
 
 
 @dataclass(frozen=True)
 class StreamProgram:
-    """One program to pre-train on. ``program`` is whole (prompt included); ``buggy``: some step has a bug."""
+    """One program to pre-train on. ``program`` includes the prompt; ``buggy`` says whether a step has a bug."""
 
     statement: str
     program: str
@@ -33,7 +33,7 @@ def stream(count: int, *, seed: int, exclude: Collection[Problem], noisy: bool =
     draw = Draw(f"nano stream {seed}")
     probes = draw_inputs(draw)
     while count > 0:
-        task = draw_task(draw, draw.between(*TRANSFORMS))
+        task = draw_task(draw, draw.between(*TRANSFORMS_PER_PROGRAM))
         bugs = [draw_bug(draw, step.operation) if noisy else None for step in task.steps]
         statement, program = task.statement, task.program(bugs)
         if held_out.holds_statement(statement) or held_out.holds_program(program):

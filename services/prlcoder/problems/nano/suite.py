@@ -14,17 +14,17 @@ from prlcoder.problems.nano.task import ENTRY_POINT, PROMPT, answers, draw_input
 if TYPE_CHECKING:
     from prlcoder.spec import NanoSuite
 
-LEVELS = {"easy": (1, 1), "medium": (2, 2), "hard": (3, 4)}  # fewest and most transforms
+LEVELS = {"easy": (1, 1), "medium": (2, 2), "hard": (3, 4)}  # minimum and maximum number of transforms
 SEEDS = {"train": 101, "validation": 102, "test": 103}
-ATTEMPTS = 2000  # tries at one problem before the family counts as exhausted (default suite: at most 10)
+MAX_ATTEMPTS = 2000  # draws of one problem before the family counts as exhausted (the default suite needs 10)
 
 
 def problems(sizes: NanoSuite) -> Iterator[Problem]:
-    """All problems of a suite: first train, then validation, then test; levels take turns.
+    """Yields all problems of a suite: train, then validation, then test; levels alternate.
 
-    The same sizes give the same problems. The test problems do not depend on the other sizes, and a smaller test
-    split is the beginning of a larger one: they are drawn first, then validation, then train, each skipping what
-    there is. ``InputError`` if the family has no more problems of a level.
+    Equal sizes give equal problems. The test problems are drawn first, then validation, then train, and each draw skips
+    problems that exist already. So the test problems do not depend on the other sizes, and a smaller test split is a
+    prefix of a larger one. ``InputError`` if the family has no more problems of a level.
     """
     taken = HeldOut()
     test = [_problem("test", index, taken) for index in range(sizes.test)]
@@ -36,10 +36,10 @@ def problems(sizes: NanoSuite) -> Iterator[Problem]:
 
 
 def _problem(split: str, index: int, taken: HeldOut) -> Problem:
-    """Problem ``index`` (from 0) of a split, which is then taken."""
+    """Problem ``index`` (from 0) of a split. It is added to ``taken``."""
     level = list(LEVELS)[index % len(LEVELS)]
     draw = Draw(f"nano {SEEDS[split]} {index}")
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         task = draw_task(draw, draw.between(*LEVELS[level]))
         statement, program = task.statement, task.program()
         inputs = draw_inputs(draw)

@@ -1,11 +1,12 @@
-"""The 27 transforms: each makes a new list ``{w}`` out of the list ``{v}``. The last seven are blocks of lines.
+"""The 27 transforms: each makes a new list ``{w}`` from the list ``{v}``. The last seven are blocks of lines.
 
-The first bug of each is the favourite. Habits over both tables: 10 often, 16 sometimes, 14 seldom.
+The first bug of each is its most frequent one. Of the operations in both tables, programmers get 10 wrong often, 16
+sometimes and 14 seldom.
 """
 
 from __future__ import annotations
 
-from prlcoder.problems.nano.operation import ANY, FACTORS, FEW, OFTEN, SELDOM, SOMETIMES, Operation
+from prlcoder.problems.nano.operation import SUMMANDS, FACTORS, SLICE_LENGTHS, OFTEN, SELDOM, SOMETIMES, Operation
 
 TRANSFORMS = (
     Operation(
@@ -14,7 +15,7 @@ TRANSFORMS = (
         code="{w} = [x for x in {v} if x > {c}]",
         bugs=((">", ">="), ("{c}", "{d}"), (">", "<")),
         habit=OFTEN,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="keep_below",
@@ -22,7 +23,7 @@ TRANSFORMS = (
         code="{w} = [x for x in {v} if x < {c}]",
         bugs=(("<", "<="), ("<", ">"), ("{c}", "{d}")),
         habit=SELDOM,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="keep_at_least",
@@ -30,7 +31,7 @@ TRANSFORMS = (
         code="{w} = [x for x in {v} if x >= {c}]",
         bugs=((">=", ">"), (">=", "<="), ("{c}", "{d}")),
         habit=SOMETIMES,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="keep_at_most",
@@ -38,7 +39,7 @@ TRANSFORMS = (
         code="{w} = [x for x in {v} if x <= {c}]",
         bugs=(("<=", "<"), ("<=", ">="), ("{c}", "{d}")),
         habit=SOMETIMES,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="keep_even",
@@ -68,7 +69,7 @@ TRANSFORMS = (
         code="{w} = [x + {c} for x in {v}]",
         bugs=(("{c}", "{d}"), ("+", "-"), ("+", "*")),
         habit=SELDOM,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="subtract",
@@ -76,7 +77,7 @@ TRANSFORMS = (
         code="{w} = [x - {c} for x in {v}]",
         bugs=(("x - {c}", "{c} - x"), ("-", "+"), ("{c}", "{d}")),
         habit=OFTEN,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="multiply",
@@ -106,7 +107,7 @@ TRANSFORMS = (
         code="{w} = {v}[{c}:]",
         bugs=(("{c}", "{d}"), ("{c}:", ":{c}"), ("{c}:", ":-{c}")),
         habit=SOMETIMES,
-        constants=FEW,
+        constants=SLICE_LENGTHS,
     ),
     Operation(
         name="drop_back",
@@ -114,7 +115,7 @@ TRANSFORMS = (
         code="{w} = {v}[:-{c}]",
         bugs=((":-{c}", ":{c}"), (":-{c}", "-{c}:"), ("{c}", "{d}")),
         habit=OFTEN,
-        constants=FEW,
+        constants=SLICE_LENGTHS,
     ),
     Operation(
         name="take_front",
@@ -122,7 +123,7 @@ TRANSFORMS = (
         code="{w} = {v}[:{c}]",
         bugs=((":{c}", "{c}:"), ("{c}", "{d}"), (":{c}", ":-{c}")),
         habit=SELDOM,
-        constants=FEW,
+        constants=SLICE_LENGTHS,
     ),
     Operation(
         name="take_back",
@@ -130,7 +131,7 @@ TRANSFORMS = (
         code="{w} = {v}[-{c}:]",
         bugs=(("-{c}:", "{c}:"), ("-{c}:", ":{c}"), ("{c}", "{d}")),
         habit=SOMETIMES,
-        constants=FEW,
+        constants=SLICE_LENGTHS,
     ),
     Operation(
         name="reverse",
@@ -188,7 +189,7 @@ TRANSFORMS = (
         code="{w} = []\nfor x in {v}:\n    if x < {c}:\n        x = {c}\n    {w}.append(x)",
         bugs=(("<", ">"), ("x = {c}", "x += {c}"), ("x = {c}\n    {w}.append(x)", "x = {c}\n        {w}.append(x)")),
         habit=OFTEN,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="cap_above",
@@ -196,7 +197,7 @@ TRANSFORMS = (
         code="{w} = []\nfor x in {v}:\n    if x > {c}:\n        x = {c}\n    {w}.append(x)",
         bugs=(("x = {c}", "x -= {c}"), (">", "<"), ("x = {c}", "x = {d}")),
         habit=SELDOM,
-        constants=ANY,
+        constants=SUMMANDS,
     ),
     Operation(
         name="distinct",
