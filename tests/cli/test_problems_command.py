@@ -24,6 +24,12 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.fixture(scope="module")
+def fixtures() -> Path:
+    """The folder of the fixture files, one per format."""
+    return Path(__file__).resolve().parents[1] / "problems" / "fixtures"
+
+
 @pytest.fixture
 def broken(tmp_path: Path, fixtures: Path) -> Path:
     """Three good records, one without tests and one that is no JSON."""
@@ -111,12 +117,12 @@ def test_a_named_quarantine_file_is_written_even_if_empty(tmp_path: Path, fixtur
             "nano: select: none of the 750 problems is selected; they have",
         ),
         (["inspect", "nano", "--overrides", "gone.jsonl"], "gone.jsonl: no such file; check the path"),
-        (["inspect", "nano", "--quarantine", "q.jsonl"], "--quarantine: nothing is set aside without --skip-invalid"),
+        (["inspect", "nano", "--quarantine", "q.jsonl"], "--quarantine: has no effect without --skip-invalid"),
         (
             ["inspect", "s3://bucket/p.jsonl"],
-            "s3://bucket/p.jsonl: s3:// needs a driver that is not here (Install s3fs",
+            "s3://bucket/p.jsonl: s3:// needs a driver that is not installed (Install s3fs",
         ),
-        (["convert", "nano", "--out", "out.csv"], "out.csv: cannot tell what to write; end the name in .jsonl"),
+        (["convert", "nano", "--out", "out.csv"], "out.csv: the name does not say which format to write; end it in .jsonl"),
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:
@@ -184,4 +190,4 @@ def test_verify_without_any_solution_says_so(tmp_path: Path) -> None:
     path.write_text(json.dumps({"id": "a", "statement": "s", "tests": tests}))
     done = prlcoder("verify", path, cwd=tmp_path)
     assert done.returncode == 2
-    assert "solutions: no problem has one, so there is nothing to verify" in done.stderr
+    assert "solutions: no problem has a solution, so there is nothing to verify" in done.stderr

@@ -28,7 +28,7 @@ def write(path: Path, content: bytes) -> Path:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "holds no records"),
+        (b"", "contains no records"),
         (b"\x7fELF\x00\xff\xfe\x80", "UTF-8"),
         (b'{"task_id": "a"', "not JSON"),
         (b"[1, 2]", "object"),

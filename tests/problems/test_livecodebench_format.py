@@ -72,7 +72,7 @@ def test_text_and_plain_containers_are_unpacked(value: Any, protocol: int) -> No
 def test_a_pickle_that_would_act_is_refused_and_does_nothing(tmp_path: Path) -> None:
     place = tmp_path / "made"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(PackedError, match="holds more than text and containers"):
+        with pytest.raises(PackedError, match="contains more than text and containers"):
             load_plain(pickle.dumps(["fine", Touches(place)], protocol))
     assert not place.exists()
 
@@ -130,7 +130,7 @@ def test_what_unpacks_to_too_much_is_refused() -> None:
             {"public_test_cases": json.dumps([{**TESTS[0], "testtype": "functional"}])},
             "public_test_cases[0].testtype: 'functional, stdin'; tests are all `stdin` or all `functional`",
         ),
-        ({"contest_date": "soon"}, "contest_date: 'soon' is not a day; write it as 2024-08-31"),
+        ({"contest_date": "soon"}, "contest_date: 'soon' is not a date; write it as 2024-08-31"),
         ({"metadata": "[]"}, "metadata: an object was expected, not a list"),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_release_that_is_not_there_is_named(releases: Path, fixtures: Path) ->
     (releases / "test.jsonl").unlink()
     with pytest.raises(InputError, match=r"release_v3 needs test\.jsonl, which"):
         list(read(str(releases), select=Select(release="release_v3")))
-    with pytest.raises(InputError, match="release: which release a record belongs to cannot be told here"):
+    with pytest.raises(InputError, match="release: this source does not say which release a record belongs to"):
         list(read(str(fixtures / "livecodebench.jsonl"), select=Select(release="release_v1")))
 
 

@@ -142,7 +142,7 @@ BASE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dificulty": "easy"}, r"dificulty: unknown field; known are difficulty, "),
+        ({"dificulty": "easy"}, r"dificulty: unknown field; the known fields are difficulty, "),
         ({"id": 3}, r"id: text was expected, not an integer"),
         ({"id": " "}, r"id: is empty"),
         ({"statement": None}, r"statement: missing"),

@@ -175,7 +175,7 @@ def test_an_id_that_was_seen_before_is_an_error_that_names_the_first_line(
 ) -> None:
     good = records(fixtures / "mbpp.jsonl")[0]
     path = file(good, good)
-    with pytest.raises(InputError, match=r"p\.jsonl:2: task_id: '2' was seen on line 1; ids are unique$"):
+    with pytest.raises(InputError, match=r"p\.jsonl:2: task_id: '2' was already used on line 1; give each problem its own id$"):
         list(read(str(path)))
 
 
@@ -197,7 +197,7 @@ def test_with_skip_invalid_every_record_is_a_problem_or_a_quarantine_row(
     assert rows[0]["reason"].startswith("not JSON (")
     assert rows[1]["record"]["code"] == 1
     assert rows[1]["reason"] == "text was expected, not an integer"
-    assert rows[3]["reason"] == "'2' was seen on line 2; ids are unique"
+    assert rows[3]["reason"] == "'2' was already used on line 2; give each problem its own id"
 
 
 def test_a_parquet_row_is_named_by_its_number_and_quarantined_as_json(tmp_path: Path, fixtures: Path) -> None:
@@ -235,8 +235,8 @@ def test_a_file_without_one_valid_record_is_an_error_even_with_skip_invalid(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("empty.jsonl", b"", "empty.jsonl: holds no records; is it the right file?"),
-        ("blank.jsonl", b"\n \n", "blank.jsonl: holds no records; is it the right file?"),
+        ("empty.jsonl", b"", "empty.jsonl: contains no records; is it the right file?"),
+        ("blank.jsonl", b"\n \n", "blank.jsonl: contains no records; is it the right file?"),
         ("binary.jsonl", b'{"a": 1}\n\xff\xfe\x00', "binary.jsonl:1: is not UTF-8 text; is it the right file?"),
         ("latin.jsonl", b"\xe9\xe8", "latin.jsonl:1: is not UTF-8 text"),
         ("cut.jsonl", b'{"id": "a", "statem', "cut.jsonl:1: not JSON ("),
@@ -267,7 +267,7 @@ def test_an_empty_folder_and_a_missing_file_are_named(name: str, tmp_path: Path)
     with pytest.raises(InputError, match=r"no such file; check the path$"):
         list(read(str(tmp_path / name)))
     (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match=r"is a folder without problems in it; name a file in it$"):
+    with pytest.raises(InputError, match=r"is a folder that contains no problems; name a file in it$"):
         list(read(str(tmp_path / name)))
 
 
@@ -319,7 +319,7 @@ def refuse_malformed(rows: Iterable[SourceRow]) -> None:
 def test_a_json_file_without_records_is_named(content: str, tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"p\.json: holds no records; is it the right file\?$"):
+    with pytest.raises(InputError, match=r"p\.json: contains no records; is it the right file\?$"):
         list(read(str(path)))
 
 

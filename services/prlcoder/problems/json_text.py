@@ -86,7 +86,7 @@ def _value(text: str, at: int, line: int) -> tuple[Any, int]:
     except json.JSONDecodeError as error:
         raise JsonError(error.msg, line + text.count("\n", at, error.pos)) from None
     except RecursionError:
-        raise JsonError("nested too deeply", line) from None
+        raise JsonError("nested too deep", line) from None
     except ValueError as error:  # from _integer
         raise JsonError(str(error), line) from None
 

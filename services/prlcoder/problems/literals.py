@@ -97,7 +97,7 @@ def _value(node: ast.expr) -> Any:
     except TypeError as error:  # an unhashable key or member
         raise LiteralError(str(error)) from None
     except RecursionError:
-        raise LiteralError("is nested too deeply") from None
+        raise LiteralError("is nested too deep") from None
 
 
 def _unchecked(node: ast.expr) -> Any:

@@ -1,13 +1,19 @@
-"""Tests of problems. Values travel as Python literals (``prlcoder.problems.literals``)."""
+"""Protobuf messages of tests, problems and prompts.
+
+Values in tests are sent as Python literals (``prlcoder.problems.literals``). A problem is sent to models without its
+tests.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any, Final
 
+from prlcoder.errors import InputError
 from prlcoder.lru_cache import LruCache
 from prlcoder.problems.literals import LiteralError, decode, decode_arguments, encode, encode_arguments
-from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests, Tests
+from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, Problem, StdioTest, StdioTests, Tests
+from prlcoder.problems.prompts import Prompt, render
 from prlcoder.rpc.errors import invalid
 from prlcoder.v1 import problem_pb2
 
@@ -22,11 +28,14 @@ _COMPARISONS: Final[dict[int, Comparison]] = {
 _NUMBERS: Final[dict[Comparison, Any]] = {comparison: number for number, comparison in _COMPARISONS.items()}
 _OF_CALLS: Final = (Comparison.VALUE, Comparison.STRICT)
 _OF_STDIO: Final = (Comparison.LINES, Comparison.EXACT, Comparison.TOKENS, Comparison.FLOATS)
+_NO_TESTS: Final = CallTests("", ())
 
 
 def write_tests(tests: Tests) -> problem_pb2.Tests:
-    """The message. ``LiteralError`` for a value that no literal expresses, ``UnicodeEncodeError`` for text that is not
-    Unicode."""
+    """The message of the tests.
+
+    ``LiteralError`` for a value that cannot be written as a literal, ``UnicodeEncodeError`` for a lone surrogate.
+    """
     if isinstance(tests, CallTests):
         calls = [
             problem_pb2.CallTest(input=encode_arguments(case.args, case.kwargs), output=encode(case.expected))
@@ -48,7 +57,7 @@ def write_tests(tests: Tests) -> problem_pb2.Tests:
 
 
 def read_tests(message: problem_pb2.Tests, field: str) -> Tests:
-    """The tests; ``Refusal`` that names the wrong field."""
+    """The tests; ``CallError`` names the invalid field."""
     match message.WhichOneof("kind"):
         case "calls":
             return _read_calls(message.calls, f"{field}.calls")
@@ -56,7 +65,7 @@ def read_tests(message: problem_pb2.Tests, field: str) -> Tests:
             return _read_stdio(message.stdio, f"{field}.stdio")
         case "asserts":
             return _read_asserts(message.asserts, f"{field}.asserts")
-    raise invalid(field, "holds no tests; set calls, stdio or asserts")
+    raise invalid(field, "contains no tests; set calls, stdio or asserts")
 
 
 def _read_calls(message: problem_pb2.CallTests, field: str) -> CallTests:
@@ -108,7 +117,7 @@ def _require(value: object, field: str, remedy: str) -> None:
 
 
 class KnownTests:
-    """The most recently read tests by content, so that programs of one problem share one object (and its plan)."""
+    """The most recently read tests by content, so that programs of one problem share one object.""" ""
 
     def __init__(self, capacity: int = 512) -> None:
         self._read = LruCache[bytes, Tests](capacity)
@@ -117,3 +126,38 @@ class KnownTests:
         """The tests and the digest of their message; ``CallError`` as ``read_tests``."""
         digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
         return self._read.get_or_make(digest, lambda: read_tests(message, field)), digest
+
+
+def read_problem(message: problem_pb2.Problem) -> Problem:
+    """A problem to render. It has no tests and no solutions."""
+    return Problem(
+        id=message.id,
+        statement=message.statement,
+        tests=_NO_TESTS,
+        prompt=message.prompt,
+        starter_code=message.starter_code,
+        preamble=message.preamble,
+        meta={"examples": list(message.examples)} if message.examples else {},
+    )
+
+
+def render_problem(problem: Problem, template: str, tokenizer: Any, field: str) -> Prompt:
+    """The rendered prompt; ``CallError`` if this tokenizer cannot use the template."""
+    try:
+        return render(problem, template, tokenizer)
+    except InputError as error:
+        raise invalid(field, str(error)) from None
+
+
+def read_prompt(message: problem_pb2.Prompt, field: str) -> Prompt:
+    """The prompt; ``CallError`` unless its text ends in ``given``."""
+    if not message.text.endswith(message.given):
+        raise invalid(
+            f"{field}.given", "is not the end of the prompt's text; the text must end in the beginning of the program"
+        )
+    return Prompt(message.text, message.given, message.closing)
+
+
+def write_prompt(prompt: Prompt) -> problem_pb2.Prompt:
+    """The message."""
+    return problem_pb2.Prompt(text=prompt.text, given=prompt.given, closing=prompt.closing)

@@ -170,7 +170,7 @@ def test_a_wrong_item_fails_alone_and_names_its_field(server: Server) -> None:
         "": (request(""), "id: has 0 characters"),
         "long" * 100: (request("long" * 100), "id: has 400 characters"),
         "empty": (request("empty", ""), "execution.program: is empty"),
-        "no tests": (request("no tests", tests=None), "execution.tests: holds no tests"),
+        "no tests": (request("no tests", tests=None), "execution.tests: contains no tests"),
         "no case": (request("no case", tests=no_case), "execution.tests.calls.cases: is empty"),
         "value": (request("value", tests=bad_value), "execution.tests.calls.cases[0].output: holds"),
         "compare": (request("compare", tests=wrong_comparison), "execution.tests.stdio.comparison: does not apply"),

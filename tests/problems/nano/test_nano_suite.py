@@ -91,7 +91,7 @@ def test_the_test_split_is_the_same_whatever_the_other_sizes(problems: list[Prob
 
 
 def test_a_family_without_further_problems_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "ATTEMPTS", 1)
+    monkeypatch.setattr(suite, "MAX_ATTEMPTS", 1)
     with pytest.raises(InputError, match=r"problems\.nano\.test: the nano family has no more \w+ problems after \d+"):
         list(suite.problems(NanoSuite()))
 

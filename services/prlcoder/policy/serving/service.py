@@ -18,8 +18,8 @@ from prlcoder.policy.sampling import Piece, Sampling, Unread
 from prlcoder.policy.serving.live import LivePolicy, SampleEvent, WeightsKind
 from prlcoder.policy.serving.metrics import PolicyMetrics
 from prlcoder.policy.serving.settings import PolicySettings
+from prlcoder.problems.messages import read_problem, render_problem
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompt_messages import read_problem, render_problem
 from prlcoder.problems.prompts import extract_program, template_digest
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import require_batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prlcoder.prm.items import ProgramScores, ProgramToScore, StepScore
-from prlcoder.problems.prompt_messages import write_prompt
+from prlcoder.problems.messages import write_prompt
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.blocking import Blocking
 from prlcoder.rpc.client import TIMEOUT_S, Client, ServiceError

@@ -15,7 +15,7 @@ from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore, StepSpa
 from prlcoder.prm.serving.metrics import PrmMetrics
 from prlcoder.prm.serving.process import ModelProcess
 from prlcoder.prm.serving.settings import PrmSettings
-from prlcoder.problems.prompt_messages import read_problem, read_prompt
+from prlcoder.problems.messages import read_problem, read_prompt
 from prlcoder.problems.prompts import Prompt, template_digest
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch

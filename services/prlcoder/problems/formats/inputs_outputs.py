@@ -50,7 +50,7 @@ def parse_tests(record: Record, function: str, code: str) -> Tests:
 
 
 def stdio_tests(inputs: list[str], outputs: list[str]) -> StdioTests:
-    """Pairs of standard input and output. If an expected output has a decimal fraction, numbers are compared as such."""
+    """Pairs of standard input and output. If an expected output has a decimal fraction, numbers are compared."""
     cases = tuple(StdioTest(stdin, expected) for stdin, expected in zip(inputs, outputs, strict=True))
     fractions = any(re.fullmatch(_DECIMAL, token) for expected in outputs for token in expected.split())
     return StdioTests(cases, Comparison.FLOATS if fractions else Comparison.LINES)

@@ -5,7 +5,7 @@ The first bug of each is its most frequent one. ``transforms`` counts the habits
 
 from __future__ import annotations
 
-from prlcoder.problems.nano.operation import SUMMANDS, OFTEN, SELDOM, SOMETIMES, Operation
+from prlcoder.problems.nano.operation import OFTEN, SELDOM, SOMETIMES, SUMMANDS, Operation
 
 REDUCERS = (
     Operation(

@@ -23,11 +23,11 @@ class StreamProgram:
 
 
 def stream(count: int, *, seed: int, exclude: Collection[Problem], noisy: bool = True) -> Iterator[StreamProgram]:
-    """``count`` programs, the same for the same arguments, a shorter stream the beginning of a longer one.
+    """Yields ``count`` programs. Equal arguments give equal programs; a shorter stream is a prefix of a longer one.
 
-    No program has the statement of a problem in ``exclude``, nor is it, bugs and all, one of its solutions: pass
-    every problem of the run, held-out ones and those to be improved on. Programs may repeat each other. With
-    ``noisy`` each step is wrong independently with its operation's habitual probability.
+    No program has the statement of a problem in ``exclude``, and no program (bugs included) equals one of their
+    solutions. Pass every problem of the run, the training problems too. Programs may repeat each other. With
+    ``noisy``, each step contains a bug independently with the habitual probability of its operation.
     """
     held_out = HeldOut(exclude)
     draw = Draw(f"nano stream {seed}")

@@ -6,7 +6,7 @@ sometimes and 14 seldom.
 
 from __future__ import annotations
 
-from prlcoder.problems.nano.operation import SUMMANDS, FACTORS, SLICE_LENGTHS, OFTEN, SELDOM, SOMETIMES, Operation
+from prlcoder.problems.nano.operation import FACTORS, OFTEN, SELDOM, SLICE_LENGTHS, SOMETIMES, SUMMANDS, Operation
 
 TRANSFORMS = (
     Operation(
