@@ -122,7 +122,7 @@ def test_a_named_quarantine_file_is_written_even_if_empty(tmp_path: Path, fixtur
             ["inspect", "s3://bucket/p.jsonl"],
             "s3://bucket/p.jsonl: s3:// needs a driver that is not installed (Install s3fs",
         ),
-        (["convert", "nano", "--out", "out.csv"], "out.csv: the name does not say which format to write; end it in .jsonl"),
+        (["convert", "nano", "--out", "out.csv"], "out.csv: the name does not say which format to write"),
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_an_id_that_was_seen_before_is_an_error_that_names_the_first_line(
 ) -> None:
     good = records(fixtures / "mbpp.jsonl")[0]
     path = file(good, good)
-    with pytest.raises(InputError, match=r"p\.jsonl:2: task_id: '2' was already used on line 1; give each problem its own id$"):
+    with pytest.raises(InputError, match=r":2: task_id: '2' was already used on line 1; give each problem its own id$"):
         list(read(str(path)))
 
 
