@@ -64,15 +64,16 @@ class ExecutorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteBatch(self, request_iterator, context):
-        """Runs programs as they arrive and answers each as soon as it is done, in any order. The stream is read only as
-        fast as programs are run. Half-close the request stream after the last item; cancel to drop what is unfinished.
+        """Runs programs as they arrive and answers each as soon as it is done, in any order. The server reads the stream
+        only as fast as it runs programs. Half-close the request stream after the last item; cancel the call to drop
+        unfinished items.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCapabilities(self, request, context):
-        """What this server offers.
+        """Returns what this server offers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

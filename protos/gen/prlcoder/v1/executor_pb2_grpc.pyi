@@ -31,15 +31,16 @@ class ExecutorServiceStub:
         prlcoder.v1.executor_pb2.ExecuteBatchRequest,
         prlcoder.v1.executor_pb2.ExecuteBatchResponse,
     ]
-    """Runs programs as they arrive and answers each as soon as it is done, in any order. The stream is read only as
-    fast as programs are run. Half-close the request stream after the last item; cancel to drop what is unfinished.
+    """Runs programs as they arrive and answers each as soon as it is done, in any order. The server reads the stream
+    only as fast as it runs programs. Half-close the request stream after the last item; cancel the call to drop
+    unfinished items.
     """
 
     GetCapabilities: grpc.UnaryUnaryMultiCallable[
         prlcoder.v1.executor_pb2.GetCapabilitiesRequest,
         prlcoder.v1.executor_pb2.GetCapabilitiesResponse,
     ]
-    """What this server offers."""
+    """Returns what this server offers."""
 
 class ExecutorServiceAsyncStub:
     """Runs untrusted programs against tests in a sandbox."""
@@ -54,15 +55,16 @@ class ExecutorServiceAsyncStub:
         prlcoder.v1.executor_pb2.ExecuteBatchRequest,
         prlcoder.v1.executor_pb2.ExecuteBatchResponse,
     ]
-    """Runs programs as they arrive and answers each as soon as it is done, in any order. The stream is read only as
-    fast as programs are run. Half-close the request stream after the last item; cancel to drop what is unfinished.
+    """Runs programs as they arrive and answers each as soon as it is done, in any order. The server reads the stream
+    only as fast as it runs programs. Half-close the request stream after the last item; cancel the call to drop
+    unfinished items.
     """
 
     GetCapabilities: grpc.aio.UnaryUnaryMultiCallable[
         prlcoder.v1.executor_pb2.GetCapabilitiesRequest,
         prlcoder.v1.executor_pb2.GetCapabilitiesResponse,
     ]
-    """What this server offers."""
+    """Returns what this server offers."""
 
 class ExecutorServiceServicer(metaclass=abc.ABCMeta):
     """Runs untrusted programs against tests in a sandbox."""
@@ -81,8 +83,9 @@ class ExecutorServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[prlcoder.v1.executor_pb2.ExecuteBatchRequest],
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[prlcoder.v1.executor_pb2.ExecuteBatchResponse], collections.abc.AsyncIterator[prlcoder.v1.executor_pb2.ExecuteBatchResponse]]:
-        """Runs programs as they arrive and answers each as soon as it is done, in any order. The stream is read only as
-        fast as programs are run. Half-close the request stream after the last item; cancel to drop what is unfinished.
+        """Runs programs as they arrive and answers each as soon as it is done, in any order. The server reads the stream
+        only as fast as it runs programs. Half-close the request stream after the last item; cancel the call to drop
+        unfinished items.
         """
 
     @abc.abstractmethod
@@ -91,6 +94,6 @@ class ExecutorServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.executor_pb2.GetCapabilitiesRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.executor_pb2.GetCapabilitiesResponse, collections.abc.Awaitable[prlcoder.v1.executor_pb2.GetCapabilitiesResponse]]:
-        """What this server offers."""
+        """Returns what this server offers."""
 
 def add_ExecutorServiceServicer_to_server(servicer: ExecutorServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

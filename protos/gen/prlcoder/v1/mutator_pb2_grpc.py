@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class MutatorServiceStub(object):
-    """Rewrites steps of correct programs: into steps that are wrong, and into others that are as right.
+    """Rewrites steps of correct programs: into wrong steps (mutations) and into equivalent steps (refactorings).
     """
 
     def __init__(self, channel):
@@ -43,11 +43,11 @@ class MutatorServiceStub(object):
 
 
 class MutatorServiceServicer(object):
-    """Rewrites steps of correct programs: into steps that are wrong, and into others that are as right.
+    """Rewrites steps of correct programs: into wrong steps (mutations) and into equivalent steps (refactorings).
     """
 
     def Propose(self, request, context):
-        """Proposes variants for the steps of each program of a batch; one result an item, in the same order.
+        """Proposes variants for the steps of each program of a batch. Returns one result per item, in the same order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,7 +70,7 @@ def add_MutatorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MutatorService(object):
-    """Rewrites steps of correct programs: into steps that are wrong, and into others that are as right.
+    """Rewrites steps of correct programs: into wrong steps (mutations) and into equivalent steps (refactorings).
     """
 
     @staticmethod

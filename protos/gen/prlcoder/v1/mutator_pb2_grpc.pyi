@@ -18,26 +18,26 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class MutatorServiceStub:
-    """Rewrites steps of correct programs: into steps that are wrong, and into others that are as right."""
+    """Rewrites steps of correct programs: into wrong steps (mutations) and into equivalent steps (refactorings)."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     Propose: grpc.UnaryUnaryMultiCallable[
         prlcoder.v1.mutator_pb2.ProposeRequest,
         prlcoder.v1.mutator_pb2.ProposeResponse,
     ]
-    """Proposes variants for the steps of each program of a batch; one result an item, in the same order."""
+    """Proposes variants for the steps of each program of a batch. Returns one result per item, in the same order."""
 
 class MutatorServiceAsyncStub:
-    """Rewrites steps of correct programs: into steps that are wrong, and into others that are as right."""
+    """Rewrites steps of correct programs: into wrong steps (mutations) and into equivalent steps (refactorings)."""
 
     Propose: grpc.aio.UnaryUnaryMultiCallable[
         prlcoder.v1.mutator_pb2.ProposeRequest,
         prlcoder.v1.mutator_pb2.ProposeResponse,
     ]
-    """Proposes variants for the steps of each program of a batch; one result an item, in the same order."""
+    """Proposes variants for the steps of each program of a batch. Returns one result per item, in the same order."""
 
 class MutatorServiceServicer(metaclass=abc.ABCMeta):
-    """Rewrites steps of correct programs: into steps that are wrong, and into others that are as right."""
+    """Rewrites steps of correct programs: into wrong steps (mutations) and into equivalent steps (refactorings)."""
 
     @abc.abstractmethod
     def Propose(
@@ -45,6 +45,6 @@ class MutatorServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.mutator_pb2.ProposeRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.mutator_pb2.ProposeResponse, collections.abc.Awaitable[prlcoder.v1.mutator_pb2.ProposeResponse]]:
-        """Proposes variants for the steps of each program of a batch; one result an item, in the same order."""
+        """Proposes variants for the steps of each program of a batch. Returns one result per item, in the same order."""
 
 def add_MutatorServiceServicer_to_server(servicer: MutatorServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -64,15 +64,15 @@ class PolicyServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModelInfo(self, request, context):
-        """The model that answers now.
+        """Describes the model that is serving.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateWeights(self, request, context):
-        """Loads another checkpoint or adapter and changes over between requests. If it cannot be loaded, the present
-        weights go on serving and the call fails.
+        """Loads another checkpoint or adapter and switches to it between requests. If it cannot be loaded, the call fails
+        and the present weights continue to serve.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

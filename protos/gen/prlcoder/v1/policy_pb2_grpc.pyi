@@ -31,14 +31,14 @@ class PolicyServiceStub:
         prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoRequest,
         prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoResponse,
     ]
-    """The model that answers now."""
+    """Describes the model that is serving."""
 
     UpdateWeights: grpc.UnaryUnaryMultiCallable[
         prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsRequest,
         prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsResponse,
     ]
-    """Loads another checkpoint or adapter and changes over between requests. If it cannot be loaded, the present
-    weights go on serving and the call fails.
+    """Loads another checkpoint or adapter and switches to it between requests. If it cannot be loaded, the call fails
+    and the present weights continue to serve.
     """
 
 class PolicyServiceAsyncStub:
@@ -54,14 +54,14 @@ class PolicyServiceAsyncStub:
         prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoRequest,
         prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoResponse,
     ]
-    """The model that answers now."""
+    """Describes the model that is serving."""
 
     UpdateWeights: grpc.aio.UnaryUnaryMultiCallable[
         prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsRequest,
         prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsResponse,
     ]
-    """Loads another checkpoint or adapter and changes over between requests. If it cannot be loaded, the present
-    weights go on serving and the call fails.
+    """Loads another checkpoint or adapter and switches to it between requests. If it cannot be loaded, the call fails
+    and the present weights continue to serve.
     """
 
 class PolicyServiceServicer(metaclass=abc.ABCMeta):
@@ -81,7 +81,7 @@ class PolicyServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoResponse, collections.abc.Awaitable[prlcoder.v1.policy_pb2.PolicyServiceGetModelInfoResponse]]:
-        """The model that answers now."""
+        """Describes the model that is serving."""
 
     @abc.abstractmethod
     def UpdateWeights(
@@ -89,8 +89,8 @@ class PolicyServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsResponse, collections.abc.Awaitable[prlcoder.v1.policy_pb2.PolicyServiceUpdateWeightsResponse]]:
-        """Loads another checkpoint or adapter and changes over between requests. If it cannot be loaded, the present
-        weights go on serving and the call fails.
+        """Loads another checkpoint or adapter and switches to it between requests. If it cannot be loaded, the call fails
+        and the present weights continue to serve.
         """
 
 def add_PolicyServiceServicer_to_server(servicer: PolicyServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

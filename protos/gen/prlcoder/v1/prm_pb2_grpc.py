@@ -57,22 +57,23 @@ class PrmServiceServicer(object):
     """
 
     def ScoreSteps(self, request, context):
-        """Scores every step of each program of a batch, one pass a program; one result an item, in the same order.
+        """Scores every step of each program of a batch, in one pass over the model per program. Returns one result per item,
+        in the same order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModelInfo(self, request, context):
-        """The model that answers now.
+        """Describes the model that is serving.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateWeights(self, request, context):
-        """Loads another checkpoint beside the present one and changes over between requests. If it cannot be loaded, the
-        present one goes on serving and the call fails.
+        """Loads another checkpoint beside the present one and switches to it between requests. If it cannot be loaded, the
+        call fails and the present checkpoint continues to serve.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

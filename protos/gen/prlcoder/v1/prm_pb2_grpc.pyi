@@ -25,20 +25,22 @@ class PrmServiceStub:
         prlcoder.v1.prm_pb2.ScoreStepsRequest,
         prlcoder.v1.prm_pb2.ScoreStepsResponse,
     ]
-    """Scores every step of each program of a batch, one pass a program; one result an item, in the same order."""
+    """Scores every step of each program of a batch, in one pass over the model per program. Returns one result per item,
+    in the same order.
+    """
 
     GetModelInfo: grpc.UnaryUnaryMultiCallable[
         prlcoder.v1.prm_pb2.PrmServiceGetModelInfoRequest,
         prlcoder.v1.prm_pb2.PrmServiceGetModelInfoResponse,
     ]
-    """The model that answers now."""
+    """Describes the model that is serving."""
 
     UpdateWeights: grpc.UnaryUnaryMultiCallable[
         prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsRequest,
         prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsResponse,
     ]
-    """Loads another checkpoint beside the present one and changes over between requests. If it cannot be loaded, the
-    present one goes on serving and the call fails.
+    """Loads another checkpoint beside the present one and switches to it between requests. If it cannot be loaded, the
+    call fails and the present checkpoint continues to serve.
     """
 
 class PrmServiceAsyncStub:
@@ -48,20 +50,22 @@ class PrmServiceAsyncStub:
         prlcoder.v1.prm_pb2.ScoreStepsRequest,
         prlcoder.v1.prm_pb2.ScoreStepsResponse,
     ]
-    """Scores every step of each program of a batch, one pass a program; one result an item, in the same order."""
+    """Scores every step of each program of a batch, in one pass over the model per program. Returns one result per item,
+    in the same order.
+    """
 
     GetModelInfo: grpc.aio.UnaryUnaryMultiCallable[
         prlcoder.v1.prm_pb2.PrmServiceGetModelInfoRequest,
         prlcoder.v1.prm_pb2.PrmServiceGetModelInfoResponse,
     ]
-    """The model that answers now."""
+    """Describes the model that is serving."""
 
     UpdateWeights: grpc.aio.UnaryUnaryMultiCallable[
         prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsRequest,
         prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsResponse,
     ]
-    """Loads another checkpoint beside the present one and changes over between requests. If it cannot be loaded, the
-    present one goes on serving and the call fails.
+    """Loads another checkpoint beside the present one and switches to it between requests. If it cannot be loaded, the
+    call fails and the present checkpoint continues to serve.
     """
 
 class PrmServiceServicer(metaclass=abc.ABCMeta):
@@ -73,7 +77,9 @@ class PrmServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.prm_pb2.ScoreStepsRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.prm_pb2.ScoreStepsResponse, collections.abc.Awaitable[prlcoder.v1.prm_pb2.ScoreStepsResponse]]:
-        """Scores every step of each program of a batch, one pass a program; one result an item, in the same order."""
+        """Scores every step of each program of a batch, in one pass over the model per program. Returns one result per item,
+        in the same order.
+        """
 
     @abc.abstractmethod
     def GetModelInfo(
@@ -81,7 +87,7 @@ class PrmServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.prm_pb2.PrmServiceGetModelInfoRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.prm_pb2.PrmServiceGetModelInfoResponse, collections.abc.Awaitable[prlcoder.v1.prm_pb2.PrmServiceGetModelInfoResponse]]:
-        """The model that answers now."""
+        """Describes the model that is serving."""
 
     @abc.abstractmethod
     def UpdateWeights(
@@ -89,8 +95,8 @@ class PrmServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsResponse, collections.abc.Awaitable[prlcoder.v1.prm_pb2.PrmServiceUpdateWeightsResponse]]:
-        """Loads another checkpoint beside the present one and changes over between requests. If it cannot be loaded, the
-        present one goes on serving and the call fails.
+        """Loads another checkpoint beside the present one and switches to it between requests. If it cannot be loaded, the
+        call fails and the present checkpoint continues to serve.
         """
 
 def add_PrmServiceServicer_to_server(servicer: PrmServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

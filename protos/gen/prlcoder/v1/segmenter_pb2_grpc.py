@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SegmenterServiceStub(object):
-    """Cuts Python programs into steps.
+    """Divides Python programs into steps.
     """
 
     def __init__(self, channel):
@@ -43,11 +43,11 @@ class SegmenterServiceStub(object):
 
 
 class SegmenterServiceServicer(object):
-    """Cuts Python programs into steps.
+    """Divides Python programs into steps.
     """
 
     def Segment(self, request, context):
-        """Cuts each program of a batch; one result a source, in the same order.
+        """Segments each program of a batch. Returns one result per source, in the same order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,7 +70,7 @@ def add_SegmenterServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SegmenterService(object):
-    """Cuts Python programs into steps.
+    """Divides Python programs into steps.
     """
 
     @staticmethod

@@ -18,26 +18,26 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class SegmenterServiceStub:
-    """Cuts Python programs into steps."""
+    """Divides Python programs into steps."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     Segment: grpc.UnaryUnaryMultiCallable[
         prlcoder.v1.segmenter_pb2.SegmentRequest,
         prlcoder.v1.segmenter_pb2.SegmentResponse,
     ]
-    """Cuts each program of a batch; one result a source, in the same order."""
+    """Segments each program of a batch. Returns one result per source, in the same order."""
 
 class SegmenterServiceAsyncStub:
-    """Cuts Python programs into steps."""
+    """Divides Python programs into steps."""
 
     Segment: grpc.aio.UnaryUnaryMultiCallable[
         prlcoder.v1.segmenter_pb2.SegmentRequest,
         prlcoder.v1.segmenter_pb2.SegmentResponse,
     ]
-    """Cuts each program of a batch; one result a source, in the same order."""
+    """Segments each program of a batch. Returns one result per source, in the same order."""
 
 class SegmenterServiceServicer(metaclass=abc.ABCMeta):
-    """Cuts Python programs into steps."""
+    """Divides Python programs into steps."""
 
     @abc.abstractmethod
     def Segment(
@@ -45,6 +45,6 @@ class SegmenterServiceServicer(metaclass=abc.ABCMeta):
         request: prlcoder.v1.segmenter_pb2.SegmentRequest,
         context: _ServicerContext,
     ) -> typing.Union[prlcoder.v1.segmenter_pb2.SegmentResponse, collections.abc.Awaitable[prlcoder.v1.segmenter_pb2.SegmentResponse]]:
-        """Cuts each program of a batch; one result a source, in the same order."""
+        """Segments each program of a batch. Returns one result per source, in the same order."""
 
 def add_SegmenterServiceServicer_to_server(servicer: SegmenterServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
