@@ -1,4 +1,4 @@
-"""How a client reaches a server: address, trust and identity."""
+"""How a client reaches a server: its address, the authority to trust, and the client's own identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from prlcoder.errors import InputError
 
 @dataclass(frozen=True)
 class ClientTls:
-    """PEM files. ``ca=None`` trusts the system's authorities; ``certificate`` and ``key`` are for mutual TLS."""
+    """PEM files. With ``ca=None`` the system's authorities are trusted. ``certificate`` and ``key`` are the client's
+    own, for mutual TLS."""
 
     ca: Path | None = None
     certificate: Path | None = None
@@ -28,12 +29,12 @@ class Address:
 
     @classmethod
     def of(cls, target: str, environment: dict[str, str] | None = None) -> Address:
-        """``target`` with the trust and identity that the environment gives to all clients: ``PRLCODER_TLS_CA``,
-        ``PRLCODER_TLS_CERTIFICATE`` and ``PRLCODER_TLS_KEY`` (files), ``PRLCODER_TOKEN_FILE``."""
+        """``target`` with the TLS files and the token that the environment names for all clients: ``PRLCODER_TLS_CA``,
+        ``PRLCODER_TLS_CERTIFICATE``, ``PRLCODER_TLS_KEY`` and ``PRLCODER_TOKEN_FILE`` (paths)."""
         values = os.environ if environment is None else environment
         ca, certificate, key = (_path(values.get(f"PRLCODER_TLS_{name}")) for name in ("CA", "CERTIFICATE", "KEY"))
         if (certificate is None) != (key is None):
-            raise InputError("PRLCODER_TLS_CERTIFICATE, PRLCODER_TLS_KEY: one is missing; set both or none")
+            raise InputError("PRLCODER_TLS_CERTIFICATE, PRLCODER_TLS_KEY: one is missing; set both or neither")
         tls = ClientTls(ca, certificate, key) if ca or certificate else None
         token_file = values.get("PRLCODER_TOKEN_FILE")
         return cls(target, tls, _read(Path(token_file)).strip() if token_file else "")

@@ -1,4 +1,4 @@
-"""Batches: a limit on their size, and one outcome an item whatever happens to the others."""
+"""Batches: a limit on their size, and one outcome per item whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class HasStatus(Protocol):
 
 
 def require_batch(items: Sequence[Any], field: str, limit: int) -> None:
-    """Raises ``CallError`` for an empty batch and for one above the limit."""
+    """Raises ``CallError`` if a batch is empty or larger than the limit."""
     if not items:
-        raise invalid(field, "is empty; send at least one")
+        raise invalid(field, "is empty; send at least one item")
     if len(items) > limit:
-        raise invalid(field, f"holds {len(items)}, above this server's limit of {limit}; send several batches")
+        raise invalid(field, f"has {len(items)} items, more than this server's limit of {limit}; send several batches")
 
 
 def fail(result: HasStatus, error: Exception) -> None:
-    """Make ``error`` the outcome of an item: a refusal as it is, anything else as an internal error."""
+    """Make ``error`` the outcome of an item: a ``CallError`` unchanged, any other exception as INTERNAL."""
     if not isinstance(error, CallError):
         LOG.error("item failed", exc_info=error)
         error = internal(request_id.get())

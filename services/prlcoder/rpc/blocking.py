@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Client)
 
 
 class LoopThread:
-    """An event loop that runs on a thread until ``stop``."""
+    """An event loop on a thread of its own, until ``stop``."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -27,7 +27,7 @@ class LoopThread:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of ``work``; an exception here (Ctrl-C, say) cancels it there."""
+        """The result of ``work``. An exception in the waiting thread, such as Ctrl-C, cancels ``work``."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result()
@@ -36,7 +36,7 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """End what still runs, the loop and its thread."""
+        """Cancel the tasks that still run, then end the loop and its thread."""
         self.run(_end_others())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -51,7 +51,7 @@ async def _end_others() -> None:
 
 
 class Blocking(Generic[C]):
-    """A client on a thread of its own. Usable as a context manager."""
+    """A client on an event loop of its own. Usable as a context manager."""
 
     def __init__(self, make: Callable[[], C]) -> None:
         self._thread = LoopThread()

@@ -1,6 +1,7 @@
-"""What happens around every call: identity, admission, deadline, errors, metrics, trace, log. One interceptor.
+"""What happens around every call: identity, admission, deadline, errors, metrics, trace and log, in one interceptor.
 
-An interceptor of grpc.aio sees a handler before its call; so the handler is replaced by one that opens a scope first.
+grpc.aio gives an interceptor the handler before the call. So the interceptor replaces the handler by one that opens a
+scope, runs the original handler inside it, and closes it.
 """
 
 from __future__ import annotations
@@ -36,22 +37,22 @@ LOG = logger("rpc")
 OURS: Final = "/prlcoder.v1."
 HEALTH: Final = "/grpc.health.v1."
 REQUEST_ID: Final = "x-request-id"
-RETRY_ATTEMPT: Final = "x-retry-attempt"  # 1 or more in calls that are made again
-_SOUND_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+RETRY_ATTEMPT: Final = "x-retry-attempt"  # 1 or more in retries
+_VALID_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 @dataclass
 class CallGate:
-    """Whether calls are let in. The server opens it when the service is ready and closes it when it drains."""
+    """Whether calls are accepted. The server opens the gate when the service is ready and closes it when it drains."""
 
-    calls: int  # that may be open at one time, those of health and reflection apart
+    calls: int  # that may be open at the same time, without those of health and reflection
     tokens: Tokens | None = None
     ready: bool = False
     draining: bool = False
     open_calls: int = 0
 
     def require(self, method: str, metadata: dict[str, Any], context: Context) -> None:
-        """Raises ``CallError`` for a call that may not come in. Health is open to everybody."""
+        """Raises ``CallError`` for a call that is not accepted. Health needs no token and is always answered."""
         if self.tokens is not None and not method.startswith(HEALTH):
             self.tokens.require(metadata.get("authorization"))
         if not method.startswith(OURS):
@@ -59,9 +60,9 @@ class CallGate:
         if self.draining:
             raise unavailable("DRAINING", "this server is about to stop; call another one", RETRY_AFTER_S)
         if not self.ready:
-            raise unavailable("LOADING", "this server is not ready yet; health tells when it is", 1.0)
+            raise unavailable("LOADING", "this server is not ready yet; its health service says when it is", 1.0)
         if self.open_calls > self.calls:
-            raise exhausted(f"{self.calls} calls are open, which is the limit; come again", RETRY_AFTER_S)
+            raise exhausted(f"{self.calls} calls are open, which is the limit; retry later", RETRY_AFTER_S)
         _require_deadline(context)
 
 
@@ -76,7 +77,7 @@ class Calls(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler | None:
-        """The handler of this call, in its scope."""
+        """The handler of this call, wrapped in its scope."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
@@ -89,7 +90,7 @@ class Calls(grpc.aio.ServerInterceptor):
     async def _scope(
         self, method: str, kind: str, metadata: dict[str, Any], context: Context
     ) -> AsyncIterator[CallRecord]:
-        """Each call is a task of its own, so that what is set for it needs no reset."""
+        """The scope of one call. Context variables need no reset, because grpc.aio runs each call in its own task."""
         identity = _identity(metadata)
         request_id.set(identity)
         is_retry.set(RETRY_ATTEMPT in metadata)
@@ -129,9 +130,9 @@ async def _abort(context: Context, refusal: CallError) -> None:
 
 
 def _identity(metadata: dict[str, Any]) -> str:
-    """The caller's own request id if it is a sound one, else a new one."""
+    """The caller's request id if it is valid, otherwise a new one."""
     given = metadata.get(REQUEST_ID, "")
-    return given if isinstance(given, str) and _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if isinstance(given, str) and _VALID_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def _require_deadline(context: Context) -> None:
@@ -159,9 +160,11 @@ def _kind(handler: Any) -> str:
 
 
 def _replaced(handler: Any, scope: Callable[[Context], Any]) -> Handler:
-    """The handler with ``scope`` opened around its behaviour. Requests are parsed inside, so that bytes that are no
-    message are refused like any other wrong input; responses are written inside, so that a call whose client has
-    gone ends there and then."""
+    """The handler with ``scope`` around its behaviour.
+
+    Requests are parsed inside the scope, so that bytes that are not a message are refused like any other invalid input.
+    Responses are written inside the scope, so that a call whose client is gone ends at once.
+    """
     sides = ["stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)]
     behaviour = getattr(handler, "_".join(sides))
 

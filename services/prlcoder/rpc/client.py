@@ -1,7 +1,7 @@
-"""What all clients share: the channel, deadlines, and repeating what is safe to repeat.
+"""What all clients share: the channel, deadlines and retries.
 
-Repeated are idempotent calls only, after UNAVAILABLE (nothing was done) and after RESOURCE_EXHAUSTED with a retry
-hint (the queue was full); never past the call's own deadline.
+Only idempotent calls are retried: after UNAVAILABLE (nothing was done) and after RESOURCE_EXHAUSTED with a retry hint
+(the queue was full). No retry starts after the call's own deadline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class ServiceError(WorkError):
-    """A call that a service refused or could not do. ``reason`` and ``domain`` are those of its ``ErrorInfo``."""
+    """A call that a service refused or failed to answer. ``reason`` is that of its ``ErrorInfo``, "" without one."""
 
     def __init__(self, code: grpc.StatusCode, message: str, *, reason: str = "", request_id: str = "") -> None:
         super().__init__(message)
@@ -56,12 +56,12 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close the channel; open calls are cancelled."""
+        """Close the channel. Open calls are cancelled."""
         await self._channel.close()
 
     def metadata(self, attempt: int = 0) -> tuple[tuple[str, str], ...]:
-        """What goes with every call: a new request id, the bearer token if there is one, and how often it was made
-        before."""
+        """The metadata of a call: a new request id, the bearer token if there is one, and the number of earlier
+        attempts if there were any."""
         token = self.address.token
         return (
             (REQUEST_ID, uuid.uuid4().hex),
@@ -72,7 +72,7 @@ class Client:
     async def call(
         self, method: Callable[..., Any], request: Any, *, timeout_s: float | None = None, idempotent: bool = True
     ) -> Any:
-        """One unary call; ``ServiceError`` if it fails for good."""
+        """The response of one unary call. ``ServiceError`` if it fails and is not retried again."""
         ends = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         pause, attempt = FIRST_PAUSE_S, 0
         while True:
@@ -87,16 +87,16 @@ class Client:
             pause, attempt = min(2 * pause, LONGEST_PAUSE_S), attempt + 1
 
     def item_error(self, status: status_pb2.Status) -> ServiceError:
-        """One item's status as an error."""
+        """The status of one item of a batch as an exception."""
         info = error_details_pb2.ErrorInfo()
         reason = next((info.reason for detail in status.details if detail.Unpack(info)), "")
-        code = _CODES.get(status.code or -1, grpc.StatusCode.UNKNOWN)  # an item without outcome is no success
+        code = _CODES.get(status.code or -1, grpc.StatusCode.UNKNOWN)  # a missing outcome counts as UNKNOWN
         message = f"{self.address.target}: {status.message or 'no outcome'} ({code.name})"
         return ServiceError(code, message, reason=reason, request_id=info.metadata.get("request_id", ""))
 
 
 def open_channel(address: Address) -> grpc.aio.Channel:
-    """A channel; nothing is connected yet."""
+    """A channel. It connects with the first call."""
     options = [
         ("grpc.max_receive_message_length", -1),
         ("grpc.max_send_message_length", -1),
@@ -121,7 +121,7 @@ def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
 
 
 def retry_after(error: grpc.aio.AioRpcError, pause_s: float) -> float | None:
-    """Seconds after which the same call may be made again; None if repeating it is not safe or useless."""
+    """Seconds after which the same call may be made again; None if a retry would be unsafe or useless."""
     hint = _detail(error, error_details_pb2.RetryInfo())
     hinted = None if hint is None else max(hint.retry_delay.ToNanoseconds() / 1e9, pause_s)
     if error.code() is grpc.StatusCode.UNAVAILABLE:
@@ -130,13 +130,13 @@ def retry_after(error: grpc.aio.AioRpcError, pause_s: float) -> float | None:
 
 
 def never_answered(error: grpc.aio.AioRpcError) -> bool:
-    """Whether an INTERNAL is this side's own: grpc.aio says so of a stream that ended while a message was written to
-    it, whatever the server's status was. A server's INTERNAL has an ``ErrorInfo``."""
+    """Whether an INTERNAL error was raised on this side. grpc.aio reports INTERNAL if a stream ends while a message is
+    written to it, whatever status the server sent. The INTERNAL of a PRLCoder server has an ``ErrorInfo``."""
     return error.code() is grpc.StatusCode.INTERNAL and _detail(error, error_details_pb2.ErrorInfo()) is None
 
 
 def service_error(error: grpc.aio.AioRpcError, target: str) -> ServiceError:
-    """The error as PRLCoder's own, with what the server said."""
+    """gRPC's error as a ``ServiceError``, with the server's message and details."""
     info = _detail(error, error_details_pb2.ErrorInfo())
     trailing = dict(error.trailing_metadata() or ())
     return ServiceError(
@@ -151,7 +151,7 @@ def _detail(error: grpc.aio.AioRpcError, kind: Any) -> Any:
     """The detail of the given kind, or None."""
     try:
         status = rpc_status.from_call(error)
-    except ValueError:  # status and trailing metadata disagree: a proxy's answer, not ours
+    except ValueError:  # status and trailing metadata disagree: a proxy has answered, not a PRLCoder server
         return None
     for detail in status.details if status is not None else ():
         if detail.Unpack(kind):

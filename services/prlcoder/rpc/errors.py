@@ -1,7 +1,8 @@
-"""Refusals: errors that a client is meant to read, as ``google.rpc.Status`` with details that a program can read too.
+"""Errors that a client is meant to read, as ``google.rpc.Status`` with details that a program can read.
 
-Every refusal carries an ``ErrorInfo`` (domain ``prlcoder.dev``); a wrong field also a ``BadRequest`` that names it, a
-full queue also a ``RetryInfo``. Whatever else a service raises reaches the client as ``INTERNAL`` and a request id.
+Every ``CallError`` carries an ``ErrorInfo`` (domain ``prlcoder.dev``). An invalid field also has a ``BadRequest`` that
+names it, a full queue a ``RetryInfo``. Any other exception of a service reaches the client as ``INTERNAL`` with the
+request id and no details, because its message could contain data of other callers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ DOMAIN: Final = "prlcoder.dev"
 
 
 class CallError(Exception):
-    """Why a call, or one item of a batch, gets no result. ``reason`` is UPPER_SNAKE_CASE and stable."""
+    """Why a call or one item of a batch gets no result. ``reason`` is UPPER_SNAKE_CASE and is part of the API."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class CallError(Exception):
         self.details = dict(details or {})
 
     def status(self) -> status_pb2.Status:
-        """The refusal as it goes over the wire."""
+        """The error as it is sent to the client."""
         info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.details)
         details: list[Message] = [info]
         if self.field:
@@ -60,7 +61,7 @@ def _packed(message: Message) -> any_pb2.Any:
 
 
 def invalid(field: str, message: str) -> CallError:
-    """A wrong field. ``field`` is its path from the request, such as ``items[3].program``."""
+    """A field is invalid. ``field`` is its path from the request, such as ``items[3].program``."""
     return CallError(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", message, field=field)
 
 
@@ -70,11 +71,11 @@ def exhausted(message: str, retry_after_s: float) -> CallError:
 
 
 def unavailable(reason: str, message: str, retry_after_s: float | None = None) -> CallError:
-    """Nothing was done, and another server, or this one later, may do it."""
+    """Nothing was done. Another server may do it, or this one later."""
     return CallError(grpc.StatusCode.UNAVAILABLE, reason, message, retry_after_s=retry_after_s)
 
 
 def internal(request_id: str) -> CallError:
-    """What a client may know about a fault of ours: the id under which the server's log tells the rest."""
+    """The server failed. The client learns only the request id, under which the server's log has the cause."""
     message = f"the server failed; its log has the cause under request {request_id}"
     return CallError(grpc.StatusCode.INTERNAL, "INTERNAL", message, details={"request_id": request_id})

@@ -1,4 +1,4 @@
-"""The life of a server: bind, load, serve, drain, stop. One service a server; health and reflection come with it."""
+"""The life of a server: bind, load, serve, drain, stop. A server has one service, and health and reflection with it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from prlcoder.telemetry.tracing import tracer
 LOG = logger("rpc")
 SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
-WATCH_S: Final = 0.5  # between two looks at a service's own health
-DRAIN_CHECK_S: Final = 0.02  # between two looks at the calls that are still open
-FINAL_READ_S: Final = 0.5  # for clients to read how their calls ended, before the connection goes
-MAX_UNREAD_CALLS: Final = 1 << 20  # calls; far more than the streams of any number of clients that one server has
+HEALTH_INTERVAL_S: Final = 0.5  # between two checks of a service's own health
+DRAIN_CHECK_S: Final = 0.02  # between two checks whether calls are still open
+FINAL_READ_S: Final = 0.5  # for clients to read how their calls ended, before the connection is closed
+MAX_UNREAD_CALLS: Final = 1 << 20  # far more than the clients of one server can have open
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "[::1]", "localhost"})
 
 
 class Server:
-    """One service behind a port. ``start``, then ``stop``; or ``serve`` until a signal."""
+    """One service on one port. Call ``start``, later ``stop``; or use ``serve`` to run until a signal."""
 
     def __init__(self, service: Service, settings: ServerSettings, registry: CollectorRegistry | None = None) -> None:
-        """``registry`` holds the service's own metrics. ``InputError`` for tokens or certificates that are not
-        usable, and for an address that would be open to others in plaintext."""
+        """``registry`` has the service's own metrics. ``InputError`` if the tokens or certificates cannot be used, or
+        if the server would be reachable from other machines in plaintext."""
         require_safe(settings)
         self._service = service
         self._settings = settings
@@ -56,11 +56,12 @@ class Server:
 
     @property
     def metrics_port(self) -> int | None:
-        """Where ``/metrics`` is, if there are metrics."""
+        """The port of ``/metrics``; None without metrics."""
         return self._exporter.port if self._exporter is not None else None
 
     async def start(self) -> None:
-        """Listen at once (health says NOT_SERVING), load the service, then serve. Errors leave nothing behind."""
+        """Listen at once (health says NOT_SERVING), load the service, then serve. If that fails, everything is closed
+        again before the exception is raised."""
         await self._set_health(NOT_SERVING)
         calls = Calls(self._gate, CallMetrics(self._registry), tracer(self._service.full_name))
         self._server = grpc.aio.server(interceptors=[calls], options=_options(self._settings))
@@ -85,7 +86,8 @@ class Server:
         LOG.info("serving", extra={"service": self._service.full_name, "port": self.port})
 
     async def stop(self) -> None:
-        """Drain: NOT_SERVING, a moment for load balancers, no new calls, a grace for the accepted ones, the end."""
+        """Drain and stop: health says NOT_SERVING, load balancers get time to notice, new calls are refused, accepted
+        calls get time to finish, then everything is closed."""
         if self._watching is not None:
             self._watching.cancel()
         await self._set_health(NOT_SERVING)
@@ -99,8 +101,11 @@ class Server:
         LOG.info("stopped", extra={"service": self._service.full_name})
 
     async def _final_report(self, ends: float) -> None:
-        """Wait for the open calls until ``ends`` (monotonic seconds), then a moment more: a client that is writing into
-        a stream when its connection closes is told of that, and may never read answers and status on their way."""
+        """Wait for the open calls until ``ends`` (monotonic seconds), and then for the clients to read the results.
+
+        A client that writes into a stream while its connection closes gets that error, and may never read the answers
+        and the status that are already on their way.
+        """
         while self._gate.open_calls and time.monotonic() < ends:
             await asyncio.sleep(DRAIN_CHECK_S)
         await asyncio.sleep(FINAL_READ_S)
@@ -112,10 +117,10 @@ class Server:
             self._exporter.close()
 
     async def _watch(self, service: Recovering) -> None:
-        """Let health follow the service's own word."""
+        """Make health follow the service's ``healthy``."""
         said = True
         while True:
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(HEALTH_INTERVAL_S)
             if service.healthy != said:
                 said = service.healthy
                 await self._set_health(SERVING if said else NOT_SERVING)
@@ -143,10 +148,12 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
     return [
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", -1),
-        # A connection's: what is above `calls` is told when to come again, what is far above waits with the client.
+        # Per connection. Calls above `calls` are refused with a retry hint; calls above twice that are queued by the
+        # client.
         ("grpc.max_concurrent_streams", 2 * limits.calls),
-        # By itself gRPC cancels at random what all connections together queue above 1000 calls, and what waits for
-        # 30 s; a client cannot tell that from a cancelled call, and does not repeat it. Its deadline is the bound.
+        # By default gRPC cancels calls at random when all connections together have queued more than 1000, and calls
+        # that have waited for 30 s. A client cannot tell this from a cancelled call and does not retry it. So these
+        # limits are raised out of reach, and the call's own deadline is the bound.
         ("grpc.server.max_pending_requests", MAX_UNREAD_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", MAX_UNREAD_CALLS),
         ("grpc.server_max_unrequested_time_in_server", 24 * 3600),
@@ -156,21 +163,21 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # clients may ping every 30 s
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server that takes half of the calls
+        ("grpc.so_reuseport", 0),  # otherwise a second server could bind the same port and would get half of the calls
     ]
 
 
 def require_safe(settings: ServerSettings) -> None:
-    """``InputError`` for plaintext on an address that other machines reach, unless it was asked for."""
+    """``InputError`` for plaintext on an address that other machines can reach, unless ``insecure`` allows it."""
     if settings.tls is None and not settings.insecure and settings.host not in LOOPBACK:
         raise InputError(
             f"--host: {settings.host} is not loopback and there is no TLS; "
-            "give --tls-certificate and --tls-key, or --insecure where the network is yours"
+            "give --tls-certificate and --tls-key, or --insecure in a network that you trust"
         )
 
 
 async def serve(server: Server, ready: Callable[[Server], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called when health says SERVING."""
+    """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called once health says SERVING."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:

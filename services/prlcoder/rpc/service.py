@@ -1,4 +1,4 @@
-"""What the server shell asks of a service."""
+"""The protocol that a service implements so that ``prlcoder.rpc.server`` can serve it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import grpc.aio
 
 
 class Service(Protocol):
-    """One gRPC service over a core. Its handlers raise ``Refusal`` for whatever a client should read.
+    """One gRPC service over a core. Its handlers raise ``CallError`` for errors that the client should read.
 
-    Handlers run on the event loop: what blocks or computes belongs on threads or processes of the service's own. A
-    call that its client cancels, or whose deadline passes, is cancelled as a task: free the work then.
+    Handlers run on the event loop, so blocking or long work belongs on threads or processes of the service. If a client
+    cancels a call or its deadline passes, the handler's task is cancelled and should stop the work.
     """
 
     full_name: str  # such as "prlcoder.v1.PrmService"
@@ -21,21 +21,21 @@ class Service(Protocol):
         ...
 
     async def start(self) -> None:
-        """Load what is needed. Calls are refused (UNAVAILABLE) and health is NOT_SERVING until this returns."""
+        """Load everything. Until this returns, calls are refused (UNAVAILABLE) and health says NOT_SERVING."""
         ...
 
     def drain(self) -> None:
-        """The server is about to stop: accept nothing more, finish what was accepted. Must not block."""
+        """The server is about to stop: accept no more work and finish the accepted work. Must not block."""
         ...
 
     async def close(self) -> None:
-        """Free everything; called once, after the last call has ended."""
+        """Free all resources. Called once, after the last call has ended."""
         ...
 
 
 @runtime_checkable
 class Recovering(Protocol):
-    """A service whose core can break and recover while it serves: health follows ``healthy``."""
+    """A service whose core can fail and recover while it serves. The server's health follows ``healthy``."""
 
     @property
     def healthy(self) -> bool:

@@ -1,4 +1,4 @@
-"""TLS of servers: certificates from files, read again for each new connection after they changed."""
+"""TLS of servers. Certificates come from files; each new connection uses the files' present content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prlcoder.rpc.watched_files import Watched
 
 
 def server_credentials(tls: ServerTls) -> grpc.ServerCredentials:
-    """Credentials that follow the files. ``InputError`` if they are not PEM."""
+    """Credentials that follow changes of the files. ``InputError`` if a file is not PEM."""
     paths = [tls.certificate, tls.key] + ([tls.client_ca] if tls.client_ca else [])
     files = Watched(paths, _configuration)
     credentials: grpc.ServerCredentials = grpc.dynamic_ssl_server_credentials(

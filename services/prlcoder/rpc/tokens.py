@@ -1,4 +1,4 @@
-"""Bearer tokens: who may call. Health checks need none, because the probes of Kubernetes cannot send one."""
+"""Bearer tokens, which callers must send. Health checks need none, because Kubernetes' probes cannot send one."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ MIN_TOKEN_LENGTH = 16
 
 
 class Tokens:
-    """The tokens of a file, one a line; lines that begin with # are comments. Followed while the server runs."""
+    """The tokens in a file, one per line; lines that begin with # are comments. The file is read again when it
+    changes."""
 
     def __init__(self, path: Path) -> None:
-        """``InputError`` if the file holds none, or one that is shorter than 16 characters."""
+        """``InputError`` if the file has no token or one with fewer than 16 characters."""
         self._digests = Watched([path], lambda contents: _digests(path, contents))
 
     def require(self, authorization: Any) -> None:
         """Raises ``CallError`` (UNAUTHENTICATED) unless the header is ``Bearer TOKEN`` with a token of the file."""
         scheme, _, token = str(authorization or "").partition(" ")
         given = _digest(token.strip().encode())
-        known = [hmac.compare_digest(given, digest) for digest in self._digests.value()]  # all of them: constant time
+        # Compare with every token, so that the time does not show which one matched.
+        known = [hmac.compare_digest(given, digest) for digest in self._digests.value()]
         if scheme.lower() != "bearer" or not any(known):
             what = "the bearer token is not one of this server's" if authorization else "no bearer token was sent"
             message = f"{what}; send the metadata `authorization: Bearer TOKEN`"

@@ -1,4 +1,4 @@
-"""Files that are read again when they change: certificates and tokens are replaced under a running server."""
+"""Files that are read again when they change, so that certificates and tokens can be replaced in a running server."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ Identity = tuple[tuple[int, int, int], ...]
 
 
 class Watched(Generic[T]):
-    """What ``parse`` makes of the files' bytes. Looked at on every ``value``, read only when one of them changed."""
+    """The value that ``parse`` makes of the files' bytes. Each access to ``value`` checks the files' times and sizes,
+    and reads them only if one has changed."""
 
     def __init__(self, paths: Sequence[Path], parse: Callable[[Sequence[bytes]], T]) -> None:
-        """Reads them; ``InputError`` if one cannot be read or ``parse`` refuses it."""
+        """Reads the files. ``InputError`` if one cannot be read or ``parse`` raises it."""
         self._paths = tuple(paths)
         self._parse = parse
         self._seen = self._identity()
         self._value = self._read()
 
     def value(self) -> T:
-        """The newest content that could be read and parsed: a half-written change keeps the one before."""
+        """The newest value that could be read and parsed. While a change is half written, the value before it stays."""
         try:
             seen = self._identity()
             if seen != self._seen:

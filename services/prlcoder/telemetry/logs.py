@@ -1,4 +1,4 @@
-"""Logs of servers: one JSON object a line on standard error, with the id of the request they belong to."""
+"""Logs of servers: one JSON object per line on standard error, with the id of the request that it belongs to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class JsonFormatter(logging.Formatter):
     """``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, ``request_id``, then the record's ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, without the line end."""
+        """One line, without the newline."""
         row: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -32,12 +32,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def logger(part: str) -> logging.Logger:
-    """The logger of one part of PRLCoder."""
+    """The logger of one part of PRLCoder, such as ``executor``."""
     return logging.getLogger(f"prlcoder.{part}")
 
 
 def log_json(level: str = "INFO") -> None:
-    """Send every PRLCoder log line from ``level`` on to standard error as JSON. For a server's own process."""
+    """Write PRLCoder's log records of at least ``level`` to standard error as JSON. For the process of a server."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger("prlcoder")

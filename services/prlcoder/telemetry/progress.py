@@ -1,5 +1,8 @@
-"""Progress on standard error: done, total, rate and time left. One line that rewrites itself on a terminal,
-a line every ten seconds elsewhere (so that a log stays readable)."""
+"""Progress on standard error: done, total, rate and time left.
+
+On a terminal one line is rewritten in place. Elsewhere a line is written every ten seconds, so that a log stays
+readable.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Progress:
         self._period = 0.2 if self._stream.isatty() else 10.0
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """Count ``count`` more units as done."""
+        """Count ``count`` more units as done. ``note`` is appended to the line."""
         self._done += count
         now = time.monotonic()
         if now - self._shown >= self._period:

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces, off unless the standard ``OTEL_*`` environment asks for them.
+"""OpenTelemetry traces. They are off unless the standard ``OTEL_*`` environment variables turn them on.
 
-``OTEL_EXPORTER_OTLP_ENDPOINT`` (or ``..._TRACES_ENDPOINT``) turns them on; ``OTEL_SDK_DISABLED`` and
-``OTEL_TRACES_EXPORTER=none`` keep them off. Everything else is read by the SDK itself.
+``OTEL_EXPORTER_OTLP_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` turns them on; ``OTEL_SDK_DISABLED=true`` or
+``OTEL_TRACES_EXPORTER=none`` turns them off again. The SDK reads all other variables itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 
 def tracer(service: str) -> Tracer:
-    """The tracer of one service's process; one that does nothing where tracing is off."""
+    """The tracer of one service's process. It does nothing if tracing is off."""
     if not _wanted():
         return trace.NoOpTracer()
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -38,7 +38,7 @@ def _wanted() -> bool:
 
 @contextmanager
 def call_span(source: Tracer, method: str, metadata: Mapping[str, str]) -> Iterator[Span]:
-    """The span of one served call, a child of the caller's if ``metadata`` carries its ``traceparent``."""
+    """The span of one served call. It is a child of the caller's span if ``metadata`` has a ``traceparent``."""
     if isinstance(source, trace.NoOpTracer):
         yield trace.INVALID_SPAN
         return
@@ -53,7 +53,7 @@ def call_span(source: Tracer, method: str, metadata: Mapping[str, str]) -> Itera
 
 
 def end_span(span: Span, code: int, name: str) -> None:
-    """Note a call's status code on its span."""
+    """Record a call's status code on its span."""
     span.set_attribute("rpc.grpc.status_code", code)
     if code:
         span.set_status(Status(StatusCode.ERROR, name))

@@ -221,7 +221,7 @@ def test_a_full_queue_refuses_single_calls_with_a_hint_and_holds_streams(serve: 
     with pytest.raises(grpc.RpcError) as caught:
         stub.Execute(executor_pb2.ExecuteRequest(execution=request("", f"{RIGHT} # late").execution), timeout=60)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "1 items are waiting" in caught.value.details()
+    assert "the queue is full (1 items of at most 1)" in caught.value.details()
     stream = stub.ExecuteBatch(iter([request("waits", f"{RIGHT} # waits")]), timeout=60)
     held.cancel()
     assert [response.result.verdict for response in stream] == [1]

@@ -1,7 +1,7 @@
-"""An ``Executor`` behind an event loop: one thread drives it, any number of coroutines hand it work.
+"""An ``Executor`` for event loops: one thread drives it, and any number of coroutines give it work.
 
-If the sandbox breaks so that no jail can be started, every item in flight fails with ``SandboxLostError`` and the
-thread goes on trying to start a new one; nothing waits for ever.
+If the sandbox fails so that no jail can be started, every item in flight fails with ``SandboxLostError``, and the
+thread keeps trying to start a new sandbox. No item waits for ever.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult
 from prlcoder.telemetry.logs import logger
 
 LOG = logger("executor")
-PUMP_S: Final = 60.0  # the longest wait without news; a wake-up ends it
-RESTART_S: Final = 1.0
+MAX_IDLE_S: Final = 60.0  # longest wait for an event; new work ends it early
+RESTART_S: Final = 1.0  # between two attempts to start the sandbox
 
 
 class SandboxLostError(Exception):
-    """The sandbox went down before this item was done, and nothing is known about it."""
+    """The sandbox failed before this item was done, so the item has no result."""
 
 
 ResultOrError = ExecutionResult | Exception
@@ -34,7 +34,7 @@ ResultOrErrorCallback = Callable[[ResultOrError], None]
 
 @dataclass(eq=False)
 class PendingExecution:
-    """One item on its way through the thread."""
+    """One item that the thread has accepted and not answered."""
 
     item: ExecutionRequest | FreeRun
     done: ResultOrErrorCallback
@@ -43,7 +43,7 @@ class PendingExecution:
 
 
 class AsyncExecutor:
-    """``submit`` and ``cancel`` belong to the event loop; ``done`` is called on it."""
+    """Call ``submit`` and ``cancel`` on the event loop; ``done`` callbacks run there too."""
 
     def __init__(self, open_executor: Callable[[], Executor]) -> None:
         self._open = open_executor
@@ -55,7 +55,7 @@ class AsyncExecutor:
         self._answers: list[tuple[PendingExecution, ResultOrError]] = []
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._rung = False
+        self._woken = False
 
     @property
     def healthy(self) -> bool:
@@ -63,7 +63,7 @@ class AsyncExecutor:
         return self._executor is not None
 
     async def start(self) -> None:
-        """Start the sandbox; ``WorkError`` with a remedy if this machine does not allow it."""
+        """Start the sandbox. ``WorkError`` with a remedy if this machine does not allow it."""
         self._loop = asyncio.get_running_loop()
         started: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, args=(started,), name="executor", daemon=True)
@@ -71,18 +71,18 @@ class AsyncExecutor:
         await started
 
     def submit(self, item: ExecutionRequest | FreeRun, done: ResultOrErrorCallback) -> PendingExecution:
-        """Queue an item; ``done`` gets its result, ``SandboxLostError``, or what the core raised; once."""
+        """Queue an item. ``done`` is called once, with its result, a ``SandboxLostError``, or what the core raised."""
         ticket = PendingExecution(item, done)
         self._tell(ticket)
         return ticket
 
     async def execute(self, item: ExecutionRequest | FreeRun) -> ResultOrError:
-        """What ``submit`` would report of one item. Cancelling ends the run."""
+        """The answer that ``submit`` would give to ``done``. Cancelling ends the run."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[ResultOrError] = loop.create_future()
 
         def done(answer: ResultOrError) -> None:
-            if not answered.done():  # it is, if the caller was cancelled in this very turn of the loop
+            if not answered.done():  # it is done if the caller was cancelled in the same turn of the loop
                 answered.set_result(answer)
 
         ticket = self.submit(item, done)
@@ -94,12 +94,12 @@ class AsyncExecutor:
         return answer
 
     def cancel(self, ticket: PendingExecution) -> None:
-        """Forget an item and end its run; its ``done`` is not called any more."""
+        """Drop an item and end its run. Its ``done`` will not be called."""
         ticket.abandoned = True
         self._tell(ticket)
 
     async def close(self) -> None:
-        """End the sandbox and the thread; items in flight are dropped."""
+        """End the sandbox and the thread. Items in flight are dropped."""
         self._closed.set()
         if self._thread is not None:
             self._wake()
@@ -107,12 +107,14 @@ class AsyncExecutor:
 
     def _tell(self, ticket: PendingExecution) -> None:
         self._inbox.append(ticket)
-        if not self._rung:  # the thread clears it before it looks into the inbox
-            self._rung = True
+        # One wake-up per batch of items is enough. The thread clears the flag before it reads the inbox, so that an
+        # item which arrives after that is never missed.
+        if not self._woken:
+            self._woken = True
             self._wake()
 
     def _wake(self) -> None:
-        with self._lock:  # so that no bell is rung that is being taken down
+        with self._lock:  # do not signal an executor that is being closed
             if self._executor is not None:
                 self._executor.wake()
 
@@ -130,7 +132,7 @@ class AsyncExecutor:
             try:
                 self._drive(executor)
             except Exception:
-                LOG.exception("the sandbox went down; starting it again")
+                LOG.exception("the sandbox failed; starting it again")
             with self._lock:
                 self._executor = None
             executor.close()
@@ -142,10 +144,10 @@ class AsyncExecutor:
 
     def _drive(self, executor: Executor) -> None:
         while not self._closed.is_set():
-            self._rung = False
+            self._woken = False
             while self._inbox:
                 self._take(executor, self._inbox.popleft())
-            executor.pump(PUMP_S if not self._inbox and not self._answers else 0.0)
+            executor.pump(MAX_IDLE_S if not self._inbox and not self._answers else 0.0)
             self._deliver()
 
     def _take(self, executor: Executor, ticket: PendingExecution) -> None:
@@ -157,7 +159,7 @@ class AsyncExecutor:
         self._running.add(ticket)
         try:
             ticket.abandon = executor.submit(ticket.item, lambda result: self._finish(ticket, result))
-        except (ValueError, TypeError, RecursionError, MemoryError) as error:  # tests that cannot be planned
+        except (ValueError, TypeError, RecursionError, MemoryError) as error:  # the tests cannot be compiled
             self._finish(ticket, error)
 
     def _finish(self, ticket: PendingExecution, answer: ResultOrError) -> None:
@@ -170,11 +172,11 @@ class AsyncExecutor:
         self._deliver()
 
     def _reopen(self) -> Executor | None:
-        """A new sandbox, tried for until it starts; None once the driver is closing."""
+        """Start a new sandbox, however many attempts it takes; None if the executor is closing."""
         while not self._closed.is_set():
             try:
                 return self._open()
-            except Exception as error:  # whatever it is, somebody waits for an answer
+            except Exception as error:  # whatever it is, callers are waiting for an answer
                 LOG.error(
                     "the sandbox does not start", exc_info=not isinstance(error, WorkError), extra={"cause": str(error)}
                 )
@@ -193,12 +195,12 @@ class AsyncExecutor:
         assert self._loop is not None
         try:
             self._loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:  # the loop is closed: nobody is left to tell
+        except RuntimeError:  # the loop is closed, so no caller is left
             self._closed.set()
 
 
 def deliver(answers: list[tuple[PendingExecution, ResultOrError]]) -> None:
-    """Tell those who wait, on their event loop."""
+    """Call the callbacks. Runs on the event loop: one wake-up of the loop serves all answers."""
     for ticket, answer in answers:
         if not ticket.abandoned:
             ticket.done(answer)

@@ -1,7 +1,7 @@
-"""One ``ExecuteBatch`` stream: items in as places come free, outcomes out as they come, each id once.
+"""One ``ExecuteBatch`` stream: items enter as places become free, and each gets exactly one outcome.
 
-An item holds its place until its outcome has been taken by the transport: a client that does not read is not read
-from either.
+An item keeps its place until the transport has taken its outcome. So a client that does not read its outcomes is not
+read from either, and cannot fill the server's memory.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from prlcoder.rpc.errors import invalid, unavailable
 from prlcoder.v1 import executor_pb2, verdict_pb2
 
 MAX_ID_LENGTH: Final = 128
-MAX_OUTCOMES_PER_MESSAGE: Final = 64  # outcomes in one message
-FLUSH_DELAY_S: Final = 0.01  # for others to go with an outcome
-MIN_IN_FLIGHT_TO_DELAY: Final = 32  # items in flight; fewer may take less than that, and an outcome goes at once
-MAX_REMEMBERED_IDS: Final = 65_536  # finished ids that a stream knows again
+MAX_OUTCOMES_PER_MESSAGE: Final = 64
+FLUSH_DELAY_S: Final = 0.01  # wait this long so that several outcomes share a message
+MIN_IN_FLIGHT_TO_DELAY: Final = 32  # with fewer items in flight the next outcome may be far away, so none is delayed
+MAX_REMEMBERED_IDS: Final = 65_536  # finished items whose ids the stream recognises
 MAX_REMEMBERED_BYTES: Final = 16 << 20  # of their outcomes together
 
 Response = executor_pb2.ExecuteBatchResponse
@@ -30,12 +30,12 @@ SubmitExecution = Callable[[executor_pb2.Execution, Callable[[ExecutionOutcome],
 
 
 class BatchStream:
-    """The state of one stream. ``run`` starts an execution (and reports its outcome once) or refuses it."""
+    """The state of one stream. ``run`` starts an execution and reports its outcome once, or raises ``CallError``."""
 
     def __init__(
         self, run: SubmitExecution, cancel: Callable[[PendingExecution], None], admission: Admission, window: int
     ) -> None:
-        """``window``: items that this one stream may have unanswered, so that others come in too."""
+        """``window`` is the number of items that this stream may have unanswered. It leaves room for other streams."""
         self._run, self._cancel, self._admission = run, cancel, admission
         self._window = asyncio.Semaphore(window)
         self._ready: asyncio.Queue[tuple[Response, int] | None] = asyncio.Queue()
@@ -49,8 +49,8 @@ class BatchStream:
         self._read_all = self._draining = self._together = False
 
     async def responses(self, requests: AsyncIterator[executor_pb2.ExecuteBatchRequest]) -> AsyncIterator[Response]:
-        """The outcomes, until every accepted item has one. ``Refusal`` (UNAVAILABLE) at the end if the server drains:
-        what was not accepted must be sent to another."""
+        """The outcomes, until every accepted item has one. ``CallError`` (UNAVAILABLE) at the end if the server drains:
+        the items that it did not accept must be sent to another server."""
         self._reader = asyncio.create_task(self._read(requests))
         try:
             while not (self._reader.done() and self._held == 0):
@@ -67,7 +67,7 @@ class BatchStream:
             self._abandon()
 
     def drain(self) -> None:
-        """Accept nothing more."""
+        """Accept no more items."""
         self._draining = True
         if self._reader is not None:
             self._reader.cancel()
@@ -88,7 +88,8 @@ class BatchStream:
             self._ready.put_nowait(None)
 
     async def _others(self) -> list[tuple[Response, int]]:
-        """The outcomes that go with one that is due, if the client takes several in a message."""
+        """Further outcomes for a message that is due. Only for clients that have sent several items in one message:
+        others may not know the field ``more``."""
         if not self._together:
             return []
         if len(self._open) >= MIN_IN_FLIGHT_TO_DELAY and self._ready.empty():
@@ -112,7 +113,7 @@ class BatchStream:
             if not 0 < len(name) <= MAX_ID_LENGTH:
                 raise invalid("id", f"has {len(name)} characters, not 1 to {MAX_ID_LENGTH}")
             ticket = self._run(request.execution, lambda outcome: self._finish(name, outcome, size))
-        except Exception as error:  # whatever it is, the item holds a place until it has an outcome
+        except Exception as error:  # whatever it is, the item keeps its place until it has an outcome
             self._finish(name, error, size)
         else:
             if name in self._open:
@@ -142,7 +143,7 @@ class BatchStream:
         self._window.release()
 
     def _abandon(self) -> None:
-        """The stream is over, well or not: what still runs is of no use to anybody."""
+        """The stream has ended, with or without success, so nobody will read the outcomes of items that still run."""
         if self._reader is not None:
             self._reader.cancel()
         for ticket in self._open.values():
@@ -153,10 +154,10 @@ class BatchStream:
 
 
 def _message(responses: list[Response]) -> Response:
-    """The responses as one."""
+    """One message with all responses."""
     if len(responses) == 1:
         return responses[0]
     whole = Response()
-    whole.CopyFrom(responses[0])  # a finished one is kept for requests that repeat its id
+    whole.CopyFrom(responses[0])  # a copy, because the stream remembers the response for requests that repeat its id
     whole.more.extend(responses[1:])
     return whole

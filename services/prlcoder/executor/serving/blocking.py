@@ -20,7 +20,7 @@ MAX_ITEMS_AHEAD: Final = 4 * MAX_UNANSWERED  # items drawn before the oldest res
 
 
 class BlockingExecutor(Blocking[ExecutorClient]):
-    """``ExecutorClient`` for synchronous code; ``run`` and ``execute`` are those of ``prlcoder.executor.Executor``."""
+    """``ExecutorClient`` for synchronous code: a ``ProgramRunner``, as ``prlcoder.executor.Executor`` is."""
 
     def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> None:
         super().__init__(lambda: ExecutorClient(address, timeout_s=timeout_s, fresh=fresh))
@@ -34,7 +34,7 @@ class BlockingExecutor(Blocking[ExecutorClient]):
         return self._thread.run(self._client.capabilities())
 
     def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
-        """Results in input order. Items are drawn on the caller's thread, a bounded number ahead of the results."""
+        """Results in input order. ``items`` is read on the caller's thread, a bounded number ahead of the results."""
         feed = _Feed(self._thread.loop, self._client)
         early: dict[int, ExecutionResult] = {}
         source, drawn, due, exhausted = iter(items), 0, 0, False
@@ -61,7 +61,7 @@ class BlockingExecutor(Blocking[ExecutorClient]):
 
 
 class _Feed:
-    """A stream's two ends on the caller's thread: executions in, answers out."""
+    """Connects the caller's thread with a stream on the event loop: requests go in, answers come out."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, client: ExecutorClient) -> None:
         self._loop, self._client = loop, client
@@ -72,31 +72,31 @@ class _Feed:
         self._work = asyncio.run_coroutine_threadsafe(self._drive(), loop)
 
     def give(self, items: Sequence[ExecutionRequest], *, ended: bool) -> None:
-        """More executions; ``ended``: the last ones."""
+        """Give more requests to the stream. ``ended`` says that these are the last ones."""
         if items or (ended and not self._told_end):
             self._told_end = ended
             self._loop.call_soon_threadsafe(self._given, items, ended)
 
     def take(self) -> Indexed:
-        """The next answer, waited for."""
+        """Wait for the next answer."""
         answer = self._answers.get()
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def close(self) -> None:
-        """Nothing more is wanted: what still runs is cancelled."""
+        """Cancel what still runs."""
         self._work.cancel()
 
     # --- on the loop ------------------------------------------------------------------------------------------------
 
     @property
     def ended(self) -> bool:
-        """Whether the last execution has been drawn."""
+        """Whether the last request has been drawn."""
         return self._last and not self._items
 
     def draw(self) -> ExecutionRequest | None:
-        """The next execution, if there is one now."""
+        """The next request; None if there is none at present."""
         return self._items.popleft() if self._items else None
 
     def _given(self, items: Sequence[ExecutionRequest], ended: bool) -> None:

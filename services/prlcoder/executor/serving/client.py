@@ -1,4 +1,4 @@
-"""Client of the executor: one program, or any number over one stream."""
+"""The asynchronous client of the executor: for one program, or for any number over one stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prlcoder.v1 import executor_pb2, executor_pb2_grpc
 
 
 class ExecutorClient(Client):
-    """``prlcoder.executor.Executor`` elsewhere. ``fresh``: never take the kept result of an equal execution."""
+    """Like ``prlcoder.executor.Executor``, but on a server. With ``fresh`` the server's result cache is bypassed."""
 
     def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> None:
         super().__init__(address, timeout_s=timeout_s)
@@ -41,18 +41,18 @@ class ExecutorClient(Client):
         return response
 
     async def as_completed(self, items: Iterable[ExecutionRequest]) -> AsyncGenerator[Indexed]:
-        """Index in the input, and result, in the order in which they are ready. Items are drawn a bounded number
-        ahead. An item that the sandbox failed three times has no verdict; ``ServiceError`` for what is refused."""
+        """Pairs of index in the input and result, in the order of completion. ``items`` is read a bounded number ahead.
+        An item with which the sandbox failed three times has no verdict. ``ServiceError`` if the server refuses one."""
         async with aclosing(self.answers(self.stream(Drawn(items)))) as results:
             async for result in results:
                 yield result
 
     def stream(self, source: Source) -> ExecutionStream:
-        """A stream over ``source``, for ``answers``."""
+        """A stream over ``source``; pass it to ``answers``."""
         return ExecutionStream(source, self._open, self._write, self._refused)
 
     async def answers(self, stream: ExecutionStream) -> AsyncGenerator[Indexed]:
-        """What ``as_completed`` gives, of a stream."""
+        """The answers of a stream, as ``as_completed`` yields them."""
         try:
             async with aclosing(stream.results()) as results:
                 async for result in results:
@@ -72,7 +72,7 @@ class ExecutorClient(Client):
                     due += 1
 
     def _open(self, timeout_s: float) -> Any:
-        stub: Any = self._stub  # a stream that is written by hand takes no iterator, which the stubs do not know
+        stub: Any = self._stub  # the type stubs want an iterator of requests; here the stream is written explicitly
         return stub.ExecuteBatch(timeout=timeout_s, metadata=self.metadata())
 
     def _write(self, item: ExecutionRequest) -> executor_pb2.Execution:

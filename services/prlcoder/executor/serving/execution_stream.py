@@ -1,7 +1,8 @@
-"""Any number of executions over ``ExecuteBatch``, whatever becomes of the stream.
+"""Any number of executions over ``ExecuteBatch``, even if streams break.
 
-What is unanswered when a stream ends is sent again over a new one: executing a program twice harms nobody, losing one
-does. The server's backpressure reaches the source of the items: they are drawn only as fast as they are answered.
+Items that are unanswered when a stream ends are sent again over a new one: executing a program twice does no harm,
+losing one does. The server's backpressure reaches the source of the items, which is read only as fast as items are
+answered.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from prlcoder.executor.serving.messages import read_result
 from prlcoder.rpc.client import FIRST_PAUSE_S, LONGEST_PAUSE_S, never_answered, retry_after
 from prlcoder.v1 import executor_pb2
 
-MAX_UNANSWERED: Final = 256  # items drawn and unanswered
-MAX_ITEMS_PER_MESSAGE: Final = 32  # items in one message
-MAX_MESSAGE_BYTES: Final = 1 << 20  # of a message with more than one item
-ATTEMPTS: Final = 3  # for an item that the sandbox failed
-STREAM_S: Final = 3600.0  # deadline of one stream; the work goes on over the next
-IDLE_S: Final = 900.0  # without any answer, though items are due
-GIVE_UP_S: Final = 60.0  # for a server that is away
+MAX_UNANSWERED: Final = 256  # items that are drawn and unanswered
+MAX_ITEMS_PER_MESSAGE: Final = 32
+MAX_MESSAGE_BYTES: Final = 1 << 20  # for a message with more than one item
+MAX_ATTEMPTS: Final = 3  # for an item with which the sandbox fails
+STREAM_S: Final = 3600.0  # deadline of one stream; the work continues over the next
+IDLE_S: Final = 900.0  # longest time without any answer while items are unanswered
+GIVE_UP_S: Final = 60.0  # for a server that cannot be reached
 
 Indexed = tuple[int, ExecutionResult]
 Open = Callable[[float], Any]  # a new stream with a deadline
@@ -35,7 +36,7 @@ _UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE.value[0]
 
 
 class _Item:
-    """One execution on its way."""
+    """One execution that is sent, or to be sent, and unanswered."""
 
     def __init__(self, index: int, message: executor_pb2.Execution) -> None:
         self.index = index
@@ -48,7 +49,7 @@ class _Item:
 
 
 def _together(items: list[_Item]) -> executor_pb2.ExecuteBatchRequest:
-    """One message for all."""
+    """One message with all items."""
     first, *rest = (item.request() for item in items)
     first.more.extend(rest)
     return first
@@ -59,31 +60,31 @@ class Source(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether ``draw`` has no more to give, now or later."""
+        """Whether ``draw`` will never return a request again."""
         ...
 
     def draw(self) -> ExecutionRequest | None:
-        """The next one; None if there is none now."""
+        """The next request; None if there is none at present."""
         ...
 
 
 class Drawn:
-    """A source that draws from an iterable as it is asked."""
+    """A source that reads an iterable on demand."""
 
     def __init__(self, items: Iterable[ExecutionRequest]) -> None:
         self._items = iter(items)
         self.ended = False
 
     def draw(self) -> ExecutionRequest | None:
-        """The next one; None at the end."""
+        """The next request; None at the end."""
         item = next(self._items, None)
         self.ended = item is None
         return item
 
 
 class ExecutionStream:
-    """One use: ``results`` once. ``item_error`` makes an exception of an item's status. Call ``look_again`` when the
-    source has more after it had none."""
+    """For a single call of ``results``. ``item_error`` turns an item's status into an exception. Call ``look_again``
+    when the source has requests again after it had none."""
 
     def __init__(self, source: Source, open_stream: Open, write: EncodeExecution, item_error: Any) -> None:
         self._source, self._open, self._write, self._item_error = source, open_stream, write, item_error
@@ -95,7 +96,8 @@ class ExecutionStream:
         self._progress = asyncio.get_running_loop().time()
 
     async def results(self) -> AsyncGenerator[Indexed]:
-        """Index in the input, and result, as they come. ``AioRpcError`` if the server refuses or stays away."""
+        """Pairs of index in the input and result, as they arrive. ``AioRpcError`` if the server refuses an item or
+        cannot be reached."""
         pause = FIRST_PAUSE_S
         while True:
             began = self._progress
@@ -104,7 +106,7 @@ class ExecutionStream:
                     yield result
                 if self._exhausted and not self._pending:
                     break
-                wait = pause  # the server ended the stream early; go on
+                wait = pause  # the server ended the stream early; continue over a new one
             except grpc.aio.AioRpcError as error:
                 after = self._wait(error, pause, progressed=self._progress > began)
                 if after is None:
@@ -116,7 +118,7 @@ class ExecutionStream:
             raise self._failure
 
     def look_again(self) -> None:
-        """The source has more, or has ended."""
+        """Tell the stream that the source has more requests, or has ended."""
         self._changed.set()
 
     @property
@@ -124,7 +126,7 @@ class ExecutionStream:
         return self._source.ended or self._failure is not None
 
     def _wait(self, error: grpc.aio.AioRpcError, pause: float, *, progressed: bool) -> float | None:
-        """Seconds until a new stream; None if there is no use in one."""
+        """Seconds until a new stream is opened; None if a new stream would not help."""
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and progressed:
             return 0.0
         if asyncio.get_running_loop().time() - self._progress > GIVE_UP_S and not progressed:
@@ -150,8 +152,12 @@ class ExecutionStream:
             await asyncio.gather(writer, return_exceptions=True)
 
     async def _send(self, call: Any) -> None:
-        """Send what is unsent, then draw; half-close once nothing is left that may have to be sent again."""
-        with suppress(grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):  # the reader learns why
+        """Send the unsent items, then draw new ones. Half-close only when no item is left that may have to be sent
+        again.
+
+        Errors of writing are ignored, because the reader gets the status that says why the stream ended.
+        """
+        with suppress(grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
             while True:
                 self._changed.clear()
                 if items := self._batch():
@@ -163,7 +169,8 @@ class ExecutionStream:
                     await self._changed.wait()
 
     def _batch(self) -> list[_Item]:
-        """Items to send in one message; none while so few are wanted that more will soon be."""
+        """The items of the next message. Empty while there is room for only a part of a message: waiting for a few
+        answers fills the message, and the cost is per message."""
         if not self._unsent and len(self._pending) > MAX_UNANSWERED - MAX_ITEMS_PER_MESSAGE:
             return []
         items: list[_Item] = []
@@ -184,7 +191,8 @@ class ExecutionStream:
         try:
             execution = self._source.draw()
             message = None if execution is None else self._write(execution)
-        except Exception as error:  # the source's own: it is raised once what was drawn before is answered
+        except Exception as error:
+            # The source failed. The caller gets this exception once the earlier items are answered.
             self._failure, message = error, None
         if message is None:
             return None
@@ -193,7 +201,7 @@ class ExecutionStream:
         return item
 
     def _take(self, response: executor_pb2.ExecuteBatchResponse) -> Indexed | None:
-        """The result in a response; None for one that came twice, and for an item that is sent again."""
+        """The result in a response; None for a duplicate, and for an item that is sent again."""
         item = self._pending.get(int(response.id.partition(".")[0]))
         if item is None:
             return None
@@ -204,7 +212,7 @@ class ExecutionStream:
             return item.index, read_result(response.result)
         if response.status.code != _UNAVAILABLE:
             raise self._item_error(response.status, item.index)
-        if item.attempt < ATTEMPTS:
+        if item.attempt < MAX_ATTEMPTS:
             item.attempt += 1
             self._unsent.append(item)
             return None

@@ -1,8 +1,8 @@
-"""``POST /run_code`` as SandboxFusion answers it, so that clients written for it can use this executor.
+"""``POST /run_code`` as SandboxFusion answers it, so that clients written for SandboxFusion can use this executor.
 
-Python only. ``files`` and ``fetch_files`` are refused; of standard error only the exception's name is told. As with
-SandboxFusion, what the sandbox cannot do is HTTP 200 with status ``SandboxError``, and a request that is not of the
-right form is 422.
+Only Python is supported. ``files`` and ``fetch_files`` are refused, and standard error contains only the exception's
+name. As with SandboxFusion, a request that the sandbox does not support gets HTTP 200 with status ``SandboxError``, and
+a malformed request gets HTTP 422.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOG = logger("executor.http")
 
 
 class RunCode(BaseModel):
-    """The request. Times in seconds, memory in MB; what is not known is ignored, as SandboxFusion does."""
+    """The request. Times in seconds, memory in MB. Unknown fields are ignored, as SandboxFusion does."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -38,13 +38,13 @@ class RunCode(BaseModel):
     language: str = "python"
     stdin: str | None = ""
     run_timeout: float = Field(default=10.0, gt=0)
-    memory_limit_MB: int = -1  # noqa: N815 (SandboxFusion's name); -1: the server's own
+    memory_limit_MB: int = -1  # noqa: N815 (SandboxFusion's name); -1 means the server's default
     files: dict[str, str | None] = {}
     fetch_files: list[str] = []
 
 
 class HttpEndpoint:
-    """The endpoint, from ``start`` to ``close``."""
+    """The HTTP server with this one endpoint."""
 
     def __init__(
         self, port: int, server: ServerSettings, settings: ExecutorSettings, driver: AsyncExecutor, admission: Admission
@@ -56,7 +56,7 @@ class HttpEndpoint:
         self.port = 0
 
     async def start(self) -> None:
-        """Listen; ``InputError`` if the port is taken."""
+        """Start to listen. ``InputError`` if the port is taken."""
         application = web.Application(client_max_size=self._server.limits.message_bytes)
         application.router.add_post("/run_code", self._run_code)
         self._runner = web.AppRunner(application, handler_cancellation=True, access_log=None)
@@ -69,7 +69,7 @@ class HttpEndpoint:
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
-        """Answer what has been accepted, then stop listening."""
+        """Answer the accepted requests, then stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -102,7 +102,7 @@ class HttpEndpoint:
         return _ran(answer)
 
     def _limits(self, asked: RunCode) -> ResourceLimits:
-        """What was asked for, as far as the server allows it."""
+        """The requested limits, reduced to the server's maximum."""
         default, highest = self._settings.default_limits, self._settings.max_limits
         memory = asked.memory_limit_MB if asked.memory_limit_MB > 0 else default.memory_mib
         return replace(

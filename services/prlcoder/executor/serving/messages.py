@@ -1,4 +1,4 @@
-"""Executions, limits and results."""
+"""Conversion between the executor's types and protocol buffers: limits and results."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _NAMES: Final = tuple(field.name for field in fields(ResourceLimits))
 
 
 def write_limits(limits: ResourceLimits) -> verdict_pb2.Limits:
-    """All limits, in seconds and MiB."""
+    """The message, in seconds and MiB."""
     return verdict_pb2.Limits(**{name: getattr(limits, name) for name in _NAMES})
 
 
 def read_limits(
     message: verdict_pb2.Limits, field: str, default: ResourceLimits, highest: ResourceLimits
 ) -> ResourceLimits:
-    """The limits, the default's where a field is 0; ``Refusal`` for what is negative or above the highest."""
+    """The limits; a field that is 0 takes the default. ``CallError`` for a value that is negative, NaN or too high."""
     values = {name: getattr(message, name) or getattr(default, name) for name in _NAMES}
     for name, value in values.items():
-        if not 0 < value <= getattr(highest, name):  # also refuses a NaN
-            raise invalid(f"{field}.{name}", f"{value} is not above 0 and at most {getattr(highest, name)}")
+        if not 0 < value <= getattr(highest, name):  # written so that NaN is refused too
+            raise invalid(f"{field}.{name}", f"{value} must be above 0 and at most {getattr(highest, name)}")
     return ResourceLimits(**values)
 
 
 def write_result(result: ExecutionResult) -> verdict_pb2.ExecutionResult:
-    """The result of an execution that has a verdict."""
+    """The message of a result that has a verdict."""
     assert result.verdict is not None  # a sandbox failure is a status, not a result
     return verdict_pb2.ExecutionResult(
         verdict=_VERDICTS[result.verdict],

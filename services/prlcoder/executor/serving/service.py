@@ -34,7 +34,7 @@ SELF_TEST: Final = ExecutionRequest("print('ready')\n", StdioTests((StdioTest(""
 
 
 class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
-    """Programs in, verdicts out, in whatever order they come."""
+    """Runs programs and returns their verdicts, in streams in the order of completion."""
 
     full_name = "prlcoder.v1.ExecutorService"
 
@@ -54,7 +54,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         return self.driver.healthy
 
     def serve_http(self, port: int, server: ServerSettings) -> None:
-        """Serve SandboxFusion's interface too, once started; to be called before."""
+        """Also serve SandboxFusion's interface. Call this before ``start``."""
         from prlcoder.executor.serving.http import HttpEndpoint
 
         self.http = HttpEndpoint(port, server, self._settings, self.driver, self._admission)
@@ -64,7 +64,8 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         executor_pb2_grpc.add_ExecutorServiceServicer_to_server(self, server)
 
     async def start(self) -> None:
-        """Start the sandbox and see one program pass in it; ``WorkError`` with a remedy if it cannot be had."""
+        """Start the sandbox and check that a program passes in it. ``WorkError`` with a remedy if this machine does not
+        allow the sandbox."""
         await self.driver.start()
         proof = await self.driver.execute(SELF_TEST)
         if not (isinstance(proof, ExecutionResult) and proof.passed):
@@ -73,7 +74,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             await self.http.start()
 
     def drain(self) -> None:
-        """Streams finish what they have accepted and end."""
+        """Tell the streams to finish their accepted items and end."""
         for stream in self._streams:
             stream.drain()
 
@@ -84,7 +85,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         await self.driver.close()
 
     async def Execute(self, request: executor_pb2.ExecuteRequest, context: Any) -> executor_pb2.ExecuteResponse:
-        """One program, refused at once if the queue is full."""
+        """Run one program. The call is refused at once if the queue is full."""
         item, key = self._read(request.execution)
         result = self._kept(request.execution, key)
         if result is None:
@@ -96,7 +97,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
     async def ExecuteBatch(
         self, request_iterator: AsyncIterator[executor_pb2.ExecuteBatchRequest], context: Any
     ) -> AsyncIterator[executor_pb2.ExecuteBatchResponse]:
-        """Programs as they arrive, outcomes as they come."""
+        """Run programs as they arrive, and yield outcomes as they are ready."""
         stream = BatchStream(self._run, self.driver.cancel, self._admission, self._settings.stream_items)
         self._streams.add(stream)
         try:
@@ -132,7 +133,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
     def _run(
         self, message: executor_pb2.Execution, done: Callable[[ExecutionOutcome], None]
     ) -> PendingExecution | None:
-        """Start one item of a stream; ``Refusal`` for a wrong one."""
+        """Start one item of a stream. ``CallError`` if it is invalid."""
 
         def finished(answer: ResultOrError) -> None:
             try:
@@ -147,7 +148,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         return self.driver.submit(item, finished)
 
     def _read(self, message: executor_pb2.Execution) -> tuple[ExecutionRequest, bytes]:
-        """The execution and its cache key; ``Refusal`` that names the wrong field."""
+        """The execution and its cache key. ``CallError`` that names the invalid field."""
         settings = self._settings
         if not message.program:
             raise invalid("execution.program", "is empty; send the whole program")
@@ -168,7 +169,8 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         return written
 
     def _result(self, answer: ResultOrError, key: bytes) -> verdict_pb2.ExecutionResult:
-        """The result as a message, counted and kept; ``Refusal`` if the sandbox failed, what the core raised else."""
+        """The result as a message, after counting and caching it. ``CallError`` if the sandbox failed; an exception of
+        the core is raised unchanged."""
         self._metrics.note(answer)
         if isinstance(answer, SandboxLostError) or (isinstance(answer, ExecutionResult) and answer.verdict is None):
             raise unavailable("SANDBOX_FAILED", "the sandbox failed, not the program; send it again", RETRY_AFTER_S)

@@ -1,4 +1,4 @@
-"""What an executor server is told about its sandbox."""
+"""Settings of an executor server's sandbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ HIGHEST: Final = ResourceLimits(cpu_s=300.0, wall_s=600.0, memory_mib=8192, outp
 
 @dataclass(frozen=True)
 class ExecutorSettings:
-    """``max_limits`` is the most that a request may ask for. ``degraded`` isolation must be asked for by name."""
+    """``max_limits`` are the highest limits that a request may set. The profile ``degraded`` is never chosen by
+    ``auto`` and must be named."""
 
     workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     jail: Literal["zygote", "per-run"] = "zygote"
@@ -31,5 +32,6 @@ class ExecutorSettings:
 
     @property
     def stream_items(self) -> int:
-        """Items that one stream may have unanswered: all workers are busy, and other streams come in too."""
+        """Items that one stream may have unanswered: enough to keep all workers busy, and few enough to leave room for
+        other streams."""
         return 32 * self.workers
