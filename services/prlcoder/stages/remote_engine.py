@@ -1,4 +1,4 @@
-"""A policy behind a service, for synchronous code: the same interface as ``policy.transformers_engine``."""
+"""A policy behind a service, for synchronous code, with the interface of ``policy.protocol.Generator``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ TIMEOUT_S: Final = 3600.0
 
 
 class RemoteEngine(RemoteModel[PolicyClient]):
-    """Samples by the service at ``address``. With ``model`` (a folder that the server can read, or a hub id) the server
-    is made to serve it first, its content as it is now; without, whatever it serves answers."""
+    """Generates with the service at ``address``; ``model`` as in ``RemoteModel``."""
 
     def __init__(self, address: Address | str, model: str | None = None, *, max_new_tokens: int = 512) -> None:
         super().__init__(lambda: PolicyClient(address, timeout_s=TIMEOUT_S), model)
@@ -27,8 +26,9 @@ class RemoteEngine(RemoteModel[PolicyClient]):
     def generate(
         self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
     ) -> list[list[str]]:
-        """``samples`` completions of each prompt, without what ended them: those of a ``TransformersEngine`` where the
-        server's engine is ``transformers``. A prompt that fills the context has empty ones."""
+        """``samples`` completions per prompt, without the text that ended them. If the server's engine is
+        ``transformers``, they equal those of a ``TransformersEngine``. A prompt that fills the context gets empty
+        completions."""
         texts: list[list[str]] = []
         together = max(1, MAX_SAMPLES_PER_CALL // samples)
         with Progress("generate", total=len(prompts) * samples, unit="samples") as progress:

@@ -1,4 +1,4 @@
-"""A model behind a service, for synchronous code: what scorers and engines elsewhere have in common."""
+"""A model behind a service, for synchronous code: the common part of the remote scorer and the remote engine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ M = TypeVar("M", bound=PrmClient | PolicyClient)
 
 
 class RemoteModel(Blocking[M]):
-    """The model behind the client that ``make`` makes. With ``model`` (a folder that the server can read, or a hub id)
-    the server is made to serve it first, its content as it is now; without, whatever it serves answers."""
+    """The model behind the client that ``make`` returns.
+
+    ``model`` is a folder that the server can read, or a hub id. The server first switches to it, with its present
+    content. With ``model=None`` the server's present model is used.
+    """
 
     def __init__(self, make: Callable[[], M], model: str | None) -> None:
         super().__init__(make)
@@ -25,11 +28,11 @@ class RemoteModel(Blocking[M]):
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The model's tokenizer, loaded here."""
+        """The model's tokenizer, loaded in this process."""
         from transformers import AutoTokenizer
 
         return AutoTokenizer.from_pretrained(self._model or self._info().uri)
 
     def _info(self) -> Any:
-        """What serves now: the response of ``GetModelInfo``."""
+        """The model that is serving: the response of ``GetModelInfo``."""
         return self._thread.run(self._client.info())

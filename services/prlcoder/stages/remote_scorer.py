@@ -1,4 +1,4 @@
-"""A reward model behind a service, for synchronous code: the same interface as ``prm.scoring.StepScorer``."""
+"""A reward model behind a service, for synchronous code, with the interface of ``prm.protocol.StepScorer``."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from prlcoder.segmenter.model import Segment
 
 MAX_ITEMS_PER_CALL: Final = 128
-MAX_OPEN_CALLS: Final = 4  # open at a time
+MAX_OPEN_CALLS: Final = 4  # several, so that the model has work while answers are read
 TIMEOUT_S: Final = 600.0
 
 
 class RemoteScorer(RemoteModel[PrmClient]):
-    """Scores by the service at ``address``. With ``model`` (a folder that the server can read, or a hub id) the server
-    is made to serve it first, its content as it is now; without, whatever it serves answers."""
+    """Scores with the service at ``address``; ``model`` as in ``RemoteModel``."""
 
     def __init__(self, address: Address | str, model: str | None = None) -> None:
         super().__init__(lambda: PrmClient(address, timeout_s=TIMEOUT_S), model)
 
     def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
-        """For each (prompt, whole program, its segments) one score a segment. ``ValueError`` for a program that is
-        longer than the model's context, ``ServiceError`` for what else the server refuses."""
+        """One score per segment for each (prompt, whole program, its segments). ``ValueError`` if a program is longer
+        than the model's context, ``ServiceError`` if the server refuses it for another reason."""
         return self._thread.run(self._score(items))
 
     async def _score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:

@@ -20,7 +20,7 @@ class Unstarted(AsyncExecutor):
         super().__init__(Executor)
         self.tickets: list[PendingExecution] = []
 
-    def _tell(self, ticket: PendingExecution) -> None:
+    def _enqueue(self, ticket: PendingExecution) -> None:
         self.tickets.append(ticket)
 
 

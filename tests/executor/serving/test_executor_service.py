@@ -174,8 +174,8 @@ def test_a_wrong_item_fails_alone_and_names_its_field(server: Server) -> None:
         "no case": (request("no case", tests=no_case), "execution.tests.calls.cases: is empty"),
         "value": (request("value", tests=bad_value), "execution.tests.calls.cases[0].output: holds"),
         "compare": (request("compare", tests=wrong_comparison), "execution.tests.stdio.comparison: does not apply"),
-        "cpu": (request("cpu", limits=verdict_pb2.Limits(cpu_s=1e9)), "execution.limits.cpu_s: 1000000000.0 is not"),
-        "nan": (request("nan", limits=verdict_pb2.Limits(wall_s=float("nan"))), "execution.limits.wall_s: nan is not"),
+        "cpu": (request("cpu", limits=verdict_pb2.Limits(cpu_s=1e9)), "execution.limits.cpu_s: 1000000000.0 must be"),
+        "nan": (request("nan", limits=verdict_pb2.Limits(wall_s=float("nan"))), "execution.limits.wall_s: nan must be"),
     }
     responses = {
         response.id: response for response in batch(server, [*(one for one, _ in wrong.values()), request("fine")])

@@ -70,9 +70,9 @@ def item(**fields: Any) -> mutator_pb2.ProposeItem:
     ("wrong", "field"),
     [
         (item(program=""), "items[1].program: is empty"),
-        (item(program="def"), "items[1].program: cannot be cut"),
-        (item(mode=9), "items[1].mode: name a"),
-        (item(segment_indexes=[99]), "items[1].segment_indexes: 99 is not below"),
+        (item(program="def"), "items[1].program: cannot be segmented"),
+        (item(mode=9), "items[1].mode: is not a segmentation mode"),
+        (item(segment_indexes=[99]), "items[1].segment_indexes: 99 is out of range"),
     ],
 )
 def test_a_wrong_item_fails_alone_and_names_its_field(server: Server, wrong: Any, field: str) -> None:
@@ -85,7 +85,7 @@ def test_a_wrong_item_fails_alone_and_names_its_field(server: Server, wrong: Any
 
 def test_segments_must_follow_on_one_another(target: str) -> None:
     segments = [Segment(0, 5, "expr", ""), Segment(7, 9, "expr", "")]
-    with BlockingMutator(target) as client, pytest.raises(ServiceError, match=r"segments\[1\].start: 7 is not where"):
+    with BlockingMutator(target) as client, pytest.raises(ServiceError, match=r"segments\[1\].start: is 7, but"):
         client.propose([CutProgram("p", PROGRAM, segments)], Rules())
 
 

@@ -90,8 +90,8 @@ def test_wrong_requests_are_refused_by_field(stub: policy_pb2_grpc.PolicyService
         return str(error.value.details())  # type: ignore[attr-defined]
 
     assert refusal().startswith("items: is empty")
-    assert refusal(item, item) == "items[1].id: 'a' is another item's too; give each its own"
-    assert refusal(policy_pb2.GenerateItem(id="a")).startswith("items[0]: holds nothing to complete")
+    assert refusal(item, item) == "items[1].id: 'a' is also the id of another item; give each item its own id"
+    assert refusal(policy_pb2.GenerateItem(id="a")).startswith("items[0]: has nothing to complete")
     assert refusal(item, temperature=-1) == "sampling.temperature: -1.0 is out of range; give 0 to 100"
     assert refusal(item, top_p=1.5).startswith("sampling.top_p: 1.5 is out of range")
     assert refusal(item, samples=1000).startswith("sampling.samples: 1000 is out of range")

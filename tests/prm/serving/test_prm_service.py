@@ -119,7 +119,7 @@ def test_each_item_has_its_own_error_and_the_others_their_scores(stub: prm_pb2_g
     assert [result.id for result in results if result.WhichOneof("outcome") == "scores"] == ["good"]
     assert messages["empty"] == "items[1].program: is empty; send the program, or its beginning"
     assert messages["no mode"].startswith("items[2].mode: ")
-    assert messages["not python"].startswith("items[3].program: cannot be cut (")
+    assert messages["not python"].startswith("items[3].program: cannot be segmented (")
     assert messages["outside"].startswith("items[4].segments.segments[0].end: ")
     assert "longer than the model's 512" in messages["long"]
     assert "does not begin with the code that the problem gives" in messages["other"]

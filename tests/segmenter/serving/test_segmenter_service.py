@@ -69,9 +69,9 @@ def test_the_asynchronous_client_is_the_same(target: str) -> None:
     ("count", "mode", "message"),
     [
         (0, 1, "sources: is empty"),
-        (9, 1, "above this server's limit of 8"),
-        (1, 0, "mode: name a"),
-        (1, 77, "mode: name a"),
+        (9, 1, "more than this server's limit of 8"),
+        (1, 0, "mode: is not a segmentation mode"),
+        (1, 77, "mode: is not a segmentation mode"),
     ],
 )
 def test_a_wrong_batch_names_its_field(server: Server, count: int, mode: int, message: str) -> None:

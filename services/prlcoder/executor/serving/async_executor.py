@@ -72,9 +72,9 @@ class AsyncExecutor:
 
     def submit(self, item: ExecutionRequest | FreeRun, done: ResultOrErrorCallback) -> PendingExecution:
         """Queue an item. ``done`` is called once, with its result, a ``SandboxLostError``, or what the core raised."""
-        ticket = PendingExecution(item, done)
-        self._tell(ticket)
-        return ticket
+        pending = PendingExecution(item, done)
+        self._enqueue(pending)
+        return pending
 
     async def execute(self, item: ExecutionRequest | FreeRun) -> ResultOrError:
         """The answer that ``submit`` would give to ``done``. Cancelling ends the run."""
@@ -85,18 +85,18 @@ class AsyncExecutor:
             if not answered.done():  # it is done if the caller was cancelled in the same turn of the loop
                 answered.set_result(answer)
 
-        ticket = self.submit(item, done)
+        pending = self.submit(item, done)
         try:
             answer = await answered
         except asyncio.CancelledError:
-            self.cancel(ticket)
+            self.cancel(pending)
             raise
         return answer
 
-    def cancel(self, ticket: PendingExecution) -> None:
+    def cancel(self, pending: PendingExecution) -> None:
         """Drop an item and end its run. Its ``done`` will not be called."""
-        ticket.abandoned = True
-        self._tell(ticket)
+        pending.abandoned = True
+        self._enqueue(pending)
 
     async def close(self) -> None:
         """End the sandbox and the thread. Items in flight are dropped."""
@@ -105,8 +105,8 @@ class AsyncExecutor:
             self._wake()
             await asyncio.to_thread(self._thread.join)
 
-    def _tell(self, ticket: PendingExecution) -> None:
-        self._inbox.append(ticket)
+    def _enqueue(self, pending: PendingExecution) -> None:
+        self._inbox.append(pending)
         # One wake-up per batch of items is enough. The thread clears the flag before it reads the inbox, so that an
         # item which arrives after that is never missed.
         if not self._woken:
@@ -150,25 +150,25 @@ class AsyncExecutor:
             executor.pump(MAX_IDLE_S if not self._inbox and not self._answers else 0.0)
             self._deliver()
 
-    def _take(self, executor: Executor, ticket: PendingExecution) -> None:
-        if ticket.abandoned:
-            self._running.discard(ticket)
-            if ticket.abandon is not None:
-                ticket.abandon()
+    def _take(self, executor: Executor, pending: PendingExecution) -> None:
+        if pending.abandoned:
+            self._running.discard(pending)
+            if pending.abandon is not None:
+                pending.abandon()
             return
-        self._running.add(ticket)
+        self._running.add(pending)
         try:
-            ticket.abandon = executor.submit(ticket.item, lambda result: self._finish(ticket, result))
+            pending.abandon = executor.submit(pending.item, lambda result: self._finish(pending, result))
         except (ValueError, TypeError, RecursionError, MemoryError) as error:  # the tests cannot be compiled
-            self._finish(ticket, error)
+            self._finish(pending, error)
 
-    def _finish(self, ticket: PendingExecution, answer: ResultOrError) -> None:
-        self._running.discard(ticket)
-        self._answers.append((ticket, answer))
+    def _finish(self, pending: PendingExecution, answer: ResultOrError) -> None:
+        self._running.discard(pending)
+        self._answers.append((pending, answer))
 
     def _lose(self) -> None:
-        for ticket in list(self._running):
-            self._finish(ticket, SandboxLostError())
+        for pending in list(self._running):
+            self._finish(pending, SandboxLostError())
         self._deliver()
 
     def _reopen(self) -> Executor | None:
@@ -201,6 +201,6 @@ class AsyncExecutor:
 
 def deliver(answers: list[tuple[PendingExecution, ResultOrError]]) -> None:
     """Call the callbacks. Runs on the event loop: one wake-up of the loop serves all answers."""
-    for ticket, answer in answers:
-        if not ticket.abandoned:
-            ticket.done(answer)
+    for pending, answer in answers:
+        if not pending.abandoned:
+            pending.done(answer)

@@ -112,12 +112,12 @@ class BatchStream:
         try:
             if not 0 < len(name) <= MAX_ID_LENGTH:
                 raise invalid("id", f"has {len(name)} characters, not 1 to {MAX_ID_LENGTH}")
-            ticket = self._run(request.execution, lambda outcome: self._finish(name, outcome, size))
+            pending = self._run(request.execution, lambda outcome: self._finish(name, outcome, size))
         except Exception as error:  # whatever it is, the item keeps its place until it has an outcome
             self._finish(name, error, size)
         else:
             if name in self._open:
-                self._open[name] = ticket
+                self._open[name] = pending
 
     def _finish(self, name: str, outcome: ExecutionOutcome, size: int) -> None:
         response = Response(id=name)
@@ -146,9 +146,9 @@ class BatchStream:
         """The stream has ended, with or without success, so nobody will read the outcomes of items that still run."""
         if self._reader is not None:
             self._reader.cancel()
-        for ticket in self._open.values():
-            if ticket is not None:
-                self._cancel(ticket)
+        for pending in self._open.values():
+            if pending is not None:
+                self._cancel(pending)
         self._admission.release(self._held, self._held_size)
         self._held = self._held_size = 0
 

@@ -1,4 +1,4 @@
-"""Client of the mutator."""
+"""The clients of the mutator: asynchronous, and for synchronous code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
 
 @dataclass(frozen=True)
 class Rules:
-    """Settings of the rule teacher, as ``prlcoder.mutator.RuleTeacher`` takes them."""
+    """Settings of the rule teacher, as in ``prlcoder.mutator.RuleTeacher``."""
 
     seed: int = 0
     mutations: int = 4
@@ -26,7 +26,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class CutProgram:
-    """A correct program and its segments; ``indexes`` are those to rewrite, none: every step."""
+    """A correct program and its segments. ``indexes`` are those of the segments to rewrite; if empty, every step is
+    rewritten."""
 
     problem_id: str
     program: str
@@ -40,7 +41,7 @@ class MutatorClient(Client):
     async def propose(
         self, programs: Sequence[CutProgram], rules: Rules, *, timeout_s: float | None = None
     ) -> list[dict[int, list[Variant]]]:
-        """For each program the variants by segment index. ``ServiceError`` if one of them is refused."""
+        """The variants of each program by segment index. ``ServiceError`` if the server refuses one of the programs."""
         request = mutator_pb2.ProposeRequest(
             items=[_item(program) for program in programs],
             rules=mutator_pb2.RuleTeacher(seed=rules.seed, mutations=rules.mutations, refactorings=rules.refactorings),
@@ -62,7 +63,7 @@ class BlockingMutator(Blocking[MutatorClient]):
         super().__init__(lambda: MutatorClient(address, timeout_s=timeout_s))
 
     def propose(self, programs: Sequence[CutProgram], rules: Rules) -> list[dict[int, list[Variant]]]:
-        """For each program the variants by segment index."""
+        """The variants of each program by segment index."""
         return self._thread.run(self._client.propose(programs, rules))
 
 

@@ -1,4 +1,4 @@
-"""Variants that a teacher proposes."""
+"""Conversion between a teacher's variants and protocol buffers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _BY_NUMBER: Final[dict[int, VariantKind]] = {number: kind for kind, number in _K
 
 
 def write_variants(index: int, variants: Iterable[Variant]) -> mutator_pb2.SegmentVariants:
-    """The variants of one segment."""
+    """The message with the variants of one segment."""
     written = [mutator_pb2.Variant(kind=_KINDS[one.kind], operator=one.operator, text=one.text) for one in variants]
     return mutator_pb2.SegmentVariants(segment_index=index, variants=written)
 
 
 def read_variants(message: mutator_pb2.SegmentVariants) -> list[Variant]:
-    """The inverse of ``write_variants``, the index apart."""
+    """The variants in the message of one segment; its index is not among them."""
     return [Variant(_BY_NUMBER[one.kind], one.operator, one.text) for one in message.variants]

@@ -22,11 +22,11 @@ from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.serving.messages import read_mode, read_segments
 from prlcoder.v1 import mutator_pb2, mutator_pb2_grpc
 
-MAX_VARIANTS_PER_SEGMENT: Final = 64  # variants of one kind a segment
+MAX_VARIANTS_PER_SEGMENT: Final = 64  # of one kind
 
 
 class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
-    """Proposes for batches on worker processes, one program a task."""
+    """Proposes variants for batches of programs in worker processes, one program per task."""
 
     full_name = "prlcoder.v1.MutatorService"
 
@@ -41,18 +41,18 @@ class MutatorService(mutator_pb2_grpc.MutatorServiceServicer):
         mutator_pb2_grpc.add_MutatorServiceServicer_to_server(self, server)
 
     async def start(self) -> None:
-        """Start the workers and see one of them answer."""
+        """Start the workers and check that one of them answers."""
         await self._compute.run(propose, b"", b"", "")
 
     def drain(self) -> None:
-        """Nothing to do: calls are short and each is answered whole."""
+        """Does nothing: calls are short, and the server waits for their end."""
 
     async def close(self) -> None:
         """End the workers."""
         self._compute.close()
 
     async def Propose(self, request: mutator_pb2.ProposeRequest, context: Any) -> mutator_pb2.ProposeResponse:
-        """One result an item, in order."""
+        """Return one result per item, in order."""
         require_batch(request.items, "items", self._limits.batch_items)
         _require_teacher(request)
         rules = request.rules.SerializeToString()
@@ -84,7 +84,9 @@ def create(arguments: argparse.Namespace, limits: ServerLimits, registry: Collec
 
 def _require_teacher(request: mutator_pb2.ProposeRequest) -> None:
     if request.WhichOneof("teacher") is None:
-        raise invalid("rules", "no teacher is set; set rules, with how many mutations and refactorings a segment")
+        raise invalid(
+            "rules", "no teacher is set; set rules, with the number of mutations and refactorings per segment"
+        )
     for name in ("mutations", "refactorings"):
         if getattr(request.rules, name) > MAX_VARIANTS_PER_SEGMENT:
             raise invalid(f"rules.{name}", f"{getattr(request.rules, name)} is above {MAX_VARIANTS_PER_SEGMENT}")
@@ -94,7 +96,8 @@ def _require_teacher(request: mutator_pb2.ProposeRequest) -> None:
 
 
 def propose(item: bytes, rules: bytes, field: str) -> bytes:
-    """One ``ProposeItem``'s result without its id, all serialised: what goes between server and worker."""
+    """The result of one ``ProposeItem``, without its id. Everything is serialised, because messages are cheaper to send
+    between processes as bytes than pickled."""
     result = mutator_pb2.ProposeResult()
     try:
         result.proposal.CopyFrom(_proposal(mutator_pb2.ProposeItem.FromString(item), rules, field))
@@ -125,14 +128,14 @@ def _segments(item: mutator_pb2.ProposeItem, field: str) -> list[Segment]:
     try:
         return segment(item.program, read_mode(item.mode, f"{field}.mode"))
     except SegmentationError as error:
-        raise invalid(f"{field}.program", f"cannot be cut ({error})") from None
+        raise invalid(f"{field}.program", f"cannot be segmented ({error})") from None
 
 
 def _indexes(item: mutator_pb2.ProposeItem, segments: list[Segment], field: str) -> Iterator[int]:
-    """The segments asked for, in ascending order; every step if none is named."""
+    """The indexes of the requested segments, in ascending order; those of every step if none is named."""
     if not item.segment_indexes:
         return (index for index, part in enumerate(segments) if part.is_step)
     if max(item.segment_indexes) >= len(segments):
-        what = f"{max(item.segment_indexes)} is not below the number of segments, {len(segments)}"
+        what = f"{max(item.segment_indexes)} is out of range; the program has {len(segments)} segments"
         raise invalid(f"{field}.segment_indexes", what)
     return iter(sorted(set(item.segment_indexes)))

@@ -1,4 +1,4 @@
-"""Client of the policy."""
+"""The asynchronous client of the policy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _FINISH: Final[dict[int, Finish]] = {
 
 @dataclass(frozen=True)
 class PolicySample:
-    """One sample, whole. ``ids`` and ``log_probabilities`` are those of its tokens, the one that ended it included."""
+    """One complete sample. ``ids`` and ``log_probabilities`` are those of its tokens, including the token that ended
+    it."""
 
     text: str
     ids: tuple[int, ...]
@@ -33,7 +34,7 @@ class PolicySample:
 
 
 class PolicyClient(Client):
-    """``prlcoder.policy.serving.live.LivePolicy`` elsewhere."""
+    """Like ``prlcoder.policy.serving.live.LivePolicy``, but on a server."""
 
     def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(address, timeout_s=timeout_s)
@@ -42,7 +43,8 @@ class PolicyClient(Client):
     async def complete(
         self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
     ) -> list[list[PolicySample | ServiceError]]:
-        """All samples of each prompt, whole, or why there are none (reason ``TOO_LONG``)."""
+        """All samples of each prompt, complete, or why there are none (reason ``TOO_LONG`` if the prompt does not fit
+        into the context)."""
         pieces: dict[tuple[int, int], list[policy_pb2.Tokens]] = {}
         found: list[list[PolicySample | ServiceError]] = [[] for _ in prompts]
         ended: dict[tuple[int, int], PolicySample | ServiceError] = {}
@@ -64,8 +66,9 @@ class PolicyClient(Client):
     async def events(
         self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
     ) -> AsyncGenerator[policy_pb2.GenerateResponse]:
-        """What happens to all samples, as it happens; an event's ``id`` is its prompt's number. Close it to free the
-        engine. A call that the server has not begun is made again until the time is up."""
+        """The events of all samples as they arrive; the ``id`` of an event is its prompt's index. Close the generator
+        to stop the engine. A call is retried until its deadline, but only before its first event: later, a second
+        attempt would repeat events."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + (self.timeout_s if timeout_s is None else timeout_s)
         request, begun = _request(prompts, sampling), False
@@ -86,14 +89,14 @@ class PolicyClient(Client):
             await asyncio.sleep(wait)
 
     async def info(self) -> policy_pb2.PolicyServiceGetModelInfoResponse:
-        """The model that answers now."""
+        """The model that is serving."""
         response: policy_pb2.PolicyServiceGetModelInfoResponse = await self.call(
             self._stub.GetModelInfo, policy_pb2.PolicyServiceGetModelInfoRequest()
         )
         return response
 
     async def update(self, version: int, uri: str, *, adapter: bool = False, timeout_s: float | None = None) -> float:
-        """Write with other weights; seconds that requests had to wait for them."""
+        """Switch to other weights. Returns for how many seconds the switch delayed requests."""
         kind = policy_pb2.WEIGHTS_KIND_ADAPTER if adapter else policy_pb2.WEIGHTS_KIND_FULL
         request = policy_pb2.PolicyServiceUpdateWeightsRequest(version=version, uri=uri, kind=kind)
         response = await self.call(self._stub.UpdateWeights, request, timeout_s=timeout_s, idempotent=False)

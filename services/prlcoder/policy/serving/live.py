@@ -1,4 +1,4 @@
-"""A policy that serves: what every engine does for the service, and when its weights may change."""
+"""The protocol of a policy engine that serves, and the gate that decides when its weights may change."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WeightsKind = Literal["full", "adapter"]
 
 @dataclass(frozen=True)
 class Weights:
-    """What a sample is written with. ``adapter`` is applied to ``model``, None if there is none."""
+    """The weights that a sample is generated with. ``adapter`` is applied to ``model``; None means no adapter."""
 
     version: int
     model: str
     adapter: str | None = None
 
     def after(self, version: int, uri: str, kind: WeightsKind, base: str) -> Weights:
-        """The weights that an update asks for; adapters are for ``base``, the model that the server started with.
+        """The weights after an update. An adapter always applies to ``base``, the model that the server started with.
         ``InputError`` if ``version`` is not above the present one."""
         if version <= self.version:
             raise InputError(f"version: {version} is not above the present {self.version}; give a higher one")
@@ -32,21 +32,21 @@ class Weights:
 
 @dataclass(frozen=True)
 class SampleEvent:
-    """Something of a sample, and the version of the weights that writes the whole sample."""
+    """One event of a sample, and the version of the weights that generate the whole sample."""
 
     event: Piece | Unread
     weights_version: int
 
 
 class LivePolicy(Protocol):
-    """An engine that serves many at once; all within one event loop."""
+    """An engine that serves many callers within one event loop."""
 
     template: str  # name of the prompt template
     device: str
 
     @property
     def engine(self) -> str:
-        """Its name."""
+        """The engine's name."""
         ...
 
     @property
@@ -56,36 +56,40 @@ class LivePolicy(Protocol):
 
     @property
     def max_length(self) -> int:
-        """Tokens that prompt and completion may have together."""
+        """Maximum number of tokens of a prompt and its completion together."""
         ...
 
     @property
     def weights(self) -> Weights:
-        """Those of samples that begin now."""
+        """The weights of samples that begin now."""
         ...
 
     @property
     def healthy(self) -> bool:
-        """Whether the engine still runs; one that has died does not come back."""
+        """Whether the engine runs. An engine that has died does not recover."""
         ...
 
     def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
-        """All samples of all prompts, piece by piece; an ``Unread`` for each prompt that is too long. Close it to free
-        the engine."""
+        """All samples of all prompts, piece by piece, and one ``Unread`` per prompt that is too long. Close the
+        generator to stop the engine's work on them."""
         ...
 
     async def update(self, version: int, uri: str, kind: WeightsKind) -> float:
-        """Other weights for the samples that begin from now on; seconds that requests had to wait for them.
-        ``InputError`` if they cannot be loaded: the present ones go on serving then."""
+        """Switch to other weights for samples that begin from now on. Returns for how many seconds the switch delayed
+        requests. ``InputError`` if the weights cannot be loaded; the present ones then continue to serve."""
         ...
 
     async def close(self) -> None:
-        """Free everything."""
+        """Free all resources."""
         ...
 
 
 class WeightsGate:
-    """Many pass together, or one alone: who comes alone waits for those inside and holds up those behind."""
+    """A lock for readers and a writer: samples enter ``together``, a change of weights enters ``alone``.
+
+    A writer waits for the readers inside. Readers that arrive later wait for the writer, so that a steady stream of
+    requests cannot delay a change of weights for ever.
+    """
 
     def __init__(self) -> None:
         self._inside = 0
@@ -94,7 +98,7 @@ class WeightsGate:
 
     @asynccontextmanager
     async def together(self) -> AsyncIterator[None]:
-        """Pass, once nobody is inside alone or waits to be."""
+        """Enter as a reader, once no writer is inside or waiting."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._closed)
             self._inside += 1
@@ -102,11 +106,12 @@ class WeightsGate:
             yield
         finally:
             self._inside -= 1
-            await asyncio.shield(self._tell())
+            # Shielded: if this task is cancelled here, the others must still learn that the gate has changed.
+            await asyncio.shield(self._notify())
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Pass, once nobody else is inside."""
+        """Enter as the writer, once no other task is inside."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._closed)
             self._closed = True
@@ -116,8 +121,8 @@ class WeightsGate:
             yield
         finally:
             self._closed = False
-            await asyncio.shield(self._tell())
+            await asyncio.shield(self._notify())
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()

@@ -1,5 +1,5 @@
-"""The engine ``transformers`` as a live policy: one request after the other on a thread of its own, each one's samples
-in one batch. Many clients at once are what the engine ``vllm`` is for."""
+"""The engine ``transformers`` as a live policy. Requests run one after another on a thread of its own; the samples of
+one request form a batch. For many concurrent clients use the engine ``vllm``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prlcoder.policy.transformers_engine import TransformersEngine
 
 
 class TransformersPolicy:
-    """A ``LivePolicy``. New weights are loaded beside the present ones, so that nobody waits for them."""
+    """A ``LivePolicy``. New weights are loaded beside the present ones, so that no request waits for them."""
 
     engine: Final = "transformers"
 
@@ -41,7 +41,7 @@ class TransformersPolicy:
 
     @property
     def weights(self) -> Weights:
-        """Those of samples that begin now."""
+        """The weights of samples that begin now."""
         return self._serving[0]
 
     @property
@@ -75,13 +75,13 @@ class TransformersPolicy:
         try:
             while (event := await events.get()) is not None:
                 yield event
-            await done  # raises what the work raised
+            await done  # raises the exception of the work, if there was one
         finally:
             stopped.set()
 
     @property
     def healthy(self) -> bool:
-        """See ``LivePolicy``: it shares this process's fate."""
+        """See ``LivePolicy``. The engine runs in this process, so it runs as long as somebody can ask."""
         return True
 
     async def update(self, version: int, uri: str, kind: WeightsKind) -> float:
@@ -94,5 +94,5 @@ class TransformersPolicy:
             return time.monotonic() - start
 
     async def close(self) -> None:
-        """End the thread, after the request that it is at."""
+        """End the thread after its present request."""
         await asyncio.to_thread(self._thread.shutdown)

@@ -31,8 +31,9 @@ _FINISH: Final = {"stop": policy_pb2.FINISH_REASON_STOP, "length": policy_pb2.FI
 
 
 @dataclass(frozen=True)
-class Asked:
-    """An item of a request: its name, its prompt, what ends its program, and its problem if it is one."""
+class PromptItem:
+    """One item of a request. ``closing`` is the text after the program, which ends a sample; ``problem`` is None if the
+    item is a bare text."""
 
     id: str
     text: str
@@ -41,7 +42,7 @@ class Asked:
 
 
 class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
-    """Streams samples."""
+    """Streams samples of the policy."""
 
     full_name = "prlcoder.v1.PolicyService"
 
@@ -61,7 +62,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         policy_pb2_grpc.add_PolicyServiceServicer_to_server(self, server)
 
     async def start(self) -> None:
-        """Load the model and see it write."""
+        """Load the model and check that it generates a token."""
         self._policy = await start_engine(self._settings)
         self._metrics.weights_version.set_function(lambda: self._policy.weights.version)
         async with aclosing(self._policy.stream(["pass\n"], Sampling(max_tokens=1))) as written:
@@ -69,7 +70,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
                 pass
 
     def drain(self) -> None:
-        """Nothing to do: streams end by themselves."""
+        """Does nothing: streams end by themselves, and the server waits for their end."""
 
     async def close(self) -> None:
         """Free the engine."""
@@ -79,7 +80,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
     async def Generate(
         self, request: policy_pb2.GenerateRequest, context: Any
     ) -> AsyncIterator[policy_pb2.GenerateResponse]:
-        """Events of all samples as they come."""
+        """Yield the events of all samples as they happen."""
         require_batch(request.items, "items", self._limits.batch_items)
         asked = [self._read(item, f"items[{number}]") for number, item in enumerate(request.items)]
         _require_distinct(asked)
@@ -96,7 +97,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
     async def GetModelInfo(
         self, request: policy_pb2.PolicyServiceGetModelInfoRequest, context: Any
     ) -> policy_pb2.PolicyServiceGetModelInfoResponse:
-        """The model that new samples are written with."""
+        """Describe the model that generates new samples."""
         policy = self._policy
         return policy_pb2.PolicyServiceGetModelInfoResponse(
             uri=policy.weights.model,
@@ -112,7 +113,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
     async def UpdateWeights(
         self, request: policy_pb2.PolicyServiceUpdateWeightsRequest, context: Any
     ) -> policy_pb2.PolicyServiceUpdateWeightsResponse:
-        """Other weights, for the samples that begin from then on."""
+        """Switch to other weights for the samples that begin from then on."""
         kind: WeightsKind = "adapter" if request.kind == policy_pb2.WEIGHTS_KIND_ADAPTER else "full"
         try:
             pause = await self._policy.update(request.version, request.uri, kind)
@@ -126,15 +127,15 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
     def _template(self) -> str:
         return self._settings.template or self._policy.template
 
-    def _read(self, item: policy_pb2.GenerateItem, where: str) -> Asked:
+    def _read(self, item: policy_pb2.GenerateItem, where: str) -> PromptItem:
         match item.WhichOneof("context"):
             case "problem":
                 problem = read_problem(item.problem)
                 prompt = render_problem(problem, self._template, self._policy.tokenizer, f"{where}.problem")
-                return Asked(item.id, prompt.text, prompt.closing, problem)
+                return PromptItem(item.id, prompt.text, prompt.closing, problem)
             case "text":
-                return Asked(item.id, item.text)
-        raise invalid(where, "holds nothing to complete; set problem or text")
+                return PromptItem(item.id, item.text)
+        raise invalid(where, "has nothing to complete; set problem or text")
 
 
 def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> PolicyService:
@@ -153,16 +154,18 @@ def create(arguments: argparse.Namespace, limits: ServerLimits, registry: Collec
     return PolicyService(limits, settings, registry)
 
 
-def _require_distinct(asked: Sequence[Asked]) -> None:
+def _require_distinct(asked: Sequence[PromptItem]) -> None:
     seen: set[str] = set()
     for number, one in enumerate(asked):
         if one.id in seen:
-            raise invalid(f"items[{number}].id", f"{one.id!r} is another item's too; give each its own")
+            raise invalid(
+                f"items[{number}].id", f"{one.id!r} is also the id of another item; give each item its own id"
+            )
         seen.add(one.id)
 
 
-def _read_sampling(request: policy_pb2.GenerateRequest, asked: Sequence[Asked]) -> Sampling:
-    """How to draw; what closes a problem's program ends a sample too."""
+def _read_sampling(request: policy_pb2.GenerateRequest, asked: Sequence[PromptItem]) -> Sampling:
+    """The settings of sampling. The text that closes a problem's program also ends a sample."""
     message = request.sampling
     closings = [one.closing for one in asked if one.closing]
     sampling = Sampling(
@@ -187,21 +190,21 @@ def _read_sampling(request: policy_pb2.GenerateRequest, asked: Sequence[Asked]) 
 
 @dataclass
 class _Progress:
-    """What one sample has so far."""
+    """The text and the number of tokens that one sample has so far."""
 
     text: list[str] = field(default_factory=list)
     tokens: int = 0
 
 
 class _Samples:
-    """One request's samples: their pieces as responses, and at the end of each its whole text."""
+    """Turns the events of one request into responses, and collects the whole text of each sample for its last one."""
 
-    def __init__(self, asked: Sequence[Asked], sampling: Sampling, template: str) -> None:
+    def __init__(self, asked: Sequence[PromptItem], sampling: Sampling, template: str) -> None:
         self._asked, self._sampling, self._template = asked, sampling, template
         self._progress: dict[tuple[int, int], _Progress] = {}
 
     def responses(self, written: SampleEvent) -> Iterator[policy_pb2.GenerateResponse]:
-        """The responses that say what was written."""
+        """The responses for one event of the engine."""
         event, version = written.event, written.weights_version
         one = self._asked[event.prompt]
         if isinstance(event, Unread):
@@ -230,7 +233,7 @@ class _Samples:
 
 
 async def start_engine(settings: PolicySettings) -> LivePolicy:
-    """The engine with its model loaded; ``auto`` is vLLM where it is installed. ``InputError`` if it cannot be."""
+    """The engine with its model loaded. ``auto`` means vLLM if it is installed. ``InputError`` if loading fails."""
     if settings.engine == "vllm" or (settings.engine == "auto" and find_spec("vllm") is not None):
         from prlcoder.policy.serving.vllm_engine import VllmPolicy
 

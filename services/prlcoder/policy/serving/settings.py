@@ -1,4 +1,4 @@
-"""How a policy is served."""
+"""Settings of a policy's server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ EngineName = Literal["auto", "vllm", "transformers"]
 
 @dataclass(frozen=True)
 class PolicySettings:
-    """``template`` None is the one that the model was trained with. Both engines write ``max_new_tokens`` at most
-    where a request does not say; the others are vLLM's: ``dtype`` by its name, ``max_length`` None for the model's own,
-    ``max_adapter_rank`` 0 for no adapters, ``eager`` to start sooner and generate slower, ``memory`` as the share of a
-    GPU."""
+    """``template=None`` means the template that the model was trained with. ``max_new_tokens`` bounds samples of
+    requests that set no bound. The other fields are for vLLM only: ``dtype`` is a name such as ``bfloat16``;
+    ``max_length=None`` means the model's own context; ``max_adapter_rank=0`` refuses adapters; ``eager`` starts sooner
+    and generates more slowly; ``memory`` is the share of a GPU's memory."""
 
     model: str
     engine: EngineName = "auto"

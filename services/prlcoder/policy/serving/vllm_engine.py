@@ -1,7 +1,8 @@
-"""The engine ``vllm`` as a live policy: continuous batching, streamed tokens, weights loaded over the present ones.
+"""The engine ``vllm`` as a live policy: continuous batching, streamed tokens, and weights that are replaced in place.
 
-A full checkpoint is loaded between requests: those that run end first, those that come meanwhile wait. An adapter is
-loaded beside the present weights and nobody waits. What cannot be loaded is found before anything is overwritten.
+A full checkpoint is loaded between requests: running requests finish first, and new ones wait. An adapter is loaded
+beside the present weights, so no request waits. Checkpoints that cannot be loaded are detected before anything is
+overwritten.
 """
 
 from __future__ import annotations
@@ -35,18 +36,18 @@ except ImportError as error:
         "`make setup-vllm`), or use --engine transformers"
     ) from error
 
-STREAM_INTERVAL = 8  # tokens a piece: one message a token costs more than a small model's arithmetic
-STOP_WAIT_S = 30.0  # for samples that run to end when the engine is closed
+STREAM_INTERVAL = 8  # tokens per piece; one message per token would cost more than a small model's arithmetic
+STOP_WAIT_S = 30.0  # for running samples to end when the engine is closed
 
 
 class VllmPolicy:
-    """A ``LivePolicy``. Start it with ``await VllmPolicy.start(...)``."""
+    """A ``LivePolicy``. Create it with ``await VllmPolicy.start(...)``."""
 
     engine: Final = "vllm"
 
     def __init__(self, llm: Any, folder: Path, settings: PolicySettings) -> None:
         self._llm = llm
-        self._base, self._folder = settings.model, folder  # as it was given, and where its files are
+        self._base, self._folder = settings.model, folder  # the model's name as given, and the folder with its files
         self._loaded = folder  # the checkpoint that the engine holds
         self._settings = settings
         self._adapter: Any = None
@@ -61,7 +62,7 @@ class VllmPolicy:
 
     @classmethod
     async def start(cls, settings: PolicySettings) -> VllmPolicy:
-        """Start the engine, in processes of its own. ``InputError`` if vLLM cannot load the model."""
+        """Start the engine, which has its own processes. ``InputError`` if vLLM cannot load the model."""
         folder = await asyncio.to_thread(local_folder, settings.model)
         adapters = {"enable_lora": True, "max_lora_rank": settings.max_adapter_rank, "max_loras": 2}
         arguments = AsyncEngineArgs(
@@ -74,7 +75,8 @@ class VllmPolicy:
             **(adapters if settings.max_adapter_rank else {}),
         )
         try:
-            llm = await asyncio.to_thread(AsyncLLM.from_engine_args, arguments)  # so that health answers meanwhile
+            # In a thread, so that health checks are answered meanwhile.
+            llm = await asyncio.to_thread(AsyncLLM.from_engine_args, arguments)
         except Exception as error:  # whatever vLLM raises for a model or a machine that it cannot use
             raise InputError(f"model {settings.model}: vLLM cannot serve it ({error}); its log says more") from error
         return cls(llm, folder, settings)
@@ -109,7 +111,7 @@ class VllmPolicy:
     async def _complete(
         self, prompt: int, ids: list[int], sampling: Sampling, adapter: Any, events: asyncio.Queue[Any]
     ) -> None:
-        """Put all pieces of one prompt into ``events``, then None, or what went wrong."""
+        """Put all pieces of one prompt into ``events``, then None, or the exception if generation fails."""
         parameters = self._parameters(prompt, len(ids), sampling)
         try:
             outputs = self._llm.generate(tokens_input(ids), parameters, uuid.uuid4().hex, lora_request=adapter)
@@ -144,7 +146,8 @@ class VllmPolicy:
         return not self._llm.errored
 
     async def update(self, version: int, uri: str, kind: WeightsKind) -> float:
-        """See ``LivePolicy``. A caller who no longer waits does not leave weights half exchanged."""
+        """See ``LivePolicy``. The update is shielded, because a cancelled caller must not leave the weights half
+        replaced."""
         return await asyncio.shield(self._update(version, uri, kind))
 
     async def _update(self, version: int, uri: str, kind: WeightsKind) -> float:
@@ -157,17 +160,19 @@ class VllmPolicy:
             return await self._change_over(weights, folder, None)
 
     async def _apply_adapter(self, weights: Weights) -> float:
-        """Load an adapter beside the present weights; if a full checkpoint has replaced the base, that comes back."""
+        """Load an adapter beside the present weights. If a full checkpoint has replaced the base model, the base model
+        is loaded again first, because adapters belong to it."""
         assert weights.adapter is not None
         if not self._settings.max_adapter_rank:
-            raise InputError("kind: this server takes no adapters; start it with --max-adapter-rank 16, or higher")
+            raise InputError("kind: this server accepts no adapters; start it with --max-adapter-rank 16, or higher")
         folder = await asyncio.to_thread(local_folder, weights.adapter)
         if not (folder / ADAPTER_CONFIG).is_file():
-            raise InputError(f"adapter {folder}: holds no {ADAPTER_CONFIG}; give a folder that PEFT has saved")
+            raise InputError(f"adapter {folder}: has no {ADAPTER_CONFIG}; give a folder that PEFT has saved")
         self._adapters += 1
         adapter = LoRARequest(f"adapter-{self._adapters}", self._adapters, str(folder.resolve()))
         if self._loaded != self._folder:
-            await self._load_adapter(adapter, str(folder))  # to see whether it can be
+            # First find out whether the adapter can be loaded, before the weights are replaced.
+            await self._load_adapter(adapter, str(folder))
             return await self._change_over(weights, self._folder, adapter)
         await self._load_adapter(adapter, str(folder))
         self.weights, self._adapter = weights, adapter
@@ -180,7 +185,8 @@ class VllmPolicy:
             raise unloadable("adapter", folder, error) from error
 
     async def _change_over(self, weights: Weights, folder: Path, adapter: Any) -> float:
-        """Load a full checkpoint over the present one while nothing runs."""
+        """Load a full checkpoint over the present one while no request runs. If loading fails, the former one is loaded
+        again."""
         start = time.monotonic()
         async with self._gate.alone():
             try:
@@ -201,12 +207,13 @@ class VllmPolicy:
 
 
 def prompt_seed(seed: int, prompt: int) -> int:
-    """A seed for one of a request's prompts; vLLM adds the sample's number to it."""
+    """The seed of one prompt of a request. vLLM adds the sample's number to it. The shift leaves room for this addition
+    in 64 bits."""
     return int(np.random.SeedSequence((seed % 2**64, prompt)).generate_state(1, np.uint64)[0] >> np.uint64(2))
 
 
 def _piece(prompt: int, part: Any) -> Piece:
-    """A vLLM ``CompletionOutput`` (a delta) as ours. A sample that vLLM aborts ends as one that ran out of room."""
+    """A delta of vLLM (``CompletionOutput``) as a ``Piece``. A sample that vLLM aborts ends with ``length``."""
     ids = tuple(part.token_ids)
     found = (
         () if part.logprobs is None else tuple(at[token].logprob for token, at in zip(ids, part.logprobs, strict=True))

@@ -1,9 +1,10 @@
-"""Dynamic batching: requests that arrive one by one reach the model together.
+"""Dynamic batching: items that arrive one by one reach the model together.
 
-One thread runs the model. While it is busy, items queue; when it is free, it takes the oldest and those about as long,
-such that the time for a token is least: a pass has its price, and so has padding. A model that waits idle for company
-that never comes only adds latency, so it waits (at most ``max_delay_s`` after the oldest item arrived) only where the
-batch before had company.
+One thread runs the model. While it is busy, items queue. When it is free, it batches the oldest item with items of
+similar length so that the time per token is least: each pass over the model has a fixed cost, and padding costs too.
+
+An idle model that waits for more items only adds latency if none arrive. So it waits, at most until ``max_delay_s``
+after the oldest item arrived, only if the previous batch had more than one item: then several callers are active.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """``max_tokens`` is rows times the longest row: a single row may be longer."""
+    """``max_tokens`` bounds the number of rows times the longest row. A single row may be longer than that."""
 
     max_tokens: int
     max_delay_s: float = MAX_DELAY_S
@@ -34,7 +35,7 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one pass over the model did, for metrics: tokens read, padding included, and all its scores."""
+    """One pass over the model, for metrics: the tokens that it read, padding included, and all scores."""
 
     tokens: int
     probabilities: list[float]
@@ -49,8 +50,12 @@ class _Waiting(Generic[ItemT, ResultT]):
 
 
 class Batcher(Generic[ItemT, ResultT]):
-    """``run(items)`` returns one result an item, in its own thread; if it raises, so does every ``submit`` of the
-    batch. Create and use it within one event loop."""
+    """Collects items from many ``submit`` calls and gives them to ``run`` in batches.
+
+    ``run(items)`` returns one result per item and is called in a thread of its own. If it raises, every ``submit`` of
+    the batch raises the same exception. ``size(item)`` is an item's number of tokens. Create and use a batcher within
+    one event loop.
+    """
 
     def __init__(
         self,
@@ -74,7 +79,7 @@ class Batcher(Generic[ItemT, ResultT]):
         return len(self._queue)
 
     async def submit(self, item: ItemT) -> ResultT:
-        """The item's result. Cancelling drops an item that still waits."""
+        """The item's result. Cancelling drops the item if it still waits for a batch."""
         if self._closing:
             raise RuntimeError("this batcher is closed")
         loop = asyncio.get_running_loop()
@@ -85,11 +90,11 @@ class Batcher(Generic[ItemT, ResultT]):
             return await waiting.result
         finally:
             if waiting.result.cancelled():
-                with contextlib.suppress(ValueError):  # it runs already
+                with contextlib.suppress(ValueError):  # the item is in a batch already and will be scored
                     self._queue.remove(waiting)
 
     async def close(self) -> None:
-        """Finish what waits, accept nothing more, end the thread."""
+        """Score the waiting items, accept no more, end the thread."""
         self._closing = True
         self._arrival.set()
         await self._task
@@ -106,7 +111,8 @@ class Batcher(Generic[ItemT, ResultT]):
             if self._last_batch_shared:
                 await self._wait_for_more()
             if not self._queue:
-                continue  # all of them were cancelled meanwhile
+                continue  # all items were cancelled during the wait
+            # Items that arrive while the model runs stay in the queue, so the batch is chosen as late as possible.
             taken = fill([waiting.size for waiting in self._queue], self._limits.max_tokens, self._cost.tokens)
             batch = [self._queue[index] for index in taken]
             left = set(range(len(self._queue))) - set(taken)
@@ -114,9 +120,9 @@ class Batcher(Generic[ItemT, ResultT]):
             self._last_batch_shared = len(batch) > 1
             try:
                 results = await loop.run_in_executor(self._thread, self._timed, batch)
-            except Exception as error:  # it is the callers' to handle; the loop serves on
+            except Exception as error:  # the callers handle it; this loop must survive to serve the next batch
                 for waiting in batch:
-                    if not waiting.result.done():
+                    if not waiting.result.done():  # done means that its caller was cancelled
                         waiting.result.set_exception(error)
             else:
                 for waiting, result in zip(batch, results, strict=True):
@@ -130,7 +136,7 @@ class Batcher(Generic[ItemT, ResultT]):
         return results
 
     async def _wait_for_more(self) -> None:
-        """Until the queue fills a batch or its oldest item has waited long enough."""
+        """Return when the queue fills a batch or its oldest item has waited for ``max_delay_s``."""
         loop = asyncio.get_running_loop()
         while self._queue and not self._closing:
             left = self._queue[0].arrived + self._limits.max_delay_s - loop.time()
@@ -143,9 +149,11 @@ class Batcher(Generic[ItemT, ResultT]):
 
 
 def fill(sizes: Sequence[int], max_tokens: int, pass_tokens: float) -> list[int]:
-    """Indexes of a batch: the first (oldest) item and neighbours of it in the order of sizes, rows times the largest
-    within ``max_tokens``, such that most tokens are read for the cost, ``pass_tokens`` and the padded tokens. The
-    first is always in it.
+    """Indexes of the items of a batch, given the items' sizes with the oldest item first.
+
+    The batch contains the oldest item and its neighbours in the order of sizes. Rows times the largest size is at most
+    ``max_tokens``. Among these batches it is the one with the most useful tokens per cost, where the cost is
+    ``pass_tokens`` (the fixed cost of a pass, expressed in tokens) plus the tokens with padding.
 
     >>> [fill([10, 30, 11], 90, pass_tokens) for pass_tokens in (0, 10, 1000)]
     [[0], [0, 2], [0, 2, 1]]
@@ -153,10 +161,13 @@ def fill(sizes: Sequence[int], max_tokens: int, pass_tokens: float) -> list[int]
     [0]
     """
     oldest = sizes[0]
+    # Equal sizes: longer items follow in order of arrival and shorter ones precede in reverse, so that of two items
+    # of one size the older one is nearer to the oldest item and is taken first.
     order = sorted(range(len(sizes)), key=lambda index: (sizes[index], index if sizes[index] >= oldest else -index))
     place = order.index(0)
     best, batch = 0.0, [0]
-    tokens = 0  # of the items from the oldest to the longest
+    tokens = 0  # of the items from the oldest item to the longest one
+    # Choose the longest item of the batch. It fixes the padding of all rows; then extend the batch to shorter items.
     for last in range(place, len(order)):
         longest = sizes[order[last]]
         tokens += longest
@@ -164,7 +175,8 @@ def fill(sizes: Sequence[int], max_tokens: int, pass_tokens: float) -> list[int]
         if last - place >= most:
             break
         first, read, share = place, tokens, tokens / (pass_tokens + (last - place + 1) * longest)
-        while first > 0 and last - first + 1 < most:  # the next are shorter still: once one is a loss, all are
+        # The next items are ever shorter: once one lowers the ratio, all further ones do.
+        while first > 0 and last - first + 1 < most:
             wider = read + sizes[order[first - 1]]
             cost = pass_tokens + (last - first + 2) * longest
             if wider / cost < share:

@@ -1,4 +1,4 @@
-"""Client of the reward model."""
+"""The clients of the reward model: asynchronous, and for synchronous code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
 
 class PrmClient(Client):
-    """``prlcoder.prm.serving.live.LiveScorer`` elsewhere."""
+    """Like ``prlcoder.prm.serving.live.LiveScorer``, but on a server."""
 
     def __init__(self, address: Address | str, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(address, timeout_s=timeout_s)
@@ -22,20 +22,20 @@ class PrmClient(Client):
     async def score(
         self, items: Sequence[ProgramToScore], *, timeout_s: float | None = None
     ) -> list[ProgramScores | ServiceError]:
-        """Scores of each item, or why there are none (reason ``TOO_LONG`` for one beyond the model's context)."""
+        """The scores of each item, or why there are none (reason ``TOO_LONG`` if it is longer than the context)."""
         request = prm_pb2.ScoreStepsRequest(items=[_write(item) for item in items])
         response = await self.call(self._stub.ScoreSteps, request, timeout_s=timeout_s)
         return [self._read(item, result) for item, result in zip(items, response.results, strict=True)]
 
     async def info(self) -> prm_pb2.PrmServiceGetModelInfoResponse:
-        """The model that answers now."""
+        """The model that is serving."""
         response: prm_pb2.PrmServiceGetModelInfoResponse = await self.call(
             self._stub.GetModelInfo, prm_pb2.PrmServiceGetModelInfoRequest()
         )
         return response
 
     async def update(self, version: int, uri: str, *, timeout_s: float | None = None) -> float:
-        """Serve another checkpoint; seconds that requests had to wait for it."""
+        """Serve another checkpoint. Returns for how many seconds the switch delayed requests."""
         request = prm_pb2.PrmServiceUpdateWeightsRequest(version=version, uri=uri)
         response = await self.call(self._stub.UpdateWeights, request, timeout_s=timeout_s, idempotent=False)
         return float(response.pause_s)
@@ -59,12 +59,13 @@ class BlockingPrm(Blocking[PrmClient]):
         super().__init__(lambda: PrmClient(address, timeout_s=timeout_s))
 
     def score(self, items: Sequence[ProgramToScore]) -> list[ProgramScores | ServiceError]:
-        """Scores of each item, or why there are none."""
+        """The scores of each item, or why there are none."""
         return self._thread.run(self._client.score(items))
 
 
 def _write(item: ProgramToScore) -> prm_pb2.ScoreItem:
-    """The message. What lies between the steps is sent as segments too, as segments follow on one another."""
+    """The message. The text between steps is sent as segments too, because segments must be contiguous; their scores
+    are dropped when the answer is read."""
     message = prm_pb2.ScoreItem(prompt=write_prompt(item.prompt), program=item.program)
     segments = message.segments.segments
     for step in item.steps:

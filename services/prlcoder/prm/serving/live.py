@@ -1,4 +1,4 @@
-"""A reward model that serves many at once: dynamic batches, reused prefixes, checkpoints exchanged while it serves."""
+"""A reward model that serves many callers: dynamic batches, reused prefixes, and checkpoints that can be replaced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
 
 
 class _Serving:
-    """One checkpoint with what it has read."""
+    """One checkpoint and its prefix cache. A new checkpoint starts with an empty cache: keys and values of old weights
+    would be wrong."""
 
     def __init__(self, version: int, model: StepModel, kept_tokens: int) -> None:
         self.version, self.model = version, model
@@ -32,14 +33,15 @@ class _Serving:
 
 @dataclass(frozen=True, eq=False)
 class _ScoringJob:
-    """An item, tokenised for the checkpoint that served when it arrived, which will score it."""
+    """An item that is tokenised for the checkpoint that served when it arrived. The same checkpoint will score it, even
+    if another one has replaced it meanwhile."""
 
     serving: _Serving
     row: Tokenised
 
 
 class LiveScorer:
-    """``score`` items, ``update`` the checkpoint. Create and use it within one event loop."""
+    """Scores items with ``score``, replaces the checkpoint with ``update``. Create and use it within one event loop."""
 
     def __init__(
         self,
@@ -67,12 +69,12 @@ class LiveScorer:
 
     @property
     def model(self) -> StepModel:
-        """The checkpoint that new items meet."""
+        """The checkpoint that scores new items."""
         return self._serving.model
 
     @property
     def version(self) -> int:
-        """Its version."""
+        """The version of that checkpoint."""
         return self._serving.version
 
     @property
@@ -81,9 +83,9 @@ class LiveScorer:
         return self._batcher.waiting
 
     async def score(self, items: Sequence[ProgramToScore]) -> list[ProgramScores | ItemError]:
-        """Scores of each item, or the ``ItemError`` that says why there are none.
+        """The scores of each item, or the ``ItemError`` that says why there are none.
 
-        Items of one call are batched with those of others. Cancelling the call drops those that still wait.
+        Items of one call are batched with items of other calls. Cancelling the call drops its items that still wait.
         """
         serving = self._serving
         loop = asyncio.get_running_loop()
@@ -103,10 +105,12 @@ class LiveScorer:
         return ProgramScores(step_scores(row.item, odds), serving.version)
 
     async def update(self, version: int, uri: str) -> float:
-        """Load another checkpoint beside the present one and change over; seconds that requests had to wait for it.
+        """Load another checkpoint beside the present one and switch to it. Returns for how many seconds the switch
+        delayed requests.
 
-        Items that have arrived are scored by the former checkpoint, which leaves after the last of them.
-        ``InputError`` if it cannot be loaded or ``version`` is not above the present one: nothing has changed then.
+        Items that have already arrived are scored by the former checkpoint, which is freed after the last of them.
+        ``InputError`` if the checkpoint cannot be loaded or ``version`` is not above the present one; nothing has
+        changed then.
         """
         async with self._updating:
             if version <= self.version:
@@ -117,12 +121,12 @@ class LiveScorer:
             return time.monotonic() - start
 
     async def close(self) -> None:
-        """Finish what waits, then end the threads."""
+        """Score the waiting items, then end the threads."""
         await self._batcher.close()
         self._tokenising.shutdown()
 
     def _run(self, jobs: Sequence[_ScoringJob]) -> list[list[float]]:
-        """One batch, in the model's thread; during a changeover it may hold items of two checkpoints."""
+        """Score one batch, in the model's thread. During a switch a batch may have items of two checkpoints."""
         odds: dict[_ScoringJob, list[float]] = {}
         for serving in dict.fromkeys(job.serving for job in jobs):
             own = [job for job in jobs if job.serving is serving]

@@ -1,11 +1,12 @@
-"""A reward model in a process of its own, for a server.
+"""Runs the reward model of a server in a child process.
 
-A pass over the model takes Python's interpreter lock hundreds of times, and what serves calls holds it for milliseconds
-at a time: in one process each pass stands still for as long as the calls beside it take. And what ends the model's
-process (memory, a driver) does not end the server: a new one starts and scores what the old one owes.
+There are two reasons. A pass over the model takes Python's interpreter lock hundreds of times, and the code that serves
+calls holds the lock for milliseconds at a time; in one process, every pass would be delayed by all calls beside it. And
+a failure that ends the model's process (out of memory, a driver) does not end the server: a new process starts and
+scores the unfinished items.
 
-The two ends exchange pickled messages over a socket: ``ScoreRequest``, ``Render``, ``Update`` and ``Cancel`` one way;
-``Ready``, ``WorkerAnswer`` and ``Batch`` the other.
+The two processes exchange pickled messages over a socket. The server sends ``ScoreRequest``, ``Render``, ``Update`` and
+``Cancel``; the child sends ``Ready``, ``WorkerAnswer`` and ``Batch``.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ if TYPE_CHECKING:
     from prlcoder.problems.model import Problem
 
 LOG = logger("prm")
-ATTEMPTS: Final = 2  # an innocent item that was scored beside a fatal one gets a second one
-CHAT: Final = "chat"  # the template that only the model's tokenizer can fill in
-CLOSE_S: Final = 30.0
+MAX_ATTEMPTS: Final = 2  # the end of the process hits all items in it, so those beside the culprit are tried again
+CHAT_TEMPLATE: Final = "chat"  # the template that only the model's tokenizer can fill in
+CLOSE_S: Final = 30.0  # for the process to finish its work when the server closes
 RESTART_S: Final = 1.0  # between attempts to start a new process
 FORK_SERVER_IMPORTS: Final = (
     "prlcoder.prm.serving.live",
     "prlcoder.prm.step_model",
     "transformers.modeling_layers",
-)  # 6 s of imports
-GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA and AMD: one of them is where a program has a GPU
+)  # these imports take about 6 s
+GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA and AMD; one of them exists where a GPU can be used
 _LENGTH: Final = struct.Struct("!Q")
 
 BatchOutcome = list[ProgramScores | ItemError]
@@ -55,8 +56,8 @@ Value: TypeAlias = "BatchOutcome | Prompt | tuple[ServedModel, float]"
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What there is to know of the checkpoint that new items meet: ``max_length`` in tokens, the number of its
-    parameters, torch's name of its kind of device."""
+    """The checkpoint that scores new items. ``max_length`` is its context in tokens, ``device`` torch's name for the
+    type of its device."""
 
     version: int
     path: str
@@ -76,7 +77,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class Render:
-    """A problem to show as the model's own chat template says."""
+    """A problem to render with the chat template of the model's tokenizer."""
 
     number: int
     problem: Problem
@@ -84,14 +85,14 @@ class Render:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Nobody waits for this answer any more."""
+    """The caller of this request no longer waits for its answer."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Update:
-    """Another checkpoint to change over to."""
+    """A checkpoint to switch to."""
 
     number: int
     version: int
@@ -107,8 +108,8 @@ class Ready:
 
 @dataclass(frozen=True)
 class WorkerAnswer:
-    """The answer to one request, or an error: a ``BatchOutcome`` to ``ScoreRequest``, a prompt to ``Render``, and to
-    ``Update`` the model that serves now with the pause in seconds."""
+    """The answer to one request: a ``BatchOutcome`` for ``ScoreRequest``, a prompt for ``Render``, and for ``Update``
+    the model that serves now and the pause in seconds; or an exception."""
 
     number: int
     value: Value | Exception
@@ -122,7 +123,7 @@ class _Asked:
 
 
 class ModelProcess:
-    """``score`` and ``update`` as ``LiveScorer`` has them, elsewhere. For one event loop."""
+    """``score`` and ``update`` of a ``LiveScorer`` that runs in the child process. For one event loop."""
 
     def __init__(self, settings: PrmSettings, on_batch: Callable[[Batch], None] = lambda batch: None) -> None:
         self._settings = settings
@@ -139,40 +140,42 @@ class ModelProcess:
         self.model: ServedModel
 
     async def start(self) -> None:
-        """Load the model. ``InputError`` if it cannot be, or is no reward model."""
+        """Load the model. ``InputError`` if it cannot be loaded or is not a reward model."""
         self.model = await self._open(0, self._settings.model)
         self._reading = asyncio.create_task(self._read())
 
     async def score(self, items: Sequence[ProgramToScore]) -> BatchOutcome:
-        """Scores of each item, or the ``ItemError`` that says why there are none. Cancelling drops what still waits.
+        """The scores of each item, or the ``ItemError`` that says why there are none. Cancelling drops waiting items.
 
-        While the process is started anew items wait; ``Refusal`` (UNAVAILABLE) for those with which it ended twice.
+        While a new process starts, items wait. ``CallError`` (UNAVAILABLE) for items with which the process ended
+        twice.
         """
         found: BatchOutcome = await self._ask(ScoreRequest(next(self._numbers), items))
         return found
 
     async def render(self, problem: Problem, template: str) -> Prompt:
-        """The problem's prompt; ``InputError`` where this model's tokenizer cannot make it."""
-        if template != CHAT:
+        """The problem's prompt. ``InputError`` if this model's tokenizer cannot render it."""
+        if template != CHAT_TEMPLATE:
             return render(problem, template)
         prompt: Prompt = await self._ask(Render(next(self._numbers), problem))
         return prompt
 
     async def update(self, version: int, uri: str) -> float:
-        """Change over to another checkpoint; seconds that items had to wait for it. ``InputError`` if it cannot be
-        loaded or ``version`` is not above the present one: nothing has changed then."""
+        """Switch to another checkpoint. Returns for how many seconds the switch delayed items. ``InputError`` if it
+        cannot be loaded or ``version`` is not above the present one; nothing has changed then."""
         async with self._updating:
             _, pause = await self._ask(Update(next(self._numbers), version, uri))
             return float(pause)
 
     async def close(self) -> None:
-        """Finish what waits and end the process."""
+        """Finish the waiting items and end the process."""
         self._closing = True
         if self._reading is not None:
             self._writer.write_eof()
             await asyncio.wait([self._reading], timeout=CLOSE_S)
         if self._process is not None:
-            self._process.kill()  # it has ended, but for a pass that takes too long or a start that was broken off
+            # It has ended by itself, unless a pass takes too long or its start was interrupted.
+            self._process.kill()
 
     async def _ask(self, message: ScoreRequest | Render | Update) -> Any:
         asked = _Asked(message, asyncio.get_running_loop().create_future())
@@ -191,11 +194,13 @@ class ModelProcess:
             process = _context().Process(
                 target=_run, args=(theirs, self._settings, version, path), name="model", daemon=True
             )
-            starting = asyncio.ensure_future(asyncio.to_thread(process.start))  # seconds, while a fork server imports
+            # Starting takes seconds while the fork server imports, so it must not block the event loop.
+            starting = asyncio.ensure_future(asyncio.to_thread(process.start))
             try:
                 await asyncio.shield(starting)
             finally:
-                await starting  # also where this is cancelled: it uses the sockets
+                # Wait for the thread even if this is cancelled: it uses the sockets, which are closed next.
+                await starting
                 self._process = process
             self._reader, self._writer = await asyncio.open_connection(sock=ours.dup())
         said = await _receive(self._reader)
@@ -242,7 +247,7 @@ class ModelProcess:
 
     def _give_up_what_was_fatal(self) -> None:
         for asked in self._asked.values():
-            if asked.attempts < ATTEMPTS:
+            if asked.attempts < MAX_ATTEMPTS:
                 asked.attempts += 1
                 continue
             if isinstance(asked.message, Update):
@@ -271,8 +276,11 @@ class ModelProcess:
 
 
 def _context() -> Any:
-    """How the model's process starts. Forking this one, which runs gRPC, is not safe; a fork server has the imports
-    done, but CUDA is lost to its children if an import has only asked for a device: not where there may be one."""
+    """How the model's process starts. Forking the server itself is not safe, because it runs gRPC's threads.
+
+    A fork server has done the slow imports before it forks. But if one of these imports merely asks CUDA for a device,
+    CUDA cannot be used in the forked children. So where a GPU may exist, a fresh interpreter is started instead.
+    """
     if any(Path(device).exists() for device in GPU_DEVICES):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -314,7 +322,7 @@ async def _serve(end: socket.socket, settings: PrmSettings, version: int, path: 
 
 
 async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until the server says no more, and every answer is given."""
+    """Answer requests until the server closes its side and every answer is sent."""
     tasks: dict[int, asyncio.Task[None]] = {}
 
     async def answer(message: ScoreRequest | Render | Update) -> None:
@@ -324,7 +332,7 @@ async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: as
                 case ScoreRequest():
                     value = await live.score(message.items)
                 case Render():
-                    value = render(message.problem, CHAT, live.model.tokenizer)
+                    value = render(message.problem, CHAT_TEMPLATE, live.model.tokenizer)
                 case Update():
                     pause = await live.update(message.version, message.uri)
                     value = _served(live), pause
@@ -357,7 +365,8 @@ def _served(live: LiveScorer) -> ServedModel:
 
 
 def _portable(error: Exception) -> Exception:
-    """One that the other process can read: our own as it is, another as text with its traceback."""
+    """An exception that the other process can unpickle: an ``InputError`` unchanged, any other as text with its
+    traceback, because its class may not be importable or picklable there."""
     if isinstance(error, InputError):
         return error
     return RuntimeError("".join(traceback.format_exception(error)))
@@ -372,7 +381,7 @@ def _send(writer: asyncio.StreamWriter, message: object) -> None:
 
 
 async def _receive(reader: asyncio.StreamReader) -> Any:
-    """The next message; None if there is none, because the other end has closed or is gone."""
+    """The next message; None if the other process has closed its side or has ended."""
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         return pickle.loads(await reader.readexactly(length))

@@ -28,7 +28,7 @@ from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
 
 class PrmService(prm_pb2_grpc.PrmServiceServicer):
-    """Scores batches; their items meet those of other calls in the model."""
+    """Scores batches. Items of several calls share passes over the model."""
 
     full_name = "prlcoder.v1.PrmService"
 
@@ -44,26 +44,26 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         prm_pb2_grpc.add_PrmServiceServicer_to_server(self, server)
 
     async def start(self) -> None:
-        """Load the model, start the worker, and see a program cut and scored."""
+        """Load the model, start the worker, and check that a program can be segmented and scored."""
         await self._model.start()
         proof = prm_pb2.ScoreItem(program="pass\n", mode=segmenter_pb2.SEGMENTATION_MODE_LINE)
         await self._model.score([ProgramToScore(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
 
     @property
     def healthy(self) -> bool:
-        """Whether the model is up."""
+        """Whether the model's process runs."""
         return self._model.healthy
 
     def drain(self) -> None:
-        """Nothing to do: calls are short and each is answered whole."""
+        """Does nothing: calls are short, and the server waits for their end."""
 
     async def close(self) -> None:
-        """Free the model."""
+        """End the worker and the model's process."""
         self._cutting.close()
         await self._model.close()
 
     async def ScoreSteps(self, request: prm_pb2.ScoreStepsRequest, context: Any) -> prm_pb2.ScoreStepsResponse:
-        """One result an item, in order."""
+        """Return one result per item, in order."""
         require_batch(request.items, "items", self._limits.batch_items)
         with self._admission.admit(len(request.items), request.ByteSize()):
             read = await asyncio.gather(
@@ -80,7 +80,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
     async def GetModelInfo(
         self, request: prm_pb2.PrmServiceGetModelInfoRequest, context: Any
     ) -> prm_pb2.PrmServiceGetModelInfoResponse:
-        """The model that new items meet."""
+        """Describe the model that scores new items."""
         model = self._model.model
         return prm_pb2.PrmServiceGetModelInfoResponse(
             uri=model.path,
@@ -95,7 +95,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
     async def UpdateWeights(
         self, request: prm_pb2.PrmServiceUpdateWeightsRequest, context: Any
     ) -> prm_pb2.PrmServiceUpdateWeightsResponse:
-        """Another checkpoint, from the next item on."""
+        """Switch to another checkpoint, from the next item on."""
         try:
             pause = await self._model.update(request.version, request.uri)
         except InputError as error:
@@ -107,7 +107,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         return self._settings.template or self._model.model.template
 
     async def _read(self, message: prm_pb2.ScoreItem, field: str) -> ProgramToScore | Exception:
-        """The item, or why it is none."""
+        """The item, or the exception that says why it is invalid."""
         try:
             if not message.program:
                 raise invalid(f"{field}.program", "is empty; send the program, or its beginning")
@@ -135,7 +135,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         mode = read_mode(message.mode, f"{field}.mode")
         steps = await self._cutting.run(cut, message.program, mode)
         if isinstance(steps, str):
-            raise invalid(f"{field}.program", f"cannot be cut ({steps})")
+            raise invalid(f"{field}.program", f"cannot be segmented ({steps})")
         return tuple(StepSpan(*ends) for ends in steps)
 
 
@@ -168,7 +168,7 @@ def _result(identity: str, outcome: ProgramScores | Exception, field: str) -> pr
 
 
 def cut(program: str, mode: Mode) -> list[tuple[int, int]] | str:
-    """Start and end of each segment, or why the program cannot be cut."""
+    """Start and end of each segment, or why the program cannot be segmented."""
     try:
         return [(one.start, one.end) for one in segment(program, mode)]
     except SegmentationError as error:

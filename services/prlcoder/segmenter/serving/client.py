@@ -1,4 +1,4 @@
-"""Client of the segmenter."""
+"""The clients of the segmenter: asynchronous, and for synchronous code."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
 
 
 class SegmenterClient(Client):
-    """``prlcoder.segmenter.segment`` for a batch of programs."""
+    """``prlcoder.segmenter.segment`` for a batch of programs, on a server."""
 
     async def segment(
         self, programs: Sequence[str], mode: Mode, *, timeout_s: float | None = None
     ) -> list[list[Segment] | SegmentationError]:
-        """Each program's segments, or why it has none. ``ServiceError`` if the server cannot tell for one of them."""
+        """The segments of each program, or why it cannot be segmented. ``ServiceError`` if the server did not examine
+        one of them."""
         sources = [segmenter_pb2.Source(program=program) for program in programs]
         request = segmenter_pb2.SegmentRequest(sources=sources, mode=write_mode(mode))
         stub = segmenter_pb2_grpc.SegmenterServiceStub(self._channel)
@@ -41,5 +42,5 @@ class BlockingSegmenter(Blocking[SegmenterClient]):
         super().__init__(lambda: SegmenterClient(address, timeout_s=timeout_s))
 
     def segment(self, programs: Sequence[str], mode: Mode) -> list[list[Segment] | SegmentationError]:
-        """Each program's segments, or why it has none."""
+        """The segments of each program, or why it cannot be segmented."""
         return self._thread.run(self._client.segment(programs, mode))

@@ -20,7 +20,7 @@ from prlcoder.v1 import segmenter_pb2, segmenter_pb2_grpc
 
 
 class SegmenterService(segmenter_pb2_grpc.SegmenterServiceServicer):
-    """Cuts batches on worker processes, one program a task."""
+    """Segments batches of programs in worker processes, one program per task."""
 
     full_name = "prlcoder.v1.SegmenterService"
 
@@ -35,18 +35,18 @@ class SegmenterService(segmenter_pb2_grpc.SegmenterServiceServicer):
         segmenter_pb2_grpc.add_SegmenterServiceServicer_to_server(self, server)
 
     async def start(self) -> None:
-        """Start the workers and prove one of them."""
+        """Start the workers and check that one of them answers."""
         await self._compute.run(cut, "pass\n", "line")
 
     def drain(self) -> None:
-        """Nothing to do: calls are short and each is answered whole."""
+        """Does nothing: calls are short, and the server waits for their end."""
 
     async def close(self) -> None:
         """End the workers."""
         self._compute.close()
 
     async def Segment(self, request: segmenter_pb2.SegmentRequest, context: Any) -> segmenter_pb2.SegmentResponse:
-        """One result a source, in order."""
+        """Return one result per source, in order."""
         require_batch(request.sources, "sources", self._limits.batch_items)
         mode = read_mode(request.mode, "mode")
         with self._admission.admit(len(request.sources), request.ByteSize()):
@@ -65,7 +65,7 @@ class SegmenterService(segmenter_pb2_grpc.SegmenterServiceServicer):
 
 
 def cut(program: str, mode: Mode) -> bytes:
-    """One program's ``SegmentResult`` without its id, serialised: what goes from a worker to the server."""
+    """The serialised ``SegmentResult`` of one program, without its id. Runs in a worker."""
     result = segmenter_pb2.SegmentResult()
     try:
         result.segments.CopyFrom(write_segments(segment(program, mode)))
