@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import get_args
 
 from prlcoder.mutator import RuleTeacher, Variant
-from prlcoder.mutator.bytecode import fingerprint
+from prlcoder.mutator.equivalence import fingerprint
 from prlcoder.problems.reading import read
 from prlcoder.segmenter import Mode, segment
 

@@ -67,7 +67,7 @@ def test_programs_become_rows_in_input_order_and_refused_ones_say_where(
         (piece.start, piece.end, piece.kind) for piece in segment(programs["b"], "line")
     ]
     assert written[1] == {"id": "a", "error": {"line": 1, "column": 4, "message": "'(' was never closed"}}
-    assert written[2]["error"]["message"] == "there is no statement to make a step of"
+    assert written[2]["error"]["message"] == "there is no statement in this text"
     assert written[3]["error"]["column"] == 0
     assert captured.out == ""
     assert "3 segments of 4 programs, mode line; 3 could not be cut" in captured.err
@@ -88,7 +88,7 @@ def test_programs_without_out_go_to_standard_output(tmp_path: Path, capsys: pyte
         (b"x = 1\n\xff\n", "{path}:2: is not UTF-8 text; is it the right file?"),
         (b"\x7fELF\0\0", "{path}:1: column 4: source code cannot contain null characters; "),
         (b"x = 1\ny = f(\n", "{path}:2: column 5: '(' was never closed; "),
-        (b"# nothing\n", "{path}:1: column 0: there is no statement to make a step of; "),
+        (b"# nothing\n", "{path}:1: column 0: there is no statement in this text; "),
     ],
     ids=["missing", "empty", "not text", "binary", "truncated", "comments only"],
 )

@@ -104,7 +104,7 @@ def test_execute_takes_the_same_file_and_mbpps_numbers(tmp_path: Path, problems:
         (["--samples", "s.jsonl"], "--problems: is missing"),
         (["--samples", "s.jsonl", "--problems", "p", "--k", "0"], "--k: must be 1 or more"),
         (["--samples", "s.jsonl", "--problems", "p", "--cpu-limit", "0"], "--cpu-limit: 0.0 is not positive"),
-        (["--leak", "nowhere"], "holds no finished supervision"),
+        (["--leak", "nowhere"], "contains no finished supervision"),
     ],
 )
 def test_wrong_use_is_one_message(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from prlcoder.mutator.bytecode import fingerprint
 from prlcoder.mutator.compile_check import CompileCheck
+from prlcoder.mutator.equivalence import fingerprint
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS
 from prlcoder.mutator.rules.edits import Span, splice, within
 from prlcoder.mutator.rules.program import ProgramAnalysis

@@ -45,12 +45,14 @@ PLACES = [RewriteSite("p", "Twice the successor, and three.", SOURCE, PARTS, ind
 GOOD = variants("b = a + 2")
 
 
-def teacher(base_url: str, folder: Path, *, rest_s: float = 30.0, **changes: Any) -> LanguageModelTeacher:
+def teacher(base_url: str, folder: Path, *, cooldown_s: float = 30.0, **changes: Any) -> LanguageModelTeacher:
     """One mutation a segment, one request at a time, no waits, unless told otherwise."""
     values = {"mutations": 1, "refactorings": 0, "concurrency": 1, "timeout": 20, "maxRetries": 2, **changes}
     settings = LlmTeacher.model_validate({"kind": "llm", "baseUrl": base_url, "model": "m", **values})
     fast = Backoff(first_s=0.0)
-    return LanguageModelTeacher(settings, seed=7, cache=folder / "cache.sqlite", backoff=fast, breaker_rest_s=rest_s)
+    return LanguageModelTeacher(
+        settings, seed=7, cache=folder / "cache.sqlite", backoff=fast, breaker_cooldown_s=cooldown_s
+    )
 
 
 def ask(
@@ -176,8 +178,8 @@ def test_after_failures_in_a_row_nobody_asks_and_one_tries_later(
         return error(503, "down") if down else rewriting(body)
 
     with endpoint(behaviour) as server:
-        asking = teacher(server.base_url, tmp_path, maxRetries=0, breakerFailures=2, rest_s=0.0)
-        resting = teacher(server.base_url, tmp_path / "b", maxRetries=0, breakerFailures=2, rest_s=1e9)
+        asking = teacher(server.base_url, tmp_path, maxRetries=0, breakerFailures=2, cooldown_s=0.0)
+        resting = teacher(server.base_url, tmp_path / "b", maxRetries=0, breakerFailures=2, cooldown_s=1e9)
         broken = resting.propose_all(PLACES)
         assert len(server.requests) == 2
         assert (broken.counts["failed"], broken.counts["kept_back"], broken.counts["stood_in"]) == (2, 1, 3)
@@ -315,7 +317,7 @@ def test_a_missing_key_is_said_before_anything_is_asked(tmp_path: Path, monkeypa
     with pytest.raises(InputError, match="TEACHER_KEY is not set"):
         teacher("http://x/v1", tmp_path, apiKeyEnv="TEACHER_KEY")
     monkeypatch.setenv("TEACHER_KEY", "“pasted”")
-    with pytest.raises(InputError, match="characters that no key has") as caught:
+    with pytest.raises(InputError, match="characters that a key cannot have") as caught:
         teacher("http://x/v1", tmp_path, apiKeyEnv="TEACHER_KEY")
     assert "pasted" not in str(caught.value).replace("what was pasted", "")
 

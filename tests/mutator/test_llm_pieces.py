@@ -20,9 +20,9 @@ from prlcoder.mutator.llm.completions import (
 )
 from prlcoder.mutator.llm.costs import Budget, estimate, price, render
 from prlcoder.mutator.llm.prompts import BUGS, question, templates_digest
-from prlcoder.mutator.llm.rate_limits import Backoff, Bucket, asked_wait
-from prlcoder.mutator.llm.reindent import rebased
-from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
+from prlcoder.mutator.llm.rate_limits import Backoff, Bucket, retry_after_s
+from prlcoder.mutator.llm.reindent import reindented
+from prlcoder.mutator.llm.validate_proposals import ProposalValidator, UnfitError
 from prlcoder.mutator.model import RewriteSite, VariantKind
 from prlcoder.segmenter import segment
 from prlcoder.spec import LlmTeacher
@@ -50,7 +50,7 @@ def place(text: str, source: str = SOURCE, mode: str = "line") -> RewriteSite:
 
 
 def fit(where: str, text: str, kind: VariantKind = "mutation", bug: str = "", source: str = SOURCE) -> str:
-    return Fitting(place(where, source)).fit(ProposedText(text, bug), kind).text
+    return ProposalValidator(place(where, source)).fit(ProposedText(text, bug), kind).text
 
 
 def answer(content: str, reasoning: str = "", finish_reason: str = "stop") -> LlmCompletion:
@@ -99,7 +99,7 @@ def test_thoughts_are_left_out() -> None:
 
 
 def test_the_bug_classes_become_operators() -> None:
-    fitting = Fitting(place("total = 0"))
+    fitting = ProposalValidator(place("total = 0"))
     assert fitting.fit(ProposedText("total = 1", "constant value"), "mutation").operator == "llm-constant-value"
     assert fitting.fit(ProposedText("total = 2", "my own"), "mutation").operator == "llm-mutation"
     assert fitting.fit(ProposedText("total = int()", ""), "refactoring").operator == "llm-refactoring"
@@ -135,11 +135,11 @@ def test_a_block_is_read_in_each_way_that_models_indent(text: str) -> None:
     where = RewriteSite("p", "", BLOCK, parts := segment(BLOCK, "block"), 1)
     assert parts[1].text.startswith("    if a:")
     wanted = parts[1].text.replace("if a", "if not a")
-    assert Fitting(where).fit(ProposedText(text, ""), "mutation").text == wanted
+    assert ProposalValidator(where).fit(ProposedText(text, ""), "mutation").text == wanted
 
 
 def test_lines_inside_a_string_are_not_moved() -> None:
-    *_, moved = rebased('x = """a\n b"""\nif y:\n    z', "  ")
+    *_, moved = reindented('x = """a\n b"""\nif y:\n    z', "  ")
     assert moved == '  x = """a\n b"""\n  if y:\n      z'
     assert fit("text = ", 'text = """c\n  b"""') == '    text = """c\n  b"""\n'
 
@@ -181,9 +181,9 @@ def test_the_lines_around_a_segment_are_not_a_part_of_it() -> None:
     where = RewriteSite("p", "", BLOCK, segment(BLOCK, "line"), 2)
     assert where.segments[2].text == "        a += 1\n"
     with pytest.raises(UnfitError, match="other_lines"):
-        Fitting(where).fit(ProposedText("a += 2\na *= 2", ""), "mutation")
+        ProposalValidator(where).fit(ProposedText("a += 2\na *= 2", ""), "mutation")
     with pytest.raises(UnfitError, match="other_lines"):
-        Fitting(where).fit(ProposedText("    if a:\n        a += 2", ""), "mutation")
+        ProposalValidator(where).fit(ProposedText("    if a:\n        a += 2", ""), "mutation")
 
 
 LOOP = """\
@@ -205,7 +205,7 @@ def test_a_deeper_line_that_parses_is_meant_to_be_deeper() -> None:
 
 
 def test_what_fits_once_does_not_fit_again() -> None:
-    fitting = Fitting(place("total = 0"))
+    fitting = ProposalValidator(place("total = 0"))
     fitting.fit(ProposedText("total = 1", ""), "mutation")
     for text in ("total = 1", "total = (1)"):
         with pytest.raises(UnfitError, match="identical"):
@@ -232,7 +232,7 @@ def test_a_mutation_of_the_same_byte_code_is_none() -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert asked_wait(headers, NOW) == seconds
+    assert retry_after_s(headers, NOW) == seconds
 
 
 def test_waits_grow_and_are_drawn_below_their_bound() -> None:
@@ -257,7 +257,7 @@ def test_a_rate_of_60_a_minute_lets_one_go_each_second() -> None:
 
 def test_the_breaker_opens_rests_and_lets_one_try() -> None:
     now = 0.0
-    breaker = Breaker(2, rest_s=10.0, clock=lambda: now)
+    breaker = Breaker(2, cooldown_s=10.0, clock=lambda: now)
     breaker.failed()
     breaker.succeeded()
     breaker.failed()

@@ -1,4 +1,4 @@
-"""What is usual and what is not, and that the teacher draws by it."""
+"""The n-gram model of how code is written, and the choice of rewrites by it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from importlib.resources import files
 import pytest
 
 from prlcoder.mutator import RuleTeacher
-from prlcoder.mutator.build_ngram_model import counted
+from prlcoder.mutator.build_ngram_model import count_ngrams
 from prlcoder.mutator.candidate_filter import Shortlist
-from prlcoder.mutator.ngram_model import TABLE, NgramCounts, NgramModel, packed, unpacked, usage
+from prlcoder.mutator.ngram_model import TABLE, NgramCounts, NgramModel, default_model, from_table, to_table
 from prlcoder.mutator.rewrite_sampler import RewriteSampler
 from prlcoder.mutator.rules import MUTATIONS
 from prlcoder.mutator.rules.edits import Edits, Span, splice
@@ -51,7 +51,7 @@ def test_words_are_tokens_and_line_marks() -> None:
     ]
 
 
-def test_the_surprise_is_that_of_smoothed_counts() -> None:
+def test_the_surprisal_is_that_of_smoothed_counts() -> None:
     """Of `$` after `return`: 3 of 8 words with one added to each count, then 2 of 2 after one word, 1 of 1 after
     two, each smoothed by 2 * 1 + 5 counts of the shorter context."""
     counts = NgramCounts({"": 0, "return": 2, "$": 2, "\n0": 0}, {("return", "$"): 2}, {("\n0", "return", "$"): 1})
@@ -59,7 +59,7 @@ def test_the_surprise_is_that_of_smoothed_counts() -> None:
     last = (1 + 7 * one) / (1 + 7)
     first = (0 + 5 * (0 + 5 * 1 / 8) / 5) / 5
     second = (0 + 5 * (0 + 5 * 3 / 8) / 5) / 5
-    assert NgramModel(counts).surprise("return\n") == pytest.approx(
+    assert NgramModel(counts).surprisal("return\n") == pytest.approx(
         -math.log(first) - math.log(second) - math.log(last)
     )
 
@@ -75,15 +75,15 @@ def test_the_surprise_is_that_of_smoothed_counts() -> None:
     ],
 )
 def test_what_solutions_write_is_less_surprising(usual: str, odd: str) -> None:
-    assert usage().surprise(usual) < usage().surprise(odd)
+    assert default_model().surprisal(usual) < default_model().surprisal(odd)
 
 
 def test_counts_survive_packing() -> None:
-    counts = counted(["return x\n"] * 20 + ["x = y\n"] * 3)
+    counts = count_ngrams(["return x\n"] * 20 + ["x = y\n"] * 3)
     assert counts.words["return"] == 20
     assert "y" not in counts.words  # in fewer than 15 steps
     assert counts.pairs["return", "x"] == 20
-    assert unpacked(json.loads(json.dumps(packed(counts)))) == counts
+    assert from_table(json.loads(json.dumps(to_table(counts)))) == counts
 
 
 def test_the_table_of_the_package_holds_no_code() -> None:
@@ -97,31 +97,31 @@ def shortlist(source: str, weights: dict[str, float], seed: int = 0) -> Shortlis
     program = ProgramAnalysis(source)
     span = Span(source.index("    return"), len(source))
 
-    def usual(edits: Edits) -> float:
+    def likelihood_ratio(edits: Edits) -> float:
         return weights[splice(source, span, edits).split()[-1]]
 
     rng = random.Random(seed)
-    return Shortlist(RewriteSampler(program, span, [MUTATIONS["return-variable"]], rng), usual, rng, size=3)
+    return Shortlist(RewriteSampler(program, span, [MUTATIONS["return-variable"]], rng), likelihood_ratio, rng, size=3)
 
 
 RETURNS = "def f(a, b, c, d):\n    return a\n"
 
 
-def test_usual_rewrites_are_drawn_first_and_those_that_stand_out_apart() -> None:
+def test_natural_rewrites_are_drawn_first_and_conspicuous_ones_separately() -> None:
     firsts = []
     for seed in range(200):
         listed = shortlist(RETURNS, {"b": 1.0, "c": 0.25, "d": 1e-3}, seed)
         drawn = [candidate.edits[0].text for candidate in iter(listed.draw, None)]
         assert sorted(drawn) == ["b", "c"]
-        telling = listed.draw_telling()
+        telling = listed.draw_conspicuous()
         assert telling is not None
         assert telling.edits[0].text == "d"
-        assert listed.draw_telling() is None
+        assert listed.draw_conspicuous() is None
         firsts.append(drawn[0])
     assert 140 <= firsts.count("b") <= 180  # 4 of 5
 
 
-def test_a_segment_that_offers_only_what_stands_out_still_gets_one() -> None:
+def test_a_segment_that_offers_only_conspicuous_rewrites_gets_one() -> None:
     source = "def f(nums, k):\n    ans = k\n    return ans\n"
     segments = segment(source, "line")
     for seed in range(5):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prlcoder.mutator.bytecode import fingerprint
+from prlcoder.mutator.equivalence import fingerprint
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS, BugClass, Operator
 from prlcoder.mutator.rules.catalogue import markdown
 from prlcoder.mutator.rules.edits import Span, splice, within

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prlcoder.mutator import RuleTeacher, Variant
-from prlcoder.mutator.bytecode import fingerprint
+from prlcoder.mutator.equivalence import fingerprint
 from prlcoder.mutator.rules import MUTATIONS, REFACTORINGS, BugClass
 from prlcoder.segmenter import Segment, segment
 

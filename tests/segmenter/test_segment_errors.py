@@ -51,7 +51,7 @@ def test_errors_point_at_the_place_in_code_points(source: str, line: int, column
 
 @pytest.mark.parametrize("source", ["", "\n", " \t\n", "# a comment\n", "\ufeff", "\x0c", "\\\n\n"])
 def test_a_text_without_statements_has_no_steps(source: str) -> None:
-    assert refusal(source).message == "there is no statement to make a step of"
+    assert refusal(source).message == "there is no statement in this text"
 
 
 @pytest.mark.parametrize(

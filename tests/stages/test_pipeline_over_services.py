@@ -71,7 +71,7 @@ def supervised(services: Services, folder: Path) -> dict[str, Any]:
             settings,
             teachers=[rule_teacher(services, SECTION, 3)],
             executor=executor,
-            cut=segmenter(services),
+            segmenter=segmenter(services),
         )
     return manifest
 

@@ -1,27 +1,27 @@
-"""Programs that compile to the same byte code are one."""
+"""Programs that compile to the same bytecode count as one."""
 
 from __future__ import annotations
 
 import pytest
 
-from prlcoder.supervision.differential import alike
-from prlcoder.supervision.equivalence import Distinct
+from prlcoder.mutator.equivalence import DistinctPrograms
+from prlcoder.supervision.differential import equal_values
 
 
 def test_the_same_byte_code_is_no_new_program() -> None:
-    seen = Distinct("def f(a):\n    return a + 1\n")
-    assert not seen.adds("def f(a):\n    return a + 1\n")
-    assert not seen.adds("def f(a):\n\n    return (a + 1)  # more\n")
-    assert seen.adds("def f(a):\n    return a + 2\n")
-    assert not seen.adds("def f(a):\n    return a + (1 + 1)\n")
-    assert seen.adds("def f(a):\n    return a + 2.0\n")
+    seen = DistinctPrograms("def f(a):\n    return a + 1\n")
+    assert not seen.add("def f(a):\n    return a + 1\n")
+    assert not seen.add("def f(a):\n\n    return (a + 1)  # more\n")
+    assert seen.add("def f(a):\n    return a + 2\n")
+    assert not seen.add("def f(a):\n    return a + (1 + 1)\n")
+    assert seen.add("def f(a):\n    return a + 2.0\n")
 
 
 def test_what_does_not_compile_is_told_apart_by_its_text() -> None:
-    seen = Distinct("x = 1\n")
-    assert seen.adds("x = (\n")
-    assert not seen.adds("x = (\n")
-    assert seen.adds("x = [\n")
+    seen = DistinctPrograms("x = 1\n")
+    assert seen.add("x = (\n")
+    assert not seen.add("x = (\n")
+    assert seen.add("x = [\n")
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_what_does_not_compile_is_told_apart_by_its_text() -> None:
     ],
 )
 def test_answers_are_alike(left: object, right: object, same: bool) -> None:
-    assert alike(left, right) is same
+    assert equal_values(left, right) is same

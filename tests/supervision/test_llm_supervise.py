@@ -85,7 +85,7 @@ def test_an_endpoint_that_fails_is_replaced_by_rules_and_the_manifest_says_where
     assert sum(len(indices) for indices in places.values()) == manifest["counts"]["segments"] - 3
     assert manifest["counts"]["by"]["teacher"]["rules"]
     assert f"the rule teacher stood in at {manifest['counts']['segments'] - 3:,} segments" in done.stdout
-    assert "for each accepted variant" in done.stdout
+    assert "per accepted variant" in done.stdout
 
 
 def test_the_estimate_asks_nothing_and_makes_nothing(tmp_path: Path) -> None:

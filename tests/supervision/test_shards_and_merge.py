@@ -113,7 +113,7 @@ def test_more_shards_than_problems_merge_too(tmp_path: Path, whole: tuple[Path, 
         (lambda manifest: manifest.update(shard="2/4"), "number of shards: '4', there '3'"),
         (lambda manifest: manifest["versions"].update(prlcoder="9.9"), "prlcoder: '9.9', there"),
         (lambda manifest: manifest["versions"].update(python="3.99.1"), "python: '3.99', there"),
-        (lambda manifest: manifest.pop("shard"), "is no shard"),
+        (lambda manifest: manifest.pop("shard"), "is not a shard"),
         (lambda manifest: manifest.update(content_hash="0"), "content_hash: is not that of its parts"),
     ],
     ids=["seed", "labels", "problems", "number", "version", "python", "no shard", "damaged"],
@@ -143,7 +143,7 @@ def test_a_shard_that_was_not_copied_whole_is_named(tmp_path: Path, shards: list
     folder = tmp_path / "cut"
     shutil.copytree(shards[1], folder)
     store.table_path(folder, "pairs", 0).unlink()
-    with pytest.raises(InputError, match=r"pairs.00000\.parquet: is missing; was the folder copied whole"):
+    with pytest.raises(InputError, match=r"pairs.00000\.parquet: is missing; was the folder copied completely"):
         merge([shards[0], folder, shards[2]], tmp_path / "out")
 
 
@@ -151,11 +151,11 @@ def test_an_unfinished_shard_and_a_used_output_are_refused(tmp_path: Path, shard
     folder = tmp_path / "unfinished"
     shutil.copytree(shards[1], folder)
     (folder / store.MANIFEST).unlink()
-    with pytest.raises(InputError, match="holds no finished supervision"):
+    with pytest.raises(InputError, match="contains no finished supervision"):
         merge([shards[0], folder, shards[2]], tmp_path / "out")
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         merge(shards, tmp_path / "used")
 
 
@@ -181,7 +181,7 @@ def test_the_command_merges(tmp_path: Path, shards: list[Path], whole: tuple[Pat
         (("--problems", "nano", "--merge", "x"), "not allowed with"),
         ((), "one of the arguments --problems --merge is required"),
         (("--merge", "nowhere", "--shard", "1/2"), "--shard: goes with --problems"),
-        (("--merge", "nowhere"), "nowhere: holds no finished supervision"),
+        (("--merge", "nowhere"), "nowhere: contains no finished supervision"),
     ],
 )
 def test_wrong_usage_is_one_message(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

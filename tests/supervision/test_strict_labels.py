@@ -79,8 +79,8 @@ def test_a_mutation_that_passes_is_refuted_or_survives_and_is_never_chosen(execu
     }
     programs = {program.program: program.bucket for program in labelled.programs}
     assert sorted(programs.values()) == sorted([bucket for _, bucket, _, _ in found.values()] + ["chosen"])
-    assert labelled.referee is not None
-    assert labelled.referee.counts() == {"generated_asked": 1, "generated_problems": 1, "generated_inputs": 7}
+    assert labelled.oracles is not None
+    assert labelled.oracles.counts() == {"generated_asked": 1, "generated_problems": 1, "generated_inputs": 7}
 
 
 def test_paper_labels_call_the_same_mutations_chosen(executor: Executor) -> None:

@@ -127,7 +127,7 @@ def _build(arguments: argparse.Namespace) -> int:
     )
     with open_executor(services, sandbox) as executor:
         manifest, nothing_to_do = build(
-            problems, arguments.out, settings, teachers=teachers, executor=executor, cut=segmenter(services)
+            problems, arguments.out, settings, teachers=teachers, executor=executor, segmenter=segmenter(services)
         )
     if nothing_to_do:
         print(f"{arguments.out} is finished; nothing to do", file=sys.stderr)

@@ -89,12 +89,12 @@ def unverified_places(problems: Iterable[Problem], mode: Mode) -> Iterator[Rewri
     """The steps of every canonical solution that can be cut: a few more than those that will pass their tests."""
     from prlcoder.executor import ResourceLimits
     from prlcoder.segmenter import SegmentationError, segment
-    from prlcoder.supervision.labelling import VerifiedProblem, places_of
+    from prlcoder.supervision.labelling import VerifiedProblem, rewrite_sites
 
     for problem in problems:
         if problem.solutions:
             with suppress(SegmentationError):
-                yield from places_of(VerifiedProblem(problem, segment(problem.canonical, mode), ResourceLimits()))
+                yield from rewrite_sites(VerifiedProblem(problem, segment(problem.canonical, mode), ResourceLimits()))
 
 
 def _section(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Makes the table of ``usage``: ``python -m prlcoder.mutator.build_ngram_model PROBLEMS ... --out TABLE``.
+"""Builds the table of the n-gram model: ``python -m prlcoder.mutator.build_ngram_model PROBLEMS ... --out TABLE``.
 
-The one that comes with the package was counted in the canonical solutions of LeetCodeDataset v0.2.0-train (Xia et al.,
-2025; MIT) and of MBPP (Austin et al., 2021; CC BY 4.0), cut into lines and into blocks. A leak test on problems that it
-has seen says too little.
+The packaged table was counted over the canonical solutions of LeetCodeDataset v0.2.0-train (Xia et al., 2025; MIT) and
+of MBPP (Austin et al., 2021; CC BY 4.0), segmented by line and by block. Do not run the leak test on these problems:
+the model has seen their solutions, so its rewrites of them look too natural.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from prlcoder.mutator.ngram_model import START, TOKEN, NgramCounts, NgramModel, packed
+from prlcoder.mutator.ngram_model import START, TOKEN, NgramCounts, NgramModel, to_table
 from prlcoder.problems.reading import read
 from prlcoder.segmenter import Mode, segment
 
-_COMMON = 15  # steps that a word must occur in to be known as itself
-_RARE = 3  # pairs and triples that occur less often are left out
+_MIN_STEPS_PER_WORD = 15  # a word in fewer steps than this is replaced by its token class
+_MIN_NGRAM_COUNT = 3  # pairs and triples that occur less often than this are dropped
 
 Gram = TypeVar("Gram", bound=Hashable)
 
 
 def steps(sources: Iterable[str]) -> Iterator[str]:
-    """The texts of all steps of all canonical solutions, by line and by block."""
+    """Yield the text of every step of every canonical solution, segmented by line and by block."""
     for source in sources:
         for problem in read(source, skip_invalid=True):
             if problem.solutions:
@@ -35,10 +35,10 @@ def steps(sources: Iterable[str]) -> Iterator[str]:
                     yield from (part.text for part in segment(problem.canonical, mode) if part.is_step)
 
 
-def counted(texts: Sequence[str]) -> NgramCounts:
-    """The counts of these texts."""
+def count_ngrams(texts: Sequence[str]) -> NgramCounts:
+    """Count the words, pairs and triples of these texts."""
     common = Counter(word for text in texts for word in set(TOKEN.findall(text)))
-    words = Counter({word: 0 for word, number in sorted(common.items()) if number >= _COMMON})
+    words = Counter({word: 0 for word, number in sorted(common.items()) if number >= _MIN_STEPS_PER_WORD})
     reader = NgramModel(NgramCounts(words, {}, {}))
     words[START] = 0
     pairs: Counter[tuple[str, str]] = Counter()
@@ -52,16 +52,16 @@ def counted(texts: Sequence[str]) -> NgramCounts:
 
 
 def _without_rare(counts: Counter[Gram]) -> dict[Gram, int]:
-    return {gram: number for gram, number in counts.items() if number >= _RARE}
+    return {gram: number for gram, number in counts.items() if number >= _MIN_NGRAM_COUNT}
 
 
 def main() -> None:
-    """Write the table. The same problems give the same bytes."""
+    """Write the table. The same problems always give the same bytes."""
     parser = argparse.ArgumentParser(description="Count how code is written in the solutions of problems.")
     parser.add_argument("problems", nargs="+", help="problem files")
     parser.add_argument("--out", required=True, type=Path, metavar="TABLE")
     arguments = parser.parse_args()
-    table = json.dumps(packed(counted(list(steps(arguments.problems)))), separators=(",", ":"))
+    table = json.dumps(to_table(count_ngrams(list(steps(arguments.problems)))), separators=(",", ":"))
     arguments.out.write_bytes(gzip.compress(table.encode("ascii"), mtime=0))
 
 

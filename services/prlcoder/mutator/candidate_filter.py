@@ -1,10 +1,10 @@
-"""A few rewrites at a time, chosen from by how usual their text is.
+"""Chooses among drawn rewrites by how natural their text is.
 
-A pool draws by what errors are frequent; some of its rewrites give themselves away, because nobody writes such code
-(``return nums`` at the end of a search, ``x[i + 1 + 1]``). The shortlist holds several draws and takes one of them by
-``usual``: its share in real code against that of the text it replaces, 1 at most. What is left stays for the next
-choice, so that nothing is lost; rewrites of which ``usual`` is very small are kept apart, for segments that have no
-other.
+``RewriteSampler`` draws rewrites by how frequent their class of bug is. Some of these give themselves away, because
+nobody writes such code (``return nums`` at the end of a search, ``x[i + 1 + 1]``). ``Shortlist`` holds several draws
+and takes one of them with probability proportional to its likelihood ratio: how likely the n-gram model finds the new
+text relative to the text it replaces, at most 1. The others stay on the list for the next choice, so no rewrite is
+lost. Rewrites with a very small ratio are conspicuous; they are kept apart, for segments that offer no others.
 """
 
 from __future__ import annotations
@@ -13,42 +13,51 @@ import math
 import random
 from collections.abc import Callable
 
-from prlcoder.mutator.rewrite_sampler import REPEAT, RewriteCandidate, RewriteSampler, picked
+from prlcoder.mutator.rewrite_sampler import REPEAT_FACTOR, RewriteCandidate, RewriteSampler, weighted_index
 from prlcoder.mutator.rules.edits import Edits, disjoint
 
-TELLING = math.exp(-4)  # a rewrite that is this much rarer than what it replaces tells more than it teaches
+MIN_LIKELIHOOD_RATIO = math.exp(-4)  # less likely rewrites would let a model spot mutations by style alone
 
 Weighted = tuple[RewriteCandidate, float]
 
 
 class Shortlist:
-    """The choice among the rewrites of one pool."""
+    """Chooses among the rewrites that one sampler draws."""
 
-    def __init__(self, pool: RewriteSampler, usual: Callable[[Edits], float], rng: random.Random, size: int) -> None:
-        """``size``: among how many rewrites a choice is made, where the pool has as many."""
-        self._pool = pool
-        self._usual = usual
+    def __init__(
+        self,
+        sampler: RewriteSampler,
+        likelihood_ratio: Callable[[Edits], float],
+        rng: random.Random,
+        size: int,
+    ) -> None:
+        """``size`` is the number of rewrites among which each choice is made, if the sampler has as many."""
+        self._sampler = sampler
+        self._likelihood_ratio = likelihood_ratio
         self._rng = rng
         self._size = size
         self._open: list[Weighted] = []
-        self._telling: list[Weighted] = []
-        self._dry = False
+        self._conspicuous: list[Weighted] = []
+        self._exhausted = False
 
     def draw(self) -> RewriteCandidate | None:
-        """A rewrite that was not drawn before and does not stand out; None when there is none left."""
-        while len(self._open) < self._size and not self._dry:
-            self._add(self._pool.draw())
-        self._open = [item for item in self._open if self._pool.allows(item[0])]
-        return self._taken(self._open)
+        """Return a new rewrite that is not conspicuous, or None if there are none left."""
+        while len(self._open) < self._size and not self._exhausted:
+            self._add(self._sampler.draw())
+        # An operator may have reached its quota since its rewrites were listed.
+        self._open = [item for item in self._open if self._sampler.allows(item[0])]
+        return self._take(self._open)
 
-    def draw_telling(self) -> RewriteCandidate | None:
-        """One of those that stand out, seen up to now."""
-        self._telling = [item for item in self._telling if self._pool.allows(item[0])]
-        return self._taken(self._telling)
+    def draw_conspicuous(self) -> RewriteCandidate | None:
+        """Return one of the conspicuous rewrites that were drawn so far, or None if there are none left."""
+        self._conspicuous = [item for item in self._conspicuous if self._sampler.allows(item[0])]
+        return self._take(self._conspicuous)
 
     def pair(self, first: RewriteCandidate) -> RewriteCandidate | None:
-        """``first`` together with a listed rewrite by another operator that touches none of its text, if there is
-        one; that one stays on the list."""
+        """Combine ``first`` with a listed rewrite by another operator that does not touch the same text.
+
+        Returns None if there is no such rewrite. The second rewrite stays on the list.
+        """
         partners = [
             (second, weight)
             for second, weight in self._open
@@ -56,23 +65,26 @@ class Shortlist:
         ]
         if not partners:
             return None
-        second, _ = partners[self._place(partners)]
+        second, _ = partners[self._choose(partners)]
         return RewriteCandidate(first.operators + second.operators, first.edits + second.edits)
 
     def discount(self, candidate: RewriteCandidate) -> None:
         """Make the candidate's operators less likely from now on."""
-        self._pool.discount(candidate)
+        self._sampler.discount(candidate)
 
     def _add(self, candidate: RewriteCandidate | None) -> None:
         if candidate is None:
-            self._dry = True
+            self._exhausted = True
             return
+        # An operator with a weight below 1 is rare on purpose. The sampler already draws it rarely, but among a few
+        # listed rewrites it would be chosen as often as any other, so its weight counts here once more.
         rarity = min(1.0, *(operator.weight for operator in candidate.operators))
-        weight = rarity * self._usual(candidate.edits)
-        (self._open if weight >= TELLING else self._telling).append((candidate, weight))
+        weight = rarity * self._likelihood_ratio(candidate.edits)
+        (self._open if weight >= MIN_LIKELIHOOD_RATIO else self._conspicuous).append((candidate, weight))
 
-    def _taken(self, items: list[Weighted]) -> RewriteCandidate | None:
-        return items.pop(self._place(items))[0] if items else None
+    def _take(self, items: list[Weighted]) -> RewriteCandidate | None:
+        return items.pop(self._choose(items))[0] if items else None
 
-    def _place(self, items: list[Weighted]) -> int:
-        return picked([weight * REPEAT ** self._pool.times_given(item) for item, weight in items], self._rng)
+    def _choose(self, items: list[Weighted]) -> int:
+        weights = [weight * REPEAT_FACTOR ** self._sampler.times_accepted(item) for item, weight in items]
+        return weighted_index(weights, self._rng)

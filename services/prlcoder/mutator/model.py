@@ -1,4 +1,4 @@
-"""What a teacher proposes: a rewrite of one segment."""
+"""Variants, and the protocols of the teachers that propose them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ VariantKind = Literal["mutation", "refactoring"]
 class Variant:
     """A rewrite of one segment. ``text`` replaces the segment's text exactly, newline included.
 
-    ``mutation`` is meant to change behaviour, ``refactoring`` to keep it; ``operator`` names the rule that made it.
-    ``teacher`` is empty unless another teacher than the one that was asked made it.
+    A ``mutation`` is meant to change behaviour, a ``refactoring`` to keep it. ``operator`` names the rule that made it.
+    ``teacher`` is empty unless a teacher other than the one asked made the variant.
     """
 
     kind: VariantKind
@@ -26,18 +26,21 @@ class Variant:
 
 
 class Teacher(Protocol):
-    """Anything that proposes variants for the segments of a known-correct program."""
+    """Proposes variants of the segments of a known-correct program."""
 
     name: str
 
     def propose(self, problem_id: str, source: str, segments: list[Segment], index: int) -> list[Variant]:
-        """Variants of ``segments[index]``, none equal to it or to each other; the same for the same arguments."""
+        """Return variants of ``segments[index]`` that differ from it and from each other.
+
+        The same arguments always give the same variants.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class RewriteSite:
-    """One segment of a known-correct program, with what a teacher that reads the task needs to know."""
+    """One segment of a known-correct program, with the problem's statement for teachers that read it."""
 
     problem_id: str
     statement: str
@@ -48,10 +51,10 @@ class RewriteSite:
 
 @dataclass(frozen=True)
 class Proposals:
-    """The answer for several places: a list of variants for each, in their order.
+    """The variants of several rewrite sites: one list per site, in order.
 
-    ``counts`` says what it took, as nested numbers that add up over calls (requests, tokens); ``stood_in`` names the
-    places, as (problem id, segment index), where another teacher had to propose instead.
+    ``counts`` holds nested numbers that add up over calls (requests, tokens). ``stood_in`` lists the sites, as (problem
+    id, segment index), for which another teacher had to propose.
     """
 
     variants: list[list[Variant]]
@@ -61,17 +64,17 @@ class Proposals:
 
 @runtime_checkable
 class BatchTeacher(Protocol):
-    """A teacher that works on many segments at once, because each answer takes long to come."""
+    """A teacher that is asked about many segments at once, because each answer takes long."""
 
     name: str
 
     def propose_all(self, places: Sequence[RewriteSite]) -> Proposals:
-        """Variants of every place, under the promises of ``Teacher.propose``. ``WorkError`` if it cannot go on."""
+        """Return the variants of every site, as ``Teacher.propose`` does. Raises ``WorkError`` if it cannot go on."""
         ...
 
 
 def propose_all(teacher: Teacher | BatchTeacher, places: Sequence[RewriteSite]) -> Proposals:
-    """The variants of every place, whichever kind of teacher it is."""
+    """Return the variants of every site, for either kind of teacher."""
     if isinstance(teacher, BatchTeacher):
         return teacher.propose_all(places)
     return Proposals([teacher.propose(p.problem_id, p.source, p.segments, p.index) for p in places])

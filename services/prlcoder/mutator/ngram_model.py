@@ -1,10 +1,10 @@
-"""How usual a text is as a step of a program: a model of token triples, counted in published solutions.
+"""A token trigram model of program steps, counted over published solutions: it says how natural a step's text is.
 
-A rewrite that is rarer in real code than what it replaces can be told from it without knowing the task. Drawn with
-probability min(1, usual(new) / usual(old)), as in the Metropolis-Hastings algorithm, rewrites would have the
-distribution of real code, and nothing in their text would betray them; the teacher draws by that ratio. The table holds
-counts and no code (``build_ngram_model`` makes it). What it knows is Python's grammar in use and the habits of
-programming tasks; names that are not common there are one word to it.
+If a rewrite is much rarer in real code than the text it replaces, a reward model can recognise it without
+understanding the task. If rewrites were accepted with probability min(1, p(new) / p(old)), as in the
+Metropolis-Hastings algorithm, they would have the distribution of real code, and their text would reveal nothing. The
+rule teacher therefore weights its choice by that ratio. The table holds counts and no code (``build_ngram_model``
+makes it). The model knows common words only; all other names, numbers, strings and comments are one word per class.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 TABLE = "ngrams.json.gz"
 START, END = "", "$"
-DEEPEST = 6  # levels of indentation that are told apart at a step's start
+MAX_INDENT_LEVELS = 6  # deeper indentation at the start of a step counts as this level
 TOKEN = re.compile(
     r"[^\W\d]\w*|[()\[\]{},.]|\d[\w.]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|#.*|->|//=?|\*\*=?|<<=?|>>=?|[-+*/%<>=!&|^@:]=|[^\w\s]"
 )
@@ -33,7 +33,7 @@ Triple = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class NgramCounts:
-    """How often words, pairs and triples of words occur, rare ones left out."""
+    """How often words, pairs and triples of words occur. Rare ones are left out."""
 
     words: Mapping[str, int]
     pairs: Mapping[tuple[str, str], int]
@@ -41,24 +41,28 @@ class NgramCounts:
 
 
 class NgramModel:
-    """The model. Costs of triples are kept as they are asked for."""
+    """The trigram model. It computes the surprisal of a triple when it is first needed, and remembers it."""
 
     def __init__(self, counts: NgramCounts) -> None:
         self._known = frozenset(counts.words)
-        self._cost = _Costs(counts)
+        self._costs = _TripleSurprisal(counts)
+        # A teacher scores many rewrites of the same few segments, which share nearly all of their lines.
         self._line = lru_cache(maxsize=4096)(self._words)
-        self.surprise = lru_cache(maxsize=1024)(self._surprise)
+        self.surprisal = lru_cache(maxsize=1024)(self._surprisal)
 
-    def _surprise(self, text: str) -> float:
-        """Of a step's text in nats, its end included."""
+    def _surprisal(self, text: str) -> float:
+        """Return the surprisal of a step's text, -ln p(text), in nats; the end of the text is part of it."""
         words = self.words(text)
-        return sum(map(self._cost.__getitem__, zip(words, words[1:], words[2:], strict=False)))
+        return sum(map(self._costs.__getitem__, zip(words, words[1:], words[2:], strict=False)))
 
     def words(self, text: str) -> list[str]:
-        """The words of a step between two starts and an end: tokens, and a mark for the beginning of each line that
-        says how deep it is against the line before, and in what."""
+        """Return the words of a step: its tokens, with a mark at the beginning of each line.
+
+        The mark says whether the line is indented more, less or as much as the line before, and which keyword encloses
+        it. Two START words precede the step and one END word follows it.
+        """
         found = [START, START]
-        around: list[tuple[int, str]] = []  # indentation and first word of the lines that this one stands in
+        around: list[tuple[int, str]] = []  # (indentation, keyword) of the lines that enclose this one, outermost first
         before = -1
         for line in (text.expandtabs(4) if "\t" in text else text).split("\n"):
             code = line.lstrip()
@@ -76,12 +80,16 @@ class NgramModel:
         return found
 
     def _words(self, code: str) -> list[str]:
-        return [word if word in self._known else kind_of(word) for word in TOKEN.findall(code)]
+        return [word if word in self._known else token_class(word) for word in TOKEN.findall(code)]
 
 
-class _Costs(dict[Triple, float]):
-    """The surprise of a triple's last word, computed when it is first asked for. Each count is smoothed with that of
-    the shorter context, the more so the more different words follow there."""
+class _TripleSurprisal(dict[Triple, float]):
+    """The surprisal of a triple's last word given the two before it, computed on first access.
+
+    Interpolated smoothing after Witten and Bell: each estimate is mixed with that of the shorter context. The shorter
+    context weighs more where many different words have followed the longer one, because there the next word is
+    uncertain.
+    """
 
     def __init__(self, counts: NgramCounts) -> None:
         super().__init__()
@@ -92,11 +100,14 @@ class _Costs(dict[Triple, float]):
 
     def __missing__(self, triple: Triple) -> float:
         first, second, last = triple
+        # Begin with the unigram estimate (add-one, so it is never 0), then refine it with the pair and with the triple.
         share = (self._counts.words.get(last, 0) + 1) / self._total
         for count, (seen, different) in (
             (self._counts.pairs.get((second, last), 0), self._after_one.get((second,), (0, 0))),
             (self._counts.triples.get(triple, 0), self._after_two.get((first, second), (0, 0))),
         ):
+            # `prior` pseudo-observations are distributed as the shorter context says. The constant 5 keeps a context
+            # that was seen only a few times from being trusted; an unseen context changes nothing.
             prior = 2 * different + 5
             share = (count + prior * share) / (seen + prior)
         cost = self[triple] = -math.log(share)
@@ -104,7 +115,7 @@ class _Costs(dict[Triple, float]):
 
 
 def _followers(counts: Mapping[Any, int]) -> dict[tuple[str, ...], tuple[int, int]]:
-    """By context: how many words follow, and how many different ones."""
+    """Return, by context, how many words follow it in all and how many different ones."""
     seen: defaultdict[tuple[str, ...], int] = defaultdict(int)
     different: defaultdict[tuple[str, ...], int] = defaultdict(int)
     for gram, count in counts.items():
@@ -114,14 +125,17 @@ def _followers(counts: Mapping[Any, int]) -> dict[tuple[str, ...], tuple[int, in
 
 
 def _mark(depth: int, before: int, inside: str) -> str:
-    """The beginning of a line; no token has a line end, so marks are none. ``before`` is -1 for the first line."""
+    """Return the word that marks the beginning of a line. ``before`` is -1 for the first line.
+
+    No token contains a line end, so a mark is never equal to a token.
+    """
     if before < 0:
-        return f"\n{min(depth // 4, DEEPEST)}"
+        return f"\n{min(depth // 4, MAX_INDENT_LEVELS)}"
     return f"\n{'=' if depth == before else '>' if depth > before else '<'}{inside}"
 
 
-def kind_of(word: str) -> str:
-    """What stands for a word that is not common: the mark of a number, a string, a comment or a name, else itself."""
+def token_class(word: str) -> str:
+    """Return the class of an uncommon token: number, string, comment or name; any other token stands for itself."""
     if word[0].isdigit():
         return "0"
     if word[0] in "\"'#":
@@ -130,14 +144,14 @@ def kind_of(word: str) -> str:
 
 
 @cache
-def usage() -> NgramModel:
-    """The model of the table that comes with the package."""
-    packed = files("prlcoder.mutator").joinpath(TABLE).read_bytes()
-    return NgramModel(unpacked(json.loads(gzip.decompress(packed))))
+def default_model() -> NgramModel:
+    """Load the model that is part of the package."""
+    compressed = files("prlcoder.mutator").joinpath(TABLE).read_bytes()
+    return NgramModel(from_table(json.loads(gzip.decompress(compressed))))
 
 
-def packed(counts: NgramCounts) -> dict[str, object]:
-    """The counts as JSON: words by their place in a list."""
+def to_table(counts: NgramCounts) -> dict[str, object]:
+    """Return the counts as a JSON value in which words are represented by their index in a list."""
     words = list(counts.words)
     place = {word: number for number, word in enumerate(words)}
 
@@ -152,8 +166,8 @@ def packed(counts: NgramCounts) -> dict[str, object]:
     }
 
 
-def unpacked(table: Mapping[str, Any]) -> NgramCounts:
-    """The inverse of ``packed``."""
+def from_table(table: Mapping[str, Any]) -> NgramCounts:
+    """Return the counts of a table; the inverse of ``to_table``."""
     words = table["words"]
     return NgramCounts(
         words=dict(zip(words, table["counts"], strict=True)),

@@ -1,4 +1,4 @@
-"""The rewrites that a set of operators has for one segment, drawn by weight without replacement."""
+"""Draws the rewrites that a set of operators offers for one segment, by weight and without replacement."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from prlcoder.mutator.rules.edits import Edits, Span, within
 from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import FREQUENCY, BugClass, Operator
 
-REPEAT = 0.25  # an operator's weight is multiplied by this after each variant that it gave in the segment
+REPEAT_FACTOR = 0.25  # an operator's weight is multiplied by this after each of its variants in the segment
 
 
 class RewriteCandidate(NamedTuple):
-    """A possible rewrite and the operators that made it: one, or two for a higher-order mutation or for a refactoring
-    with a bug."""
+    """A possible rewrite and the operators that made it: one operator, or two.
+
+    Two operators make a higher-order mutation, or a refactoring that also contains a bug.
+    """
 
     operators: tuple[Operator, ...]
     edits: Edits
 
     @property
     def kind(self) -> VariantKind:
-        """A mutation as soon as one of the operators is."""
+        """``mutation`` if at least one of the operators is a mutation."""
         return "mutation" if "mutation" in [operator.kind for operator in self.operators] else "refactoring"
 
     @property
@@ -39,12 +41,12 @@ class RewriteCandidate(NamedTuple):
 
 
 _Site = ast.AST | list[Edits]
-"""A node that an operator was not asked about yet, or the rewrites that it has left there."""
+"""A node at which the operator has not been applied yet, or the rewrites found there that are still undrawn."""
 
 
 @dataclass
-class _Group:
-    """The operators of one class of bug that may still be drawn, and how likely each is."""
+class _BugClassGroup:
+    """The operators of one class of bug that can still be drawn, and their weights."""
 
     frequency: float
     operators: list[Operator] = field(default_factory=list)
@@ -52,12 +54,15 @@ class _Group:
 
     @property
     def share(self) -> float:
-        """How often the class is drawn: rarely where only rare operators of it are left."""
+        """The weight of the class. It shrinks when only operators of small weight are left in the class."""
         return self.frequency * min(1.0, sum(self.weights))
 
 
 class RewriteSampler:
-    """An operator is asked about a site only once both are drawn, so that cheap segments stay cheap."""
+    """Draws rewrites lazily: an operator is applied to a site only when both have been drawn.
+
+    Most segments need a few of hundreds of possible rewrites, and computing all of them first would dominate the time.
+    """
 
     def __init__(
         self,
@@ -65,85 +70,87 @@ class RewriteSampler:
         span: Span,
         operators: Sequence[Operator],
         rng: random.Random,
-        most: int | None = None,
+        max_per_operator: int | None = None,
     ) -> None:
-        """``most``: how many variants one operator may give."""
+        """``max_per_operator`` limits how many accepted variants may come from one operator; None means no limit."""
         self._program = program
         self._span = span
         self._rng = rng
         kinds = program.sites(span).keys()
-        self._most = most
-        self._given: defaultdict[Operator, int] = defaultdict(int)
-        groups: dict[BugClass | None, _Group] = {}
-        self._left = 0.0  # the sum of the operators' own weights that may still be drawn
+        self._max_per_operator = max_per_operator
+        self._accepted: defaultdict[Operator, int] = defaultdict(int)
+        groups: dict[BugClass | None, _BugClassGroup] = {}
+        self._open_weight = 0.0  # sum of the original weights of all operators that can still be drawn
         for op in operators:
             if not kinds.isdisjoint(op.sites):
                 group = groups.get(op.bug_class)
                 if group is None:
-                    group = groups[op.bug_class] = _Group(FREQUENCY[op.bug_class])
+                    group = groups[op.bug_class] = _BugClassGroup(FREQUENCY[op.bug_class])
                 group.operators.append(op)
                 group.weights.append(op.weight)
-                self._left += op.weight
+                self._open_weight += op.weight
         self._groups = list(groups.values())
         self._shares = [group.share for group in self._groups]
         self._open: dict[Operator, list[_Site]] = {}
 
     def allows(self, candidate: RewriteCandidate) -> bool:
-        """Whether the candidate's operator may still give a variant."""
-        return self._most is None or self.times_given(candidate) < self._most
+        """Whether the candidate's operators are still below their limit."""
+        return self._max_per_operator is None or self.times_accepted(candidate) < self._max_per_operator
 
-    def times_given(self, candidate: RewriteCandidate) -> int:
-        """How many variants the candidate's operators have given."""
-        return max([self._given[operator] for operator in candidate.operators])
+    def times_accepted(self, candidate: RewriteCandidate) -> int:
+        """Return how many variants have come from the candidate's most used operator."""
+        return max([self._accepted[operator] for operator in candidate.operators])
 
     def discount(self, candidate: RewriteCandidate) -> None:
-        """Make the candidate's operators less likely, so that a segment's variants differ in kind."""
+        """Record an accepted variant and make its operators less likely, so that a segment's variants differ."""
         for operator in candidate.operators:
-            self._given[operator] += 1
+            self._accepted[operator] += 1
             for number, group in enumerate(self._groups):
                 if operator in group.operators:
                     place = group.operators.index(operator)
-                    group.weights[place] *= REPEAT
+                    group.weights[place] *= REPEAT_FACTOR
                     self._shares[number] = group.share
-                    if self._given[operator] == self._most:
+                    if self._accepted[operator] == self._max_per_operator:
                         self._close(number, place)
                     break
 
     def draw(self) -> RewriteCandidate | None:
-        """A rewrite that was not drawn before; None when there is none left, or nothing but rare ones.
+        """Return a rewrite that was not drawn before, or None if there are none left, or only rare ones.
 
-        A class of bug by its frequency, an operator by weight, one of its sites, one of the rewrites there. Where only
-        operators of little weight are left, mostly nothing: what is rare on purpose must not stand in for the rest.
+        It draws a class of bug by its frequency, an operator by its weight, one of the operator's sites, and one of the
+        rewrites there. If only operators with a total weight below 1 are left, the result is usually None: an operator
+        that is rare on purpose must not take the place of the frequent ones when they are exhausted.
         """
-        while self._groups and self._rng.random() < self._left:
-            number = picked(self._shares, self._rng)
+        while self._groups and self._rng.random() < self._open_weight:
+            number = weighted_index(self._shares, self._rng)
             group = self._groups[number]
-            place = picked(group.weights, self._rng)
+            place = weighted_index(group.weights, self._rng)
             if candidate := self._draw_of(group.operators[place]):
                 return candidate
             self._close(number, place)
         return None
 
     def _draw_of(self, operator: Operator) -> RewriteCandidate | None:
-        """A rewrite by this operator that was not drawn before."""
+        """Return a rewrite by this operator that was not drawn before, or None if there are none left."""
         sites = self._open.get(operator)
         if sites is None:
             sites = self._open[operator] = self._sites(operator)
         while sites:
             place = self._rng.randrange(len(sites))
-            left = sites[place]
-            if isinstance(left, ast.AST):
-                left = sites[place] = self._found(operator, left)
-            if left:
-                return RewriteCandidate((operator,), left.pop(self._rng.randrange(len(left))))
+            undrawn = sites[place]
+            if isinstance(undrawn, ast.AST):
+                undrawn = sites[place] = self._rewrites_at(operator, undrawn)
+            if undrawn:
+                return RewriteCandidate((operator,), undrawn.pop(self._rng.randrange(len(undrawn))))
+            # The site is exhausted: the last one takes its place, which costs the same for lists of any length.
             sites[place] = sites[-1]
             sites.pop()
         return None
 
     def _close(self, number: int, place: int) -> None:
-        """Draw nothing any more of the operator at this place of a group."""
+        """Stop drawing the operator at index ``place`` of group ``number``."""
         group = self._groups[number]
-        self._left -= group.operators.pop(place).weight
+        self._open_weight -= group.operators.pop(place).weight
         group.weights.pop(place)
         self._shares[number] = group.share
         if not group.operators:
@@ -153,8 +160,11 @@ class RewriteSampler:
         found = self._program.sites(self._span)
         return [node for kind in operator.sites for node in found.get(kind, ())]
 
-    def _found(self, operator: Operator, node: ast.AST) -> list[Edits]:
-        """The rewrites at the node that lie inside the span."""
+    def _rewrites_at(self, operator: Operator, node: ast.AST) -> list[Edits]:
+        """Return the operator's rewrites at the node that lie inside the span.
+
+        The program remembers all rewrites at a node, because a node may overlap several segments.
+        """
         key = operator, node
         found = self._program.rewrites.get(key)
         if found is None:
@@ -162,7 +172,7 @@ class RewriteSampler:
         return [edits for edits in found if within(self._span, edits)] if found else []
 
 
-def picked(weights: Sequence[float], rng: random.Random) -> int:
-    """A place in the list, by weight; there must be one."""
+def weighted_index(weights: Sequence[float], rng: random.Random) -> int:
+    """Draw an index with probability proportional to its weight. ``weights`` must not be empty."""
     sums = list(accumulate(weights))
     return bisect(sums, rng.random() * sums[-1], 0, len(sums) - 1)

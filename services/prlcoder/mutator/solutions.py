@@ -1,7 +1,8 @@
-"""Whole-solution variants: one or several segments of a solution rewritten at once, for outcome supervision.
+"""Whole-solution variants for outcome supervision: one or several segments of a solution are rewritten at once.
 
-The rewrites are those that a teacher proposes for the single segments, so that outcome and process supervision of one
-problem differ in what they label and in nothing else. There are as many: each rewrite is once the first of a variant.
+The rewrites are those that a teacher proposes for single segments. Outcome supervision and process supervision of a
+problem therefore differ only in what they label. Both have the same number of variants: every rewrite of a segment is
+the first rewrite of exactly one variant.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from prlcoder.mutator.model import Teacher, Variant
 from prlcoder.segmenter import Segment, segment
 from prlcoder.segmenter.model import Mode
 
-MOST_REWRITTEN = 3  # segments of a variant; how many is drawn evenly from 1 on
+MAX_REWRITTEN_SEGMENTS = 3  # the number of rewritten segments is drawn uniformly from 1 to this
 
 Rewrites = Mapping[int, Sequence[Variant]]
 
 
 class SolutionTeacher:
-    """A teacher of whole solutions, made of a teacher of segments. Asked for a segment that is (the rest of) a
-    program, it answers with variants of that."""
+    """Rewrites whole solutions with the help of a teacher that rewrites segments.
+
+    The segment that it is asked about must extend to the end of the program.
+    """
 
     def __init__(self, teacher: Teacher, mode: Mode, seed: int) -> None:
         self.name = teacher.name
@@ -31,7 +34,7 @@ class SolutionTeacher:
         self._seed = seed
 
     def propose(self, problem_id: str, source: str, segments: list[Segment], index: int) -> list[Variant]:
-        """Variants of everything from the start of ``segments[index]`` on; the same for the same arguments."""
+        """Return variants of the program from the start of ``segments[index]`` on; deterministic."""
         start = segments[index].start
         parts = segment(source, self._mode)
         head = sum(part.start < start for part in parts)
@@ -43,9 +46,10 @@ class SolutionTeacher:
 
 
 def compose(parts: Sequence[Segment], rewrites: Rewrites, rng: random.Random) -> list[Variant]:
-    """Variants of the text of all ``parts``: each rewrite, and with it up to ``MOST_REWRITTEN - 1`` of other segments.
+    """Return variants of the text of all ``parts``: one per rewrite of a segment.
 
-    A refactoring is joined by refactorings only, a mutation by anything; none equal to the text or to each other.
+    Each also rewrites up to ``MAX_REWRITTEN_SEGMENTS - 1`` other segments. A refactoring is combined with refactorings
+    only, a mutation with either kind. The variants differ from the text and from each other.
     """
     made: dict[str, Variant] = {}
     for place, variants in rewrites.items():
@@ -59,12 +63,12 @@ def compose(parts: Sequence[Segment], rewrites: Rewrites, rng: random.Random) ->
 
 
 def _others(place: int, first: Variant, rewrites: Rewrites, rng: random.Random) -> dict[int, Variant]:
-    """What else is rewritten: at most one variant of each of a few other segments."""
+    """Draw the additional rewrites of a variant, by segment: at most one per segment."""
     fitting = {
         other: [variant for variant in variants if first.kind == "mutation" or variant.kind == "refactoring"]
         for other, variants in rewrites.items()
         if other != place
     }
     open_places = [other for other, variants in fitting.items() if variants]
-    count = min(rng.randrange(MOST_REWRITTEN), len(open_places))
+    count = min(rng.randrange(MAX_REWRITTEN_SEGMENTS), len(open_places))
     return {other: rng.choice(fitting[other]) for other in rng.sample(open_places, count)}

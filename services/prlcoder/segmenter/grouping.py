@@ -1,7 +1,7 @@
-"""Which logical lines belong together: the rules of both modes, which differ in three numbers only.
+"""Groups logical lines into segments. Both modes follow the same rules and differ in three numbers only.
 
-Every body of statements is placed by itself and only marks lines, so bodies may be taken in any order: no recursion,
-whatever the nesting.
+Each statement list (body) is handled independently: it only marks the lines at which segments begin. Bodies can
+therefore be processed in any order from a work list, and deep nesting needs no recursion.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Kinds = list[str | None]
 
 @dataclass(frozen=True)
 class Granularity:
-    """How much goes into one segment, in logical lines."""
+    """The maximum size of a segment, in logical lines."""
 
-    run: int  # most lines of simple statements, a header that leads them included
-    whole: int  # longest compound statement that stays in one piece
-    docstrings_apart: bool  # whether a docstring is a segment of its own or part of its header
+    run: int  # maximum length of a run of simple statements, including the header that leads it
+    whole: int  # maximum length of a compound statement that stays in one segment
+    docstrings_apart: bool  # True: a docstring is a segment; False: it belongs to its header
 
 
 GRANULARITY = {
@@ -42,7 +42,7 @@ GRANULARITY = {
 
 
 def group(tree: ast.Module, lines: LogicalLines, granularity: Granularity) -> Kinds:
-    """For every logical line the kind of the segment that begins there, or None where one goes on."""
+    """Return, for every logical line, the kind of the segment that begins there, or None if none begins there."""
     grouping = _Grouping(lines, granularity)
     grouping.place_module(tree)
     return grouping.finish()
@@ -52,8 +52,8 @@ class _Grouping:
     def __init__(self, lines: LogicalLines, granularity: Granularity) -> None:
         self._lines, self._granularity = lines, granularity
         self._kinds: Kinds = [None] * len(lines.offsets)
-        self._attached: list[int] = []  # lines that go with the bare `else:`, `try:`, `finally:` above them
-        self._bodies: list[tuple[list[ast.stmt], int | None]] = []  # with the line of the header that leads them
+        self._attached: list[int] = []  # lines that join the bare `else:`, `try:` or `finally:` above them
+        self._bodies: list[tuple[list[ast.stmt], int | None]] = []  # bodies to do, each with its header's line
 
     def place_module(self, tree: ast.Module) -> None:
         """Mark the lines of a whole program."""
@@ -66,7 +66,10 @@ class _Grouping:
             self._place_body(*self._bodies.pop())
 
     def finish(self) -> Kinds:
-        """Join what goes with a bare keyword to it. A definition's header stays a header with ``else:`` before it."""
+        """Join each attached line to the bare keyword above it, and return the kinds.
+
+        If the attached line is a definition's header, the joined segment is a header.
+        """
         kinds = self._kinds
         for line in sorted(self._attached):
             kind, kinds[line] = kinds[line], None
@@ -78,8 +81,8 @@ class _Grouping:
         return kinds
 
     def _place_body(self, body: list[ast.stmt], header: int | None) -> None:
-        """Mark the lines of one body. A leading run of simple statements goes on in its header's segment."""
-        start = last = header if header is not None else -1  # first line of the open run; line placed last
+        """Mark the lines of one body. Simple statements at its start extend the segment of its header."""
+        start = last = header if header is not None else -1  # first line of the current run; last line handled
         length = 0 if header is None else 1
         importing: bool | None = None
         for statement in body:
@@ -93,14 +96,14 @@ class _Grouping:
                 self._place_definition(statement)
                 length = 0
                 continue
-            if line != last:  # else it follows a semicolon
+            if line != last:  # a statement after a semicolon is on the line before and cannot begin a segment
                 fits = 0 < length < self._granularity.run and importing in (None, kind == "import")
                 start, length = (start, length + 1) if fits else (line, 1)
                 importing, last = kind == "import", line
             self._blend(start, kind)
 
     def _blend(self, line: int, kind: str) -> None:
-        """Note a simple statement in the segment that begins at ``line``; a header's kind stays as it is."""
+        """Add a simple statement's kind to the segment that begins at ``line``. A header's kind does not change."""
         present = self._kinds[line]
         if present is None:
             self._kinds[line] = kind

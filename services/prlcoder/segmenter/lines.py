@@ -1,11 +1,12 @@
-r"""Where the logical lines of a program are. One pass of a few regular expressions; no tokens are built.
+r"""Finds the logical lines of a program in one pass of a few regular expressions, without building tokens.
 
-A logical line is what Python's grammar calls one: everything up to a NEWLINE token, so brackets, multi-line strings
-and backslashes join physical lines. Physical lines end at ``\n``, ``\r\n`` or ``\r`` and nowhere else: form feeds and
-the Unicode separators at which ``str.splitlines`` cuts do not end a line of Python.
+A logical line is defined by Python's grammar as everything up to a NEWLINE token: brackets, multi-line strings and
+backslashes join physical lines. Physical lines end at ``\n``, ``\r\n`` or ``\r`` only; form feeds and the Unicode
+separators at which ``str.splitlines`` splits do not end a line of Python.
 
-The text must be known to parse; then quotes and brackets pair up and a scanner this small is exact. (The test suite
-holds it against ``tokenize``.) On text that does not parse it still ends and still covers the text.
+The caller has parsed the text before. Quotes and brackets are therefore balanced, which makes so small a scanner
+exact (the tests compare it with ``tokenize``). On text that does not parse, the scan still terminates and still covers
+the whole text.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ BOM = "\ufeff"
 
 _EOL = r"(?:\r\n?|\n)"
 _COMMENT = r"\#[^\r\n]*+"
-# White space, comments and backslashes that join one blank line to the next: no token before the end of the line.
+# A line without tokens: whitespace, a comment, or backslashes that join one blank line to the next.
 _BLANK = re.compile(rf"(?:[ \t\f]|\\{_EOL})*+({_COMMENT})?+(?:{_EOL}|\Z)")
 
-# A quote that opens an f-string. From 3.12 on its fields may hold any quote again, so it has to be read by its
-# grammar; reading it so is also right for what 3.11 accepts. `if"x"` and `elif"x"` are keywords, hence the (?<!\w).
+# The prefix of an f-string. Since Python 3.12 a replacement field may contain the enclosing quote again, so f-strings
+# are scanned by their grammar instead of to the next quote; this is also correct for everything that 3.11 accepts.
+# The (?<!\w) is there because `if"x"` and `elif"x"` are a keyword and a plain string.
 _FORMATTED = r"(?:(?<=(?<!\w)[fF])|(?<=(?<!\w)[fF][rR])|(?<=(?<!\w)[rR][fF]))"
 _STRING = (
     rf"(?!{_FORMATTED})(?:"
@@ -33,22 +35,23 @@ _STRING = (
 )
 _JOINED = r"\\(?:\r\n|.)"
 _QUOTES = r"\"\"\"|'''|\"|'"
-# What has no say in where a line ends, then the thing that has: end of line, bracket, f-string, end of text. The
-# last alternative is for text that does not parse, where a lone quote may remain.
+# Text that cannot end a line, followed by the next token that matters: a line end, a bracket, an f-string, or the end
+# of the text. The last alternative is reached only in text that does not parse, where an unpaired quote may remain.
 _CODE = re.compile(
     rf"(?:[^\r\n\\\#\"'()\[\]{{}}]++|{_STRING}|{_COMMENT}|{_JOINED})*+"
     rf"(?:(?P<end>{_EOL}|\Z)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<quote>{_QUOTES})|.)",
     re.DOTALL,
 )
-# The same inside the braces of an f-string's field: lines do not end there, a colon may start its format.
+# The same inside the braces of an f-string's replacement field: line ends do not count, and a colon may begin the
+# format specification.
 _FIELD = re.compile(
     rf"(?:[^\\\#\"'()\[\]{{}}:]++|{_STRING}|{_COMMENT}|{_JOINED})*+"
     rf"(?:(?P<end>\Z)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<quote>{_QUOTES})|(?P<colon>:)|.)",
     re.DOTALL,
 )
 _FORMAT = re.compile(r"(?:[^{}\\]++|\\N\{[\w -]*\}|\\(?![{}]).|\\)*+(?:(?P<field>\{)|\}|\Z)", re.DOTALL)
-# Text of an f-string up to a field or its closing quote. A `\N{NAME}` is no field; in a raw string it is one, but
-# then it holds a mere name and leaving it out changes nothing.
+# The text of an f-string up to a replacement field or the closing quote. `\N{NAME}` is an escape, not a field. In a raw
+# string it is a field, but one that holds only a name, so skipping it does not change where the line ends.
 _TEXT = {
     quote: re.compile(
         rf"(?:[^{{\\{quote[0]}]++|\{{\{{|\\N\{{[\w -]*\}}|\\(?![{{}}])(?:\r\n|.)|\\(?=[{{}}])"
@@ -61,27 +64,28 @@ _TEXT = {
 
 @dataclass(frozen=True, slots=True)
 class LogicalLines:
-    """The logical lines of a program, blank and comment lines given to their owners.
+    """The logical lines of a program; every blank and comment line belongs to one of them.
 
-    ``offsets[i]``: code point at which line ``i`` begins, the comment lines above it included; blank lines belong to
-    the line before them. ``offsets[0]`` is 0. ``numbers[i]``: 1-based number of its first physical line of code.
+    ``offsets[i]`` is the code point at which line ``i`` begins, including the comment lines above it; blank lines
+    belong to the line before them, and ``offsets[0]`` is 0. ``numbers[i]`` is the 1-based number of the first physical
+    line of code in line ``i``.
     """
 
     offsets: list[int]
     numbers: list[int]
 
     def index(self, number: int) -> int:
-        """The logical line that holds physical line ``number``, as counted by ``ast``."""
+        """Return the index of the logical line that contains physical line ``number`` (1-based, as in ``ast``)."""
         return bisect_right(self.numbers, number) - 1
 
 
 def logical_lines(source: str) -> LogicalLines:
-    """The logical lines of ``source``, which must parse; none for a text without code."""
+    """Return the logical lines of ``source``, which must parse. A text without code has no lines."""
     offsets: list[int] = []
     numbers: list[int] = []
     position = len(BOM) if source.startswith(BOM) else 0
     number, counted = 1, 0
-    owned: int | None = 0  # where the comment lines begin that the next line of code will own
+    owned: int | None = 0  # start of the comment lines that will belong to the next line of code
     while position < len(source):
         blank = _BLANK.match(source, position)
         if blank is not None:
@@ -99,7 +103,7 @@ def logical_lines(source: str) -> LogicalLines:
 
 
 def count_ends(source: str, start: int, end: int) -> int:
-    """How many physical lines end in ``source[start:end]``."""
+    """Return how many physical lines end in ``source[start:end]``."""
     ends = source.count("\n", start, end)
     if source.find("\r", start, end) >= 0:
         ends += source.count("\r", start, end) - source.count("\r\n", start, end)
@@ -107,11 +111,11 @@ def count_ends(source: str, start: int, end: int) -> int:
 
 
 def _end_of_line(source: str, position: int) -> int:
-    """The offset after the logical line whose code begins at ``position``, its line end included."""
+    """Return the offset just after the logical line whose code begins at ``position``, past its line end."""
     depth = 0
     while position < len(source):
         match = _CODE.match(source, position)
-        assert match is not None  # the last alternative takes any character
+        assert match is not None  # the last alternative matches any character
         position = match.end()
         kind = match.lastgroup
         if kind == "end":
@@ -127,7 +131,7 @@ def _end_of_line(source: str, position: int) -> int:
 
 
 def _end_of_fstring(source: str, position: int, quote: str) -> int:
-    """The offset after the closing quote of the f-string whose text begins at ``position``."""
+    """Return the offset just after the closing quote of the f-string whose text begins at ``position``."""
     text = _TEXT[quote]
     while True:
         match = text.match(source, position)
@@ -139,7 +143,7 @@ def _end_of_fstring(source: str, position: int, quote: str) -> int:
 
 
 def _end_of_field(source: str, position: int) -> int:
-    """The offset after the brace that closes the replacement field whose expression begins at ``position``."""
+    """Return the offset just after the brace that closes the field whose expression begins at ``position``."""
     depth = 0
     while position < len(source):
         match = _FIELD.match(source, position)
@@ -160,7 +164,7 @@ def _end_of_field(source: str, position: int) -> int:
 
 
 def _end_of_format(source: str, position: int) -> int:
-    """The offset after the brace that closes the field whose format specification begins at ``position``."""
+    """Return the offset just after the brace that closes the field whose format begins at ``position``."""
     while True:
         match = _FORMAT.match(source, position)
         assert match is not None

@@ -1,4 +1,4 @@
-"""What a segment is, and the error for sources that cannot be cut."""
+"""A segment of a program, and the error for text that cannot be segmented."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ Mode = Literal["line", "block"]
 class Segment:
     """Whole logical lines ``source[start:end]``, newline included. Offsets are code points, half-open.
 
-    ``kind`` says what the segment is (``segmenter.segment`` lists the kinds); ``is_step`` is false for what is
-    context and not a step: function and class headers with their decorators and docstrings.
+    ``kind`` is one of ``segmenter.KINDS``, which ``segmenter.segment`` explains.
     """
 
     start: int
@@ -23,12 +22,12 @@ class Segment:
 
     @property
     def is_step(self) -> bool:
-        """Whether a teacher may rewrite this segment and a reward model scores it as a step of the solution."""
+        """Whether teachers rewrite this segment and reward models score it. Headers and docstrings are context."""
         return self.kind not in ("header", "docstring")
 
 
 class SegmentationError(ValueError):
-    """The source is not Python. ``line`` is 1-based, ``column`` 0-based in code points."""
+    """The source is not valid Python. ``line`` is 1-based; ``column`` is 0-based, in code points."""
 
     def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(f"line {line}, column {column}: {message}")
@@ -37,5 +36,5 @@ class SegmentationError(ValueError):
         self.column = column
 
     def __reduce__(self) -> tuple[type[SegmentationError], tuple[str, int, int]]:
-        """So that it can cross a process boundary."""
+        """Rebuild from the three arguments, so that the error can be sent between processes."""
         return SegmentationError, (self.message, self.line, self.column)

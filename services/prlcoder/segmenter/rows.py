@@ -1,4 +1,4 @@
-"""Rows of the segments file (contracts, section 3): one program's segments, or where and why it has none."""
+"""Rows of the segments file (``docs/reference/contracts.md#3-files``): a program's segments, or its error."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from prlcoder.segmenter.segmentation import segment
 
 
 def segments_row(identity: str | int, segments: list[Segment]) -> dict[str, Any]:
-    """``{id, segments: [{start, end, kind, text}]}``; offsets in code points."""
+    """Return ``{id, segments: [{start, end, kind, text}]}``; offsets are code points."""
     fields = [{"start": piece.start, "end": piece.end, "kind": piece.kind, "text": piece.text} for piece in segments]
     return {"id": identity, "segments": fields}
 
 
 def error_row(identity: str | int, error: SegmentationError) -> dict[str, Any]:
-    """``{id, error: {line, column, message}}``; the line counts from 1, the column from 0."""
+    """Return ``{id, error: {line, column, message}}``; lines count from 1, columns from 0."""
     return {
         "id": identity,
         "error": {"line": error.line, "column": error.column, "message": error.message},
@@ -23,7 +23,7 @@ def error_row(identity: str | int, error: SegmentationError) -> dict[str, Any]:
 
 
 def row(identity: str | int, program: str, mode: Mode) -> dict[str, Any]:
-    """The row of one program, whether it can be cut or not."""
+    """Segment one program and return its row, which holds an error if the program cannot be segmented."""
     try:
         return segments_row(identity, segment(program, mode))
     except SegmentationError as error:

@@ -1,6 +1,8 @@
-"""``segment``: a program into the steps that a teacher rewrites and a reward model scores. Standard library only."""
+"""Splits programs into segments: the steps that teachers rewrite and reward models score, and their context."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from prlcoder.segmenter.grouping import GRANULARITY, group
 from prlcoder.segmenter.lines import logical_lines
@@ -25,42 +27,62 @@ KINDS = (
     "docstring",
 )
 
+BatchSegmenter = Callable[[Sequence[str], Mode], list[list[Segment] | SegmentationError]]
+"""Segments a batch of programs: ``segment_each`` in this process, or the segmenter service."""
+
 
 def segment(source: str, mode: Mode) -> list[Segment]:
-    """Cut a program into segments: whole logical lines, in order, which concatenate to ``source`` exactly.
+    """Split a program into segments: whole logical lines, in order, which concatenate to ``source`` exactly.
 
-    The text is taken as it is: any mix of line ends, tabs, form feeds, a byte order mark. Blank lines belong to the
-    segment before them (at the top, to the first), comment lines to the segment after them (at the end, to the last).
+    The text is not normalised: line ends, tabs, form feeds and a byte order mark stay as they are. Blank lines belong
+    to the segment before them (at the top, to the first), comment lines to the segment after them (at the end, to the
+    last).
 
-    ``line``: one logical line a segment. Decorators go with their ``def`` or ``class`` line; ``else:``, ``try:`` and
-    ``finally:`` alone on their line go with the next one.
+    ``line``: one logical line per segment. Decorators join their ``def`` or ``class`` line. An ``else:``, ``try:`` or
+    ``finally:`` alone on its line joins the next line.
 
-    ``block``: up to 6 lines of simple statements; a compound statement of up to 8 lines whole, a longer one by
-    clauses, each header with the simple statements that follow it; imports apart; a docstring with its header.
-    Lines are logical ones, so comments, blank lines and wrapping do not move a boundary. Every boundary of ``block``
-    is one of ``line``.
+    ``block``: up to 6 lines of simple statements form a segment. A compound statement of up to 8 lines is one segment;
+    a longer one is split by clauses, and each clause header is joined by the simple statements that follow it. Imports
+    are separate; a docstring belongs to its header. All counts are logical lines, so comments, blank lines and wrapping
+    do not move a boundary. Every boundary of ``block`` is also a boundary of ``line``.
 
     Kinds: ``import``; ``assign`` (also augmented and annotated assignment, ``del``, ``type``); ``expr``; ``return``;
     ``control`` (break, continue, pass, raise, assert, global, nonlocal); ``run`` (simple statements of different
-    kinds); ``if``, ``for``, ``while``, ``with``, ``try``, ``match`` (the statement, or one of its clauses:
-    ``elif`` and ``else`` of an ``if`` are ``if``); ``definition`` (a function or class on one line). Context and no
-    steps: ``header`` (def or class line, its decorators, in block mode its docstring) and ``docstring``.
+    kinds); ``if``, ``for``, ``while``, ``with``, ``try``, ``match`` (the statement or one of its clauses: ``elif`` and
+    ``else`` of an ``if`` are ``if``); ``definition`` (a function or class on one line). Two kinds are context, not
+    steps: ``header`` (a def or class line, its decorators, and in block mode its docstring) and ``docstring``.
 
     >>> [(piece.kind, piece.text) for piece in segment("def f(x):\\n    y = x  # twice\\n    return y + x\\n", "block")]
     [('header', 'def f(x):\\n'), ('run', '    y = x  # twice\\n    return y + x\\n')]
 
-    Raises ``SegmentationError``, and nothing else, for text that this Python's grammar does not accept or that holds
-    no statement at all.
+    Raises ``SegmentationError``, and no other error, for text that the running Python's grammar does not accept and for
+    text without any statement.
     """
     tree = parse(source)
     if not tree.body:
-        raise SegmentationError("there is no statement to make a step of", 1, 0)
+        raise SegmentationError("there is no statement in this text", 1, 0)
     try:
         lines = logical_lines(source)
-    except RecursionError:  # f-strings in f-strings (from 3.12 on, up to 150) on a stack that is deep already
+    except RecursionError:  # nested f-strings (Python 3.12 allows 150 levels) on a stack that is already deep
         raise SegmentationError(TOO_DEEP, 1, 0) from None
     kinds = group(tree, lines, GRANULARITY[mode])
     starts = [(offset, kind) for offset, kind in zip(lines.offsets, kinds, strict=True) if kind is not None]
     ends = [offset for offset, _ in starts[1:]]
     ends.append(len(source))
     return [Segment(start, end, kind, source[start:end]) for (start, kind), end in zip(starts, ends, strict=True)]
+
+
+def segment_each(programs: Sequence[str], mode: Mode) -> list[list[Segment] | SegmentationError]:
+    """Segment a batch of programs; each yields its segments or its error, in order.
+
+    >>> [type(outcome).__name__ for outcome in segment_each(["x = 1\\n", "x = ("], "line")]
+    ['list', 'SegmentationError']
+    """
+    return [_segments_or_error(program, mode) for program in programs]
+
+
+def _segments_or_error(program: str, mode: Mode) -> list[Segment] | SegmentationError:
+    try:
+        return segment(program, mode)
+    except SegmentationError as error:
+        return error

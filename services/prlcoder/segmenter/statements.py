@@ -1,7 +1,7 @@
-"""What the grouping rules need to know of a syntax tree: kinds of statements, clauses, definitions.
+"""Questions that the grouping rules ask of a syntax tree: kinds of statements, clauses, definitions.
 
-All places are indices of logical lines. There no column matters, and keywords without a node of their own (``else:``,
-``finally:``) are found by where they must stand: on the line after the body before them.
+All positions are indices of logical lines, so columns do not matter. ``ast`` has no node for ``else:`` and
+``finally:``; they are found by position, on the logical line after the body that precedes them.
 """
 
 from __future__ import annotations
@@ -53,34 +53,34 @@ class Clause(NamedTuple):
 
     line: int
     body: list[ast.stmt]
-    bare: bool  # the keyword says nothing by itself: else, try, finally
+    bare: bool  # the header is a keyword alone: else, try or finally
 
 
 def kind_of(statement: ast.stmt) -> str:
-    """The kind of a statement by its type alone."""
+    """Return the kind of a statement, which depends on its type alone."""
     return _KINDS[type(statement).__name__]
 
 
 def first_line(statement: ast.stmt, lines: LogicalLines) -> int:
-    """The logical line on which a statement begins, with its decorators."""
+    """Return the logical line on which a statement, including its decorators, begins."""
     if isinstance(statement, DEFINITIONS) and statement.decorator_list:
         return lines.index(statement.decorator_list[0].lineno)
     return lines.index(statement.lineno)
 
 
 def last_line(statement: ast.stmt, lines: LogicalLines) -> int:
-    """The logical line on which a statement ends."""
-    assert statement.end_lineno is not None  # set by every parser since 3.8
+    """Return the logical line on which a statement ends."""
+    assert statement.end_lineno is not None  # the parser always sets it
     return lines.index(statement.end_lineno)
 
 
 def is_inline(line: int, body: list[ast.stmt], lines: LogicalLines) -> bool:
-    """Whether a body stands on the line of its own header, as in ``if x: y``."""
+    """Whether a body is on the line of its header, as in ``if x: y``."""
     return lines.index(body[0].lineno) == line
 
 
 def has_docstring(body: list[ast.stmt], lines: LogicalLines) -> bool:
-    """Whether a body begins with a string constant that has its logical line for itself."""
+    """Whether a body begins with a string constant that is alone on its logical line."""
     first = body[0] if body else None
     if not (isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)):
         return False
@@ -101,7 +101,7 @@ def defines(statement: ast.stmt) -> bool:
 
 
 def clauses(statement: ast.stmt, lines: LogicalLines) -> list[Clause]:
-    """The clauses of a compound statement, in order. The header of a ``match`` is one without a body."""
+    """Return the clauses of a compound statement, in order. A ``match`` header is a clause without a body."""
     line = lines.index(statement.lineno)
     if isinstance(statement, ast.If):
         return _if_clauses(statement, line, lines)
@@ -116,12 +116,13 @@ def clauses(statement: ast.stmt, lines: LogicalLines) -> list[Clause]:
 
 
 def _if_clauses(statement: ast.If, line: int, lines: LogicalLines) -> list[Clause]:
-    """A loop, not a recursion: an ``elif`` is a nested ``If``, and chains of thousands parse."""
+    """Follow the ``elif`` chain in a loop: each ``elif`` is a nested ``If``, and chains of thousands are valid."""
     found = [Clause(line, statement.body, False)]
     while statement.orelse:
         line = last_line(statement.body[-1], lines) + 1
         only = statement.orelse[0]
-        # A nested `if` stands below its `else:`; an `elif` stands where the `else:` would.
+        # In the tree, `else: if` and `elif` look the same. They differ in position: a nested `if` is on the line below
+        # its `else:`, an `elif` on the line where the `else:` would be.
         if not (isinstance(only, ast.If) and lines.index(only.lineno) == line):
             found.append(Clause(line, statement.orelse, True))
             break
@@ -138,7 +139,7 @@ def _try_clauses(statement: ast.Try | ast.TryStar, line: int, lines: LogicalLine
 
 
 def _bare_clauses(before: list[ast.stmt], bodies: list[list[ast.stmt]], lines: LogicalLines) -> list[Clause]:
-    """``else:`` and ``finally:``, each on the line after the body before it, where they have a body."""
+    """Return the clauses of those bodies that are not empty; each begins on the line after the body before it."""
     found = []
     for body in filter(None, bodies):
         found.append(Clause(last_line(before[-1], lines) + 1, body, True))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ProgramRunner, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
-from prlcoder.segmenter import Cut, Mode, Segment, SegmentationError, segment_each
+from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError, segment_each
 from prlcoder.spec import ExecutionSettings as ExecutionSection
 from prlcoder.spec import RulesTeacher, Services
 
@@ -48,7 +48,7 @@ def open_executor(services: Services, settings: ExecutionSection) -> AbstractCon
     return Executor(workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=limits)
 
 
-def segmenter(services: Services) -> Cut:
+def segmenter(services: Services) -> BatchSegmenter:
     """What cuts the canonical solutions of a supervision, here or behind an address."""
     remote = address(services, "segmenter")
     return segment_each if remote is None else RemoteSegmenter(remote)

@@ -1,7 +1,7 @@
-"""Small type-aware changes of a value, most of them within its envelope (the caller checks with ``Envelope.admits``).
+"""Small, type-aware changes of a value. Most stay within its envelope; the caller checks with ``Envelope.admits``.
 
-After EvalPlus (Liu et al. 2305.01210, section 2.2), which mutates inputs by type; here the envelope of the given inputs
-takes the place of hand-written contracts.
+EvalPlus mutates inputs by type and filters them with hand-written contracts (Liu et al., arXiv 2305.01210, section
+2.2). Here the envelope of the given inputs takes the place of the contracts.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from prlcoder.supervision.input_ranges import Envelope
 
-MAX_NUMBER: Final = 1 << 62  # of a range that is drawn from
+MAX_NUMBER: Final = 1 << 62  # ranges from which numbers are drawn are limited to this magnitude
 
 
 def mutated(value: Any, envelope: Envelope, rng: random.Random, *, same_sizes: bool = False) -> Any:
-    """A changed copy of ``value`` (equal to it when nothing could be changed). ``same_sizes`` keeps every length."""
+    """Return a changed copy of ``value``, or an equal one if nothing can be changed. ``same_sizes`` keeps all
+    lengths."""
     kind = type(value)
     if envelope.values and rng.random() < 0.15:  # another test's value, perhaps of another type
         other = rng.choice(envelope.values)
@@ -67,7 +68,7 @@ def _real(value: float, envelope: Envelope, rng: random.Random) -> float:
 
 
 def _text(value: str, envelope: Envelope, rng: random.Random, same_sizes: bool) -> str:
-    """One edit of characters; new ones come from the alphabet of the given texts, of the old one's class."""
+    """Edit one place of a text. A new character is of the old one's class and occurs in the given texts."""
     if not value:
         return value if same_sizes or not envelope.alphabet else rng.choice(envelope.alphabet)
     at = rng.randrange(len(value))
@@ -90,8 +91,8 @@ def _text(value: str, envelope: Envelope, rng: random.Random, same_sizes: bool) 
 
 
 def _character(old: str, envelope: Envelope, rng: random.Random) -> str:
-    alike = [new for new in envelope.alphabet if (new.isalpha(), new.isdigit()) == (old.isalpha(), old.isdigit())]
-    return rng.choice(alike) if alike else old
+    same_class = [new for new in envelope.alphabet if (new.isalpha(), new.isdigit()) == (old.isalpha(), old.isdigit())]
+    return rng.choice(same_class) if same_class else old
 
 
 def _other(envelope: Envelope, rng: random.Random, default: str) -> str:
@@ -106,7 +107,7 @@ def _swapped(value: str, left: int, right: int) -> str:
 
 
 def _sequence(items: list[Any], envelope: Envelope, rng: random.Random, same_sizes: bool) -> list[Any]:
-    """One edit of items, sorted afterwards where all given lists are."""
+    """Edit one item of a list; if all given lists are sorted, sort the result."""
     if not items:
         return items if same_sizes or envelope.items is None else [_fresh(envelope.items, rng)]
     at = rng.randrange(len(items))
@@ -129,12 +130,12 @@ def _sequence(items: list[Any], envelope: Envelope, rng: random.Random, same_siz
 
 
 def _rows(items: Sequence[Any], envelope: Envelope) -> bool:
-    """Whether one item must not change its length alone: all items of all lists here are rows of one length."""
+    """Whether the items are rows of equal length, so that no item may change its length alone."""
     return len(items) > 1 and "rows of one length" in envelope.orders
 
 
 def _resized(items: list[Any], at: int, inner: Envelope | None, rng: random.Random) -> list[Any]:
-    """Fewer or more items."""
+    """Return the list with fewer or more items."""
     choice = rng.random()
     if choice < 0.3:
         return items[:at] + items[at + 1 :]
@@ -159,7 +160,7 @@ def _in_order(items: list[Any], orders: frozenset[str]) -> list[Any]:
 
 
 def _mapping(value: dict[Any, Any], envelope: Envelope, rng: random.Random) -> dict[Any, Any]:
-    """One changed value, one key less, or one key renamed."""
+    """Change one value, delete one key, or rename one key."""
     if not value or envelope.items is None or envelope.keys is None:
         return value
     changed = dict(value)
@@ -176,5 +177,5 @@ def _mapping(value: dict[Any, Any], envelope: Envelope, rng: random.Random) -> d
 
 
 def _fresh(envelope: Envelope, rng: random.Random) -> Any:
-    """A scalar as given somewhere; None where there is none."""
+    """Return a scalar that occurs in the given values; None if there is none."""
     return rng.choice(envelope.values) if envelope.values else None

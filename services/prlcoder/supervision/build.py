@@ -1,4 +1,5 @@
-"""Build a supervision folder from problems: streamed in shards, resumable at any moment, the same content each time."""
+"""Builds a supervision folder: problems are streamed in shards, a killed build resumes, and the content is always the
+same."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.mutator.model import BatchTeacher, Teacher
 from prlcoder.mutator.solutions import SolutionTeacher
 from prlcoder.problems.model import Problem
-from prlcoder.segmenter import Cut, Mode, segment_each
+from prlcoder.segmenter import BatchSegmenter, Mode, segment_each
 from prlcoder.supervision import store
 from prlcoder.supervision.labelling import Labels, Unit, label, with_criticality
 from prlcoder.supervision.pairs import pairs
@@ -34,8 +35,11 @@ SHARD_PROBLEMS = 50
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the content of a build. ``described`` is the teachers as plain values, for the manifest; ``shard``
-    is (i, n): of the problems only the i-th, counted from 1, of every n."""
+    """Everything that determines the content of a build.
+
+    ``described`` holds the teachers as plain values, for the manifest. ``shard`` (i, n) selects the i-th of every n
+    problems, counted from 1.
+    """
 
     mode: Mode
     seed: int
@@ -60,18 +64,18 @@ def build(
     teachers: Sequence[Teacher | BatchTeacher],
     executor: ProgramRunner,
     policy: PolicyFor | None = None,
-    cut: Cut = segment_each,
+    segmenter: BatchSegmenter = segment_each,
 ) -> tuple[dict[str, Any], bool]:
-    """Build (or go on building) ``folder``; the manifest, and whether there was nothing left to do.
+    """Build ``folder`` or resume its build; return the manifest, and whether it was complete already.
 
-    ``problems`` is called twice: once to identify the input, once to work through it, so memory does not grow with
-    their number. ``InputError`` if the folder was begun with other settings, ``WorkError`` if another process is at it
-    or the sandbox or the disk failed; then nothing finished is lost.
+    ``problems`` is called twice, once to identify the input and once to process it, so memory does not grow with their
+    number. Raises ``InputError`` if the folder was begun with other settings. Raises ``WorkError`` if another process
+    is building there, or if the sandbox or the disk failed; finished shards are kept.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WorkError(f"{folder}: cannot be made ({error.strerror}); name another folder with --out") from error
+        raise WorkError(f"{folder}: cannot be created ({error.strerror}); name another folder with --out") from error
     with _only_builder(folder):
         total, digest = survey(problems())
         first, step = settings.shard[0] - 1, settings.shard[1]
@@ -86,7 +90,7 @@ def build(
             for number in range(-(-total // size)):
                 group = list(islice(source, size))
                 if number not in done:
-                    _build_shard(folder, number, group, settings, teachers, executor, policy, cut)
+                    _build_shard(folder, number, group, settings, teachers, executor, policy, segmenter)
                     progress.advance(len(group))
         manifest = {**assemble(folder, describe(settings)), **identity, "versions": versions()}
         store.finish(folder, manifest)
@@ -94,17 +98,17 @@ def build(
 
 
 def shard_name(shard: tuple[int, int]) -> str:
-    """``i/n``, for a whole build ``1/1``."""
+    """Return ``i/n``; for a whole build this is ``1/1``."""
     return f"{shard[0]}/{shard[1]}"
 
 
 def versions() -> dict[str, str]:
-    """What besides the settings could make a difference to a build."""
+    """Return the versions that, besides the settings, could change the content of a build."""
     return {"prlcoder": version("prlcoder"), "python": platform.python_version()}
 
 
 def survey(problems: Iterator[Problem]) -> tuple[int, str]:
-    """How many problems there are, and a digest of everything of theirs that a build depends on."""
+    """Return the number of problems, and a digest of everything in them that a build depends on."""
     total, digest = 0, hashlib.sha256()
     for problem in problems:
         total += 1
@@ -114,7 +118,7 @@ def survey(problems: Iterator[Problem]) -> tuple[int, str]:
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values."""
+    """Return the settings as plain values."""
     limits = settings.limits
     return {
         "segmentation": settings.mode,
@@ -137,7 +141,7 @@ def _build_shard(
     teachers: Sequence[Teacher | BatchTeacher],
     executor: ProgramRunner,
     policy: PolicyFor | None,
-    cut: Cut,
+    segmenter: BatchSegmenter,
 ) -> None:
     started = time.monotonic()
     labelled = label(
@@ -149,12 +153,13 @@ def _build_shard(
         unit=settings.unit,
         labels=settings.labels,
         seed=settings.seed,
-        cut=cut,
+        segmenter=segmenter,
     )
     counted: dict[str, int] = {}
     if policy is not None and labelled.verified:
         source = policy([verified.problem for verified in labelled.verified])
-        seed = settings.seed * 1_000_003 + number  # of its own, so that a resumed build samples as the first one did
+        # Each shard has its own seed, so that a resumed build samples what an uninterrupted one would have sampled.
+        seed = settings.seed * 1_000_003 + number
         counted = teach(labelled, source, mode=settings.mode, executor=executor, seed=seed)
         labelled.steps = with_criticality(labelled.steps)
     by_problem: dict[str, list[Step]] = {}
@@ -176,7 +181,7 @@ def _build_shard(
         "programs": labelled.programs,
     }
     counts = count(labelled, made, counted)
-    if settings.unit == "solution":  # they are no steps: only the outcome of a whole program is labelled
+    if settings.unit == "solution":  # only whole programs are labelled, so there are no steps and no pairs
         tables, counts = {**tables, "steps": [], "pairs": []}, without_steps(counts)
     labelled.timings_s["wall"] = time.monotonic() - started
     part = {"counts": counts, "timings_s": dict(labelled.timings_s)}
@@ -195,7 +200,7 @@ def _of_solutions(teachers: Sequence[Teacher | BatchTeacher], settings: Settings
 
 
 def assemble(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
-    """What the manifest says of the parts of a folder, and the settings ``described`` that they were made with."""
+    """Return the manifest of a folder's parts, with the settings ``described`` that they were made with."""
     counts: dict[str, Any] = {}
     timings: dict[str, Any] = {}
     instead: dict[str, dict[str, list[int]]] = {}
@@ -214,7 +219,7 @@ def assemble(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _only_builder(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the kernel frees it when the process ends, however it ends."""
+    """Hold the folder's lock. The kernel releases it when the process ends, however it ends."""
     try:
         handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
     except OSError as error:

@@ -1,12 +1,11 @@
-"""Variants that no test can judge: those that differ from the canonical program only where no test ever gets.
+"""Statement coverage: finds variants that no test can judge, because no test executes the code that they change.
 
-The canonical program is run once more with a mark before every statement. It is an ordinary program of the executor:
-it says which marks it passed by the name of an exception that it raises after the last test, the one text that comes
-out of every kind of run. The answer decides only whether a variant is dropped, never a label; where there is none
-(a limit, a program that cannot be printed back) everything counts as executed.
+The canonical program is run once more with a mark before every statement. For the executor this is an ordinary program.
+After the last test it raises an exception whose class name lists the marks that were passed, because the reason of a
+failure is the one text that every kind of run returns. Coverage only decides whether a variant is dropped, never a
+label. If it is unknown (a limit was reached, or the program cannot be unparsed), every statement counts as executed.
 
-What is not seen: the parts of a statement (the untaken side of ``a if c else b``), and the difference between a
-statement that ran once and one that ran often.
+It does not see the parts of a statement (the untaken side of ``a if c else b``), nor how often a statement ran.
 """
 
 from __future__ import annotations
@@ -23,8 +22,11 @@ from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, S
 
 _SEEN, _REPORT, _AFTER = "_prlcoder_seen", "_prlcoder_report", "_prlcoder_after"
 _PREFIX = "Executed_"
-_MOST = 700  # statements: a class name of 200 characters comes out whole, four of them a hexadecimal digit
-_SLOWER = 3.0  # the limits of a marked program, as a multiple of the plain one's
+# The executor reports up to 200 characters of an exception's class name. One hexadecimal digit holds four marks.
+_MAX_MARKED_STATEMENTS = 700
+_TIME_FACTOR = 3.0  # a marked program gets this multiple of the time limits
+# The report is triggered by looking up the entry point once more than there are calls: the expression
+# `_prlcoder_after(n) or entry_point` evaluates to the entry point for the first n calls, and then to the report.
 _PRELUDE = f"""
 {_SEEN} = bytearray({{count}})
 def {_REPORT}():
@@ -38,16 +40,16 @@ def {_AFTER}(calls, made=[0]):
 
 @dataclass(frozen=True)
 class Coverage:
-    """A program's statements, and those of them that no test executes."""
+    """A program's syntax tree, and the statements that no test executes."""
 
     tree: ast.Module
     never: frozenset[ast.stmt]
 
     def reaches(self, variant: str) -> bool:
-        """Whether some test may execute code in which ``variant`` (a whole program) differs from the program.
+        """Whether a test may execute code in which ``variant`` (a whole program) differs from this program.
 
-        A rewrite that moves a statement out of an unreached suite is reached: what counts is the first place of a
-        statement list at which the two differ.
+        The two trees are compared statement list by statement list. What counts is whether the first position at which
+        a list differs is executed; a rewrite that moves a statement out of an unexecuted list is therefore reached.
         """
         if not self.never:
             return True
@@ -60,13 +62,13 @@ class Coverage:
     def _suite_reached(self, old: Sequence[ast.stmt], new: Sequence[ast.stmt]) -> bool:
         for before, after in zip_longest(old, new):
             if before in self.never:
-                return False  # nor is what follows it
+                return False  # if a statement of a list never runs, the statements after it do not run either
             if before is None or after is None or self._node_reached(before, after):
                 return True
         return False
 
     def _node_reached(self, before: ast.AST, after: ast.AST) -> bool:
-        """The same for a statement that is executed, or one of its clauses."""
+        """Whether two versions of an executed statement, or of one of its clauses, differ in executed code."""
         if type(before) is not type(after):
             return True
         for name in before._fields:
@@ -99,19 +101,22 @@ def _same(left: object, right: object) -> bool:
 
 
 def executions(problem: Problem, limits: ResourceLimits) -> list[ExecutionRequest]:
-    """The runs of the marked canonical program whose results ``read`` understands: one, or one a test where each test
-    is a run of its own; none if the program cannot be printed back."""
+    """Return the runs of the marked canonical program; pass their results to ``read``.
+
+    There is one run, or one per test for standard input/output tests, where each test is a separate process. The list
+    is empty if the program cannot be unparsed.
+    """
     try:
         tree = ast.parse(problem.canonical)
         marked = _marked(tree, whole=isinstance(problem.tests, StdioTests))
     except (SyntaxError, ValueError, RecursionError):
         return []
-    more = replace(limits, cpu_s=limits.cpu_s * _SLOWER, wall_s=limits.wall_s * _SLOWER)
+    more = replace(limits, cpu_s=limits.cpu_s * _TIME_FACTOR, wall_s=limits.wall_s * _TIME_FACTOR)
     return [ExecutionRequest(marked, tests, problem.preamble, more) for tests in _reporting(problem.tests)]
 
 
 def read(problem: Problem, results: Iterable[ExecutionResult]) -> Coverage:
-    """What the results of ``executions`` say."""
+    """Return the coverage that the results of ``executions`` report."""
     tree = ast.parse(problem.canonical)
     bits = 0
     for result in results:
@@ -119,14 +124,14 @@ def read(problem: Problem, results: Iterable[ExecutionResult]) -> Coverage:
         if report is None:
             return Coverage(tree, frozenset())
         bits |= int(report.group(1), 16)
-    if not bits:
+    if not bits:  # no run, or no mark passed: then the report says nothing
         return Coverage(tree, frozenset())
     return Coverage(tree, frozenset(node for place, node in enumerate(_statements(tree)) if not bits >> place & 1))
 
 
 def _statements(tree: ast.Module) -> list[ast.stmt]:
-    """The statements that get a mark, in the order of their marks."""
-    return [node for suite in _suites(tree) for node in suite if not _is_fixed(node)][:_MOST]
+    """Return the statements that get a mark, in the order of their marks."""
+    return [node for suite in _suites(tree) for node in suite if not _is_fixed(node)][:_MAX_MARKED_STATEMENTS]
 
 
 def _suites(tree: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -137,7 +142,7 @@ def _suites(tree: ast.AST) -> Iterator[list[ast.stmt]]:
 
 
 def _is_fixed(node: ast.stmt) -> bool:
-    """Docstrings and imports from ``__future__`` must stay first in their suite."""
+    """Whether the statement must stay at the start: docstrings and imports from ``__future__``."""
     match node:
         case ast.Expr(value=ast.Constant(value=str())) | ast.ImportFrom(module="__future__"):
             return True
@@ -145,7 +150,7 @@ def _is_fixed(node: ast.stmt) -> bool:
 
 
 def _marked(tree: ast.Module, whole: bool) -> str:
-    """The program with a mark before each statement; ``whole``: it reports at its own end, however it ends."""
+    """Return the program with a mark before each statement. If ``whole``, it reports when it ends, however it ends."""
     places = {node: place for place, node in enumerate(_statements(tree))}
     for suite in list(_suites(tree)):
         suite[:] = [
@@ -156,6 +161,7 @@ def _marked(tree: ast.Module, whole: bool) -> str:
     fixed = [node for node in tree.body if _is_fixed(node)]
     body = [node for node in tree.body if not _is_fixed(node)]
     if whole:
+        # `finally` also runs after sys.exit and after an uncaught exception; the report then replaces that exception.
         body = [ast.Try(body, [], [], [_parse(f"{_REPORT}()")])]
     prelude = ast.parse(_PRELUDE.format(count=len(places))).body
     return ast.unparse(ast.Module([*fixed, *prelude, *body], []))
@@ -166,7 +172,7 @@ def _parse(statement: str) -> ast.stmt:
 
 
 def _reporting(tests: Tests) -> list[Tests]:
-    """The same tests, after the last of which the program reports."""
+    """Return the same tests, changed so that the program reports after the last one."""
     if isinstance(tests, CallTests):
         entry = f"{_AFTER}({len(tests.cases)}) or {tests.entry_point}"
         return [replace(tests, entry_point=entry, cases=(*tests.cases, CallTest((), {}, None)))]

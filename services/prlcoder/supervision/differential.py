@@ -1,8 +1,12 @@
-"""Generated tests (``labels: strict``): do two programs answer alike where the given tests do not look?
+"""Differential testing (``labels: strict``): compares a program's answers with the canonical solution's on new inputs.
 
-The canonical solution is the oracle. An input counts only if it answers there without an exception, with a plain value,
-the same in two runs (the second in reverse order, so that no answer depends on those before), all inputs together in a
-tenth of the CPU limit. A program that passed the given tests and answers otherwise is demoted; nothing is promoted.
+The canonical solution is the oracle. A generated input counts only if the canonical solution answers it
+
+- without an exception and with a plain value,
+- equally in two runs, the second in reverse order, so that no answer depends on the calls before it,
+- quickly enough: all inputs together within a tenth of the CPU limit.
+
+A program that passed the given tests and answers one of these inputs differently is demoted. Nothing is ever promoted.
 """
 
 from __future__ import annotations
@@ -19,17 +23,17 @@ from prlcoder.problems.model import CallTests, Problem, StdioTests
 from prlcoder.supervision.generated_inputs import INPUTS, generate
 
 RunPrograms = Callable[[Iterable[ExecutionRequest]], Iterator[ExecutionResult]]
-MARGIN: Final = 10  # of CPU time that a program has over the canonical solution's: load must not decide a label
-LEAST_CPU_S: Final = 1.0
-FEWER: Final = (INPUTS, INPUTS // 4)  # inputs that are tried, fewer where the canonical solution is slow on them
+CPU_TIME_FACTOR: Final = 10  # a program gets this many times the canonical solution's CPU time, so load decides nothing
+MIN_CPU_S: Final = 1.0  # a program gets at least this much, because short CPU times vary most
+INPUT_COUNTS: Final = (INPUTS, INPUTS // 4)  # tried in order: fewer inputs if the canonical solution is too slow
 MAX_ANSWER_BYTES: Final = 1 << 16
-NEARLY: Final = 0.9
-TOLERANCE: Final = 1e-6  # of real numbers, relative or absolute
+EXHAUSTED_SHARE: Final = 0.9  # a run that used this share of its time limit counts as stopped by it
+TOLERANCE: Final = 1e-6  # for real numbers, relative or absolute
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Generated tests of one problem, the canonical solution's (encoded) answers, and the limits of a run on them."""
+    """The generated tests of one problem, the canonical solution's (encoded) answers, and the limits of a run."""
 
     problem: Problem
     tests: CallTests | StdioTests
@@ -37,20 +41,25 @@ class Oracle:
     limits: ResourceLimits
 
     def execution(self, program: str) -> ExecutionRequest:
-        """The run that answers all generated tests."""
-        return _asked(self.problem, program, self.tests, self.limits)
+        """Return the run that answers all generated tests."""
+        return _answer_request(self.problem, program, self.tests, self.limits)
 
     def contradicts(self, result: ExecutionResult) -> bool:
-        """Whether a program answered one of the tests otherwise, or not at all."""
+        """Whether a program answered one of the tests differently, or not at all."""
+        # A run that ended early returns fewer answers than there are tests.
         answers = (*result.answers, *[None] * (len(self.answers) - len(result.answers)))
         return any(
-            answer is None or not agree(answer, expected, self.tests)
+            answer is None or not answers_agree(answer, expected, self.tests)
             for answer, expected in zip(answers, self.answers, strict=True)
         )
 
 
 class OracleComparison:
-    """Oracles, each made when a program of its problem first asks for it. ``limits`` are those of a canonical run."""
+    """Compares programs with the oracles of their problems.
+
+    An oracle is made when a program of its problem is first compared, because many problems never need theirs.
+    ``limits`` are those of a canonical run.
+    """
 
     def __init__(self, limits: ResourceLimits, seed: int) -> None:
         self._limits = limits
@@ -58,7 +67,7 @@ class OracleComparison:
         self._oracles: dict[str, Oracle | None] = {}
 
     def contradicts(self, programs: Sequence[tuple[Problem, str]], run: RunPrograms) -> list[bool]:
-        """Whether a generated test contradicts each program; never where a problem has none."""
+        """Return, for each program, whether a generated test contradicts it; False if its problem has no oracle."""
         asked = {problem.id: problem for problem, _ in programs if problem.id not in self._oracles}
         self._oracles.update(oracles(list(asked.values()), self._limits, self._seed, run))
         judges = [self._oracles[problem.id] for problem, _ in programs]
@@ -67,7 +76,7 @@ class OracleComparison:
         return [oracle is not None and oracle.contradicts(next(results)) for oracle in judges]
 
     def counts(self) -> dict[str, int]:
-        """How many problems were asked about, and how many inputs were generated for them."""
+        """Return how many problems were compared, and how many generated inputs they have."""
         found = [oracle for oracle in self._oracles.values() if oracle is not None]
         return {
             "generated_asked": len(self._oracles),
@@ -79,10 +88,10 @@ class OracleComparison:
 def oracles(
     problems: Sequence[Problem], limits: ResourceLimits, seed: int, run: RunPrograms
 ) -> dict[str, Oracle | None]:
-    """The oracle of each problem, by problem id; None where its tests or its canonical solution allow none."""
-    budget = _generous(limits, limits.cpu_s / MARGIN)
+    """Return the oracle of each problem by id; None if its tests or its canonical solution do not allow one."""
+    budget = _with_cpu_limit(limits, limits.cpu_s / CPU_TIME_FACTOR)
     found: dict[str, Oracle | None] = {problem.id: None for problem in problems}
-    for count in FEWER:
+    for count in INPUT_COUNTS:
         generated = ((problem, generate(problem, seed, count)) for problem in problems if found[problem.id] is None)
         asked = [(problem, tests) for problem, tests in generated if tests is not None]
         found.update(_answered(asked, limits, budget, run))
@@ -96,37 +105,47 @@ def _answered(
     run: RunPrograms,
 ) -> Iterator[tuple[str, Oracle]]:
     runs = [
-        _asked(problem, problem.canonical, tests_in_order, budget)
+        _answer_request(problem, problem.canonical, tests_in_order, budget)
         for problem, tests in asked
         for tests_in_order in (tests, _reversed(tests))
     ]
+    # One call for all problems keeps every worker of the executor busy. Results come in order, two per problem.
     results = run(runs)
     for problem, tests in asked:
         first, second = next(results), next(results)
         if _ran_out(first, budget) or _ran_out(second, budget):
-            continue
+            continue  # the same problem is tried again with fewer inputs
         kept = [
             (case, answer)
             for case, answer, again in zip(tests.cases, first.answers, reversed(second.answers), strict=True)
-            if answer is not None and again is not None and _is_plain(answer, tests) and agree(answer, again, tests)
+            if answer is not None
+            and again is not None
+            and _is_plain(answer, tests)
+            and answers_agree(answer, again, tests)
         ]
         if kept:
-            limited = _generous(limits, min(limits.cpu_s, LEAST_CPU_S + MARGIN * first.cpu_s))
+            limited = _with_cpu_limit(limits, min(limits.cpu_s, MIN_CPU_S + CPU_TIME_FACTOR * first.cpu_s))
             cases, answers = zip(*kept, strict=True)
             yield problem.id, Oracle(problem, _only(tests, cases), answers, limited)
 
 
-def _generous(limits: ResourceLimits, cpu_s: float) -> ResourceLimits:
-    """The limits with so much CPU time, and wall time for a busy machine too: CPU time is to decide."""
-    return replace(limits, cpu_s=cpu_s, wall_s=limits.wall_s + MARGIN * cpu_s)
+def _with_cpu_limit(limits: ResourceLimits, cpu_s: float) -> ResourceLimits:
+    """Return the limits with this CPU limit and a generous wall limit.
+
+    The wall time depends on the machine's load, the CPU time hardly does; so the CPU limit must be the first to stop a
+    program, or a busy machine would change labels.
+    """
+    return replace(limits, cpu_s=cpu_s, wall_s=limits.wall_s + CPU_TIME_FACTOR * cpu_s)
 
 
 def _ran_out(result: ExecutionResult, limits: ResourceLimits) -> bool:
-    """Whether time ended the run (its verdict is about answers that nobody expects)."""
-    return result.cpu_s >= NEARLY * limits.cpu_s or result.wall_s >= NEARLY * limits.wall_s
+    """Whether a time limit ended the run. The verdict does not say, because the tests have no expected answers."""
+    return result.cpu_s >= EXHAUSTED_SHARE * limits.cpu_s or result.wall_s >= EXHAUSTED_SHARE * limits.wall_s
 
 
-def _asked(problem: Problem, program: str, tests: CallTests | StdioTests, limits: ResourceLimits) -> ExecutionRequest:
+def _answer_request(
+    problem: Problem, program: str, tests: CallTests | StdioTests, limits: ResourceLimits
+) -> ExecutionRequest:
     return ExecutionRequest(program, tests, problem.preamble, limits, all_tests=True, keep_answers=True)
 
 
@@ -141,7 +160,7 @@ def _only(tests: CallTests | StdioTests, cases: Sequence[Any]) -> CallTests | St
 
 
 def _is_plain(answer: bytes, tests: CallTests | StdioTests) -> bool:
-    """Whether the answer says something that another run can be held to: small, all of builtins, no NaN."""
+    """Whether another run's answer can be compared with this one: it is small, made of builtins, and without NaN."""
     if len(answer) > MAX_ANSWER_BYTES:
         return False
     if isinstance(tests, StdioTests):
@@ -157,29 +176,29 @@ def _is_comparable(value: Any) -> bool:
         return all(map(_is_comparable, value))
     if isinstance(value, dict):
         return all(map(_is_comparable, value.keys())) and all(map(_is_comparable, value.values()))
-    return not isinstance(value, Opaque) and bool(value == value)
+    return not isinstance(value, Opaque) and bool(value == value)  # NaN is not equal to itself
 
 
-def agree(answer: bytes, expected: bytes, tests: CallTests | StdioTests) -> bool:
-    """Whether two encoded answers are the same; real numbers within ``TOLERANCE``."""
+def answers_agree(answer: bytes, expected: bytes, tests: CallTests | StdioTests) -> bool:
+    """Whether two encoded answers are equal; real numbers may differ by ``TOLERANCE``."""
     if answer == expected:
         return True
     if isinstance(tests, StdioTests):
         return equal_output(answer, expected, tests.comparison)
-    if len(answer) > 20 * MAX_ANSWER_BYTES:
+    if len(answer) > 20 * MAX_ANSWER_BYTES:  # far longer than any expected answer; decoding it would only cost time
         return False
     try:
-        return alike(decode(answer), decode(expected))
+        return equal_values(decode(answer), decode(expected))
     except (UndecodableError, RecursionError):
         return False
 
 
-def alike(left: Any, right: Any) -> bool:
-    """Python's equality, a tuple equal to a list, real numbers within ``TOLERANCE``, at every depth."""
+def equal_values(left: Any, right: Any) -> bool:
+    """Python's equality, except that a tuple equals a list and real numbers may differ by ``TOLERANCE``; recursive."""
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(map(alike, left, right))
+        return len(left) == len(right) and all(map(equal_values, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(equal_values(left[key], right[key]) for key in left)
     if float in (type(left), type(right)) and isinstance(left, (int, float)) and isinstance(right, (int, float)):
         return left == right or _close(left, right)
     return bool(left == right)
@@ -188,5 +207,5 @@ def alike(left: Any, right: Any) -> bool:
 def _close(left: float, right: float) -> bool:
     try:
         return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    except OverflowError:  # an integer beyond all real numbers
+    except OverflowError:  # an integer too large for a float
         return False

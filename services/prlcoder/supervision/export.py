@@ -1,9 +1,10 @@
-"""A supervision folder in the formats that other trainers read (contracts, section 3).
+"""Exports a supervision folder to the formats of other trainers (``docs/reference/contracts.md#3-files``).
 
 ``trl-preference``: ``{prompt, chosen, rejected}``. ``stepwise``: ``{prompt, completions[], labels[]}``, one labelled
-chain of steps a row. ``orm``: ``{prompt, completion, label}``, whole programs; a trainer of pairs joins right and wrong
-ones by prompt. The prompt is the rendered problem, and for a preference pair also the program up to the segment.
-Survivors, and what only a generated test rejects (unless the build says ``use_generated``), are left out.
+chain of steps per row. ``orm``: ``{prompt, completion, label}``, whole programs; a trainer of pairs joins right and
+wrong ones by prompt. The prompt is the rendered problem, for a preference pair followed by the program up to the
+segment. Survivors are left out, and also steps that only a generated test rejects, unless the build has
+``use_generated``.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ TEMPLATE = "plain"
 
 
 def export(folder: Path, form: str, problems: Iterable[Problem]) -> Iterator[dict[str, Any]]:
-    """The rows of a finished supervision in one format. ``InputError`` for a problem that ``problems`` lack."""
+    """Yield the rows of a finished supervision in one format. Raises ``InputError`` if a problem is missing."""
     manifest = store.read_manifest(folder)
     prompts = {problem.id: render(problem, TEMPLATE) for problem in problems}
     mode: Mode = manifest["settings"]["segmentation"]
     buckets = training_buckets(manifest["settings"].get("use_generated", False))
     table, convert = FORMATS[form]
     for row in store.read_rows(folder, table):
-        if row.get("bucket", "chosen") not in buckets:  # pairs have none: they are made of what is trained on
+        if row.get("bucket", "chosen") not in buckets:  # pairs have no bucket: they consist of training steps only
             continue
         prompt = prompts.get(row["problem_id"])
         if prompt is None:
@@ -45,7 +46,7 @@ def export(folder: Path, form: str, problems: Iterable[Problem]) -> Iterator[dic
 
 
 def _after_prompt(prompt: Prompt, text: str) -> str:
-    """``text`` is the beginning of a program; what of it comes after the code that the prompt already gives."""
+    """Return ``text``, the beginning of a program, without the code that the prompt already contains."""
     return text[len(prompt.given) :]
 
 
@@ -55,10 +56,10 @@ def _preference(row: ExportRow, prompt: Prompt, mode: Mode) -> dict[str, Any]:
 
 
 def _stepwise(row: ExportRow, prompt: Prompt, mode: Mode) -> dict[str, Any] | None:
-    """The verified steps before the labelled one, then that one: a chain whose last label is the row's."""
+    """Return the verified steps before the labelled one, then that one: a chain whose last label is the row's."""
     try:
         parts = segment(row["prefix"] + row["segment"] + row["rest"], mode)
-    except SegmentationError:  # a mutation of the syntax: its program has no steps
+    except SegmentationError:  # a syntax bug: the program cannot be segmented
         return None
     given = len(prompt.given)
     before = [part.text for part in parts if given < part.end <= row["start"]]

@@ -1,7 +1,7 @@
-"""Inputs generated from the given ones of a problem: changed by type, within their envelope, the same for one seed.
+"""Generates inputs from the given inputs of a problem: type-aware changes within their envelope, fixed by the seed.
 
-What comes out are tests without a right answer yet; ``differential`` takes that from the canonical solution. Problems
-whose tests are no plain pairs (a checker, several right answers, objects built by the test) get none.
+The results are tests without expected answers; ``differential`` takes these from the canonical solution. Problems whose
+tests are not plain pairs of input and answer (a checker, several right answers, objects built by the test) get none.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from prlcoder.supervision.argument_mutation import mutated
 from prlcoder.supervision.input_invariants import Relation, Values, holds, relations
 from prlcoder.supervision.input_ranges import Envelope, describe
 
-INPUTS: Final = 32  # a problem
-ATTEMPTS: Final = 16  # for each of them
-STACKED: Final = 0.4  # chance of one more change on top
+INPUTS: Final = 32  # per problem
+ATTEMPTS: Final = 16  # per input
+EXTRA_CHANGE_PROBABILITY: Final = 0.4  # probability of one more change after each change
 MAX_INPUT_BYTES: Final = 1 << 14
 MAX_ALL_BYTES: Final = 1 << 17
 
 
 def generate(problem: Problem, seed: int, count: int = INPUTS) -> CallTests | StdioTests | None:
-    """At most ``count`` new inputs for the problem's tests, none like a given one; expected answers are empty.
+    """Return at most ``count`` new inputs as tests with empty expected answers; none equals a given input.
 
-    None where the tests are of a kind that allows no more than the given ones, or nothing new lies in the envelope.
+    Returns None if the problem's tests are not plain pairs, or if no new input lies within the envelope.
     """
     tests = problem.tests
     key = json.dumps([seed, problem.id]).encode()
@@ -58,7 +58,7 @@ CallArguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def given_calls(tests: CallTests | AssertTests) -> list[CallArguments]:
-    """The calls of tests that are plain pairs, those of the commonest signature, keywords in one order."""
+    """Return the calls of tests that are plain pairs, if they have the most common signature; keywords in one order."""
     if isinstance(tests, CallTests):
         calls: list[CallArguments] = [(case.args, case.kwargs) for case in tests.cases]
     else:
@@ -78,7 +78,7 @@ def given_calls(tests: CallTests | AssertTests) -> list[CallArguments]:
 
 
 def generate_values(inputs: Sequence[Values], rng: random.Random, count: int) -> list[tuple[Any, ...]]:
-    """At most ``count`` new argument lists; all lie in the envelopes of ``inputs`` and keep their relations."""
+    """Return at most ``count`` new argument lists within the envelopes of ``inputs`` that keep their invariants."""
     if not inputs[0]:
         return []
     envelopes = [describe(column) for column in zip(*inputs, strict=True)]
@@ -105,7 +105,7 @@ def generate_values(inputs: Sequence[Values], rng: random.Random, count: int) ->
 def _changed(
     base: tuple[Any, ...], pool: Sequence[Values], envelopes: Sequence[Envelope], rng: random.Random
 ) -> tuple[Any, ...]:
-    """``base`` with one change or a few, each of one argument or the argument of another input."""
+    """Return ``base`` with one or more changes. Each changes one argument or takes it from another input."""
     values = list(marshal.loads(marshal.dumps(base)))  # a deep copy: inputs are plain values
     while True:
         place = rng.randrange(len(values))
@@ -113,7 +113,7 @@ def _changed(
             values[place] = rng.choice(pool)[place]
         else:
             values[place] = mutated(values[place], envelopes[place], rng)
-        if rng.random() >= STACKED:
+        if rng.random() >= EXTRA_CHANGE_PROBABILITY:
             return tuple(values)
 
 

@@ -1,7 +1,7 @@
-"""What the given inputs of a problem keep between their arguments: ``n == len(edges) + 1``, ``k <= len(nums)``.
+"""Invariants between the arguments of a problem's inputs: ``n == len(edges) + 1``, ``k <= len(nums)``.
 
-Every relation of a fixed family that holds on all given inputs must hold on a generated one too. With few inputs some
-hold by chance; then fewer inputs are generated, never a wrong one.
+Every relation of a fixed family that holds for all given inputs must also hold for a generated one. If there are few
+inputs, some relations hold by chance; then fewer inputs are generated, but no invalid one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ OFFSETS: Final = (-1, 0, 1)
 
 
 def measures(values: Values) -> dict[str, float]:
-    """Numbers by name: each scalar argument, each one's length, its rows' length, its greatest and least number."""
+    """Return numbers by name: of each argument its value, its length, its rows' length, its largest and smallest
+    number."""
     found: dict[str, float] = {}
     for place, value in enumerate(values):
         if type(value) in (int, float):
@@ -41,7 +42,7 @@ def _numbers(value: Any) -> Iterator[float]:
 
 
 def relations(inputs: Sequence[Values]) -> list[Relation]:
-    """The relations that hold on all ``inputs`` (calls with the same number of arguments)."""
+    """Return the relations that hold for all ``inputs``, which must have the same number of arguments."""
     measured = [measures(values) for values in inputs]
     names = sorted(set.intersection(*(set(found) for found in measured)))
     candidates = [*_comparisons(names), *_memberships(len(inputs[0]))]
@@ -53,13 +54,13 @@ def relations(inputs: Sequence[Values]) -> list[Relation]:
 
 
 def holds(relations: Sequence[Relation], values: Values) -> bool:
-    """Whether an input keeps all ``relations``."""
+    """Whether all ``relations`` hold for an input."""
     found = measures(values)
     return all(relation(values, found) for relation in relations)
 
 
 def _comparisons(names: Sequence[str]) -> Iterator[Relation]:
-    """Equalities up to one between sizes and scalars; an order wherever one can be a promise."""
+    """Yield equalities (up to an offset of one) of sizes and scalars, and orders where a statement may promise one."""
     for left, right in permutations(names, 2):
         kinds = (left.split()[0], right.split()[0])
         if kinds in _EQUAL:

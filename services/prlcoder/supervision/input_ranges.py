@@ -1,7 +1,7 @@
-"""What the values at one place of a problem's tests have in common: types, ranges, sizes, characters, order.
+"""The envelope of the values at one position of a problem's inputs: types, ranges, sizes, characters, order.
 
-A generated input has to lie in the envelope of the given ones, place by place; what a problem promises of its inputs
-(sorted, distinct, a matrix, lower-case letters) is mostly seen there. What it promises beyond that is not.
+A generated input must lie within the envelope of the given ones at every position. Most promises that a problem makes
+about its inputs (sorted, distinct, a matrix, lower-case letters) are visible there; other promises are not seen.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-TUPLE_LIKE: Final = 4  # a list with never more items than this, and always as many, is a record: [start, end]
+MAX_RECORD_FIELDS: Final = 4  # lists of a fixed length up to this are records, such as [start, end]
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 _RUN: Final = re.compile(r"(.)\1*", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """``low`` to ``high`` hold the numbers, ``sizes`` the lengths, ``items`` a container's values merged (of a dict the
-    values, ``keys`` its keys), ``fields`` the values of a record by position."""
+    """The values between ``low`` and ``high``, with lengths in ``sizes``, and so on: see ``admits``.
+
+    ``items`` is the envelope of all items of a container (of a dict: of its values; ``keys`` is that of its keys);
+    ``fields`` are the envelopes of a record, by position. ``skeletons`` are the forms of texts (see ``skeleton``).
+    """
 
     kinds: frozenset[type]
     low: float = math.inf
@@ -34,10 +37,10 @@ class Envelope:
     items: Envelope | None = None
     keys: Envelope | None = None
     fields: tuple[Envelope, ...] | None = None
-    values: tuple[Any, ...] = ()  # distinct ones as given, to draw from
+    values: tuple[Any, ...] = ()  # the distinct given scalars
 
     def admits(self, value: Any) -> bool:
-        """Whether ``value`` lies within."""
+        """Whether ``value`` lies within the envelope."""
         kind = type(value)
         if kind not in self.kinds:
             return False
@@ -72,12 +75,12 @@ class Envelope:
 
 
 def _admits(envelope: Envelope | None) -> Callable[[Any], bool]:
-    """``envelope.admits``; where no container had items there is no envelope, and nothing is admitted."""
+    """Return ``envelope.admits``. Without an envelope (no container had items) nothing is admitted."""
     return (lambda _: False) if envelope is None else envelope.admits
 
 
 def skeleton(text: str) -> str:
-    """The form of a text: a run of letters is ``a``, of digits ``9``, of other characters itself (``9-9``, ``a a``).
+    """Return the form of a text: a run of letters becomes ``a``, a run of digits ``9``; other characters stay.
 
     >>> skeleton("2026-11-21 x"), skeleton("(())")
     ('9-9-9 a', '(())')
@@ -91,7 +94,7 @@ def _has_leading_zero(text: str) -> bool:
 
 
 def describe(values: Sequence[Any]) -> Envelope:
-    """The envelope of at least one value."""
+    """Return the envelope of the values, of which there must be at least one."""
     numbers = [value for value in values if type(value) in (int, float) and value == value]
     texts = [value for value in values if type(value) is str]
     sized = [value for value in values if isinstance(value, (str, bytes, list, tuple, dict, set, frozenset))]
@@ -116,18 +119,18 @@ def describe(values: Sequence[Any]) -> Envelope:
 
 
 def _fields(lists: Sequence[Sequence[Any]]) -> tuple[Envelope, ...] | None:
-    """Envelopes by position where all values are records of one length."""
+    """Return the envelopes by position if all values are records of one length, else None."""
     length = len(lists[0])
     tuples = all(isinstance(value, tuple) for value in lists)
     if length == 0 or any(len(value) != length for value in lists):
         return None
-    if not tuples and (length > TUPLE_LIKE or len(lists) < 2 * length or _hold_containers(lists)):
+    if not tuples and (length > MAX_RECORD_FIELDS or len(lists) < 2 * length or _hold_containers(lists)):
         return None
     return tuple(describe([value[place] for value in lists]) for place in range(length))
 
 
 def _hold_containers(lists: Sequence[Sequence[Any]]) -> bool:
-    """Whether items are containers: rows of a small square matrix are no fields of a record."""
+    """Whether items are containers: the rows of a small matrix are not the fields of a record."""
     return any(isinstance(item, (list, tuple)) for value in lists for item in value)
 
 
@@ -138,7 +141,7 @@ def _items(value: Any) -> Iterable[Any]:
 
 
 def _distinct(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Values without repeats (1, 1.0 and True are three), in the order of their first coming."""
+    """Return the distinct values in order of first occurrence; 1, 1.0 and True are three values."""
     return tuple({(type(value), repr(value)): value for value in values}.values())
 
 
@@ -146,7 +149,7 @@ def _digits(text: str) -> bool:
     return text.isdigit()
 
 
-# --- what all lists at a place may share ----------------------------------------------------------------------------
+# --- properties that all lists at one position may share ------------------------------------------------------------
 
 
 def _ascending(values: Sequence[Any]) -> bool:

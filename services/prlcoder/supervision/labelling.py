@@ -1,9 +1,9 @@
-"""From a problem to labelled steps: verify, segment, propose, execute, label (paper, section 3.1; design 3).
+"""From problems to labelled steps: verify, segment, propose, execute, label (paper, section 3.1).
 
-The label of a step is the verdict of the whole program that holds it. ``labels: paper`` keeps exactly that. With
-``labels: strict`` a program that passes also meets generated tests, which only demote, and a mutation that passes them
-all is a survivor: no test tells what it is. A refactoring that fails is not a rejected step but a bug of the operator
-that made it; it goes to quarantine.
+The label of a step is the verdict of the whole program that contains it; ``labels: paper`` is exactly that. With
+``labels: strict``, passing programs are also run on generated tests, which only demote. A mutation that passes all of
+these is a survivor and has no label, because no test decides it. A refactoring that fails is not a rejected step but a
+bug of the operator that made it; it is quarantined.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ from typing import Any, Literal
 from prlcoder.errors import WorkError
 from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher, Variant
+from prlcoder.mutator.equivalence import DistinctPrograms
 from prlcoder.mutator.model import BatchTeacher, RewriteSite, Teacher, propose_all
 from prlcoder.problems.enumeration import enumeration
 from prlcoder.problems.model import Problem
-from prlcoder.segmenter import Cut, Segment, SegmentationError, segment_each
+from prlcoder.segmenter import BatchSegmenter, Segment, SegmentationError, segment_each
 from prlcoder.segmenter.model import Mode
 from prlcoder.supervision import coverage
 from prlcoder.supervision.differential import OracleComparison
-from prlcoder.supervision.equivalence import Distinct
 from prlcoder.supervision.rows import GENERATED, Program, Step, training_buckets
 
 Labels = Literal["paper", "strict"]
 
 Unit = Literal["segment", "solution"]
-"""What a teacher rewrites and a label is of."""
+"""What a teacher rewrites, and what gets a label."""
 
 
 @dataclass
 class Labelled:
-    """What labelling a group of problems gave. ``timings_s`` sums seconds by part of the work; ``dropped`` counts
-    proposals that were not executed, by why. ``referee`` has the generated tests (None with ``labels: paper``).
+    """The result of labelling a group of problems.
 
-    ``teachers`` holds what each teacher that counts says of its work, by its name; ``stood_in`` by its name the places
-    (problem id, segment index) where another teacher had to propose instead.
+    ``dropped`` counts proposals that were not executed, by reason. ``oracles`` holds the generated tests (None with
+    ``labels: paper``). ``teachers`` holds the counts that a teacher reports, by its name. ``stood_in`` lists, by
+    teacher, the sites (problem id, segment index) for which another teacher had to propose. ``timings_s`` sums seconds
+    by part of the work.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Labelled:
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     verified: list[VerifiedProblem] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
-    referee: OracleComparison | None = None
+    oracles: OracleComparison | None = None
     executions: int = 0
     teachers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stood_in: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
@@ -58,39 +59,40 @@ class Labelled:
 
 @dataclass(frozen=True)
 class VerifiedProblem:
-    """A problem whose canonical solution passed, cut into segments, with the limits for its variants."""
+    """A problem whose canonical solution passes, with its segments and the limits for its variants."""
 
     problem: Problem
     segments: list[Segment]
     limits: ResourceLimits
 
     def steps(self) -> Iterator[tuple[int, Segment]]:
-        """Index and segment of every step that the policy itself writes (not given by the prompt)."""
+        """Yield index and segment of every step that the policy has to write (that the prompt does not contain)."""
         for index, part in enumerate(self.segments):
             if part.is_step and part.end > len(self.problem.prompt):
                 yield index, part
 
     def rest(self, part: Segment) -> str:
-        """The canonical program after ``part``."""
+        """Return the canonical program after ``part``."""
         return self.problem.canonical[part.end :]
 
     def program(self, part: Segment, text: str) -> str:
-        """The canonical program with ``text`` in the place of ``part``."""
+        """Return the canonical program with ``text`` in the place of ``part``."""
         return self.problem.canonical[: part.start] + text + self.rest(part)
 
 
 def execute(problem: Problem, program: str, limits: ResourceLimits | None = None) -> ExecutionRequest:
-    """The execution of one program against its problem's tests."""
+    """Return the request to execute one program against its problem's tests."""
     return ExecutionRequest(program=program, tests=problem.tests, preamble=problem.preamble, limits=limits)
 
 
 def run_all(
     labelled: Labelled, executor: ProgramRunner, items: Iterable[ExecutionRequest]
 ) -> Iterator[ExecutionResult]:
-    """Results in order, counted and timed; ``WorkError`` if the sandbox itself failed on one (after its retries)."""
+    """Yield the results in order, and count and time them. Raises ``WorkError`` if the sandbox failed despite
+    retries."""
     for result in executor.run(items):
         if result.verdict is None:
-            raise WorkError(f"the sandbox failed ({result.reason}); nothing was lost, run again to go on")
+            raise WorkError(f"the sandbox failed ({result.reason}); finished work is kept, run again to go on")
         labelled.executions += 1
         for part, seconds in result.timings_s.items():
             labelled.timings_s[part] += seconds
@@ -99,9 +101,11 @@ def run_all(
 
 
 def variant_limits(limits: ResourceLimits, canonical: ExecutionResult) -> ResourceLimits:
-    """A variant gets half a second more CPU time than five times what the canonical solution took, and never more
-    than the run's own limit: a mutation's endless loop costs little, a slower but right variant still passes. The wall
-    limit stays as it is, so that it is CPU time that decides, and with it the program and not the machine's load."""
+    """Return the limits of a problem's variants: five times the canonical solution's CPU time plus half a second.
+
+    The run's own limit is the maximum. An endless loop then costs little, and a correct but slower variant still
+    passes. The wall limit does not change: CPU time should decide, because it hardly depends on the machine's load.
+    """
     return replace(limits, cpu_s=min(limits.cpu_s, 0.5 + 5.0 * canonical.cpu_s))
 
 
@@ -112,21 +116,22 @@ def verify(
     executor: ProgramRunner,
     limits: ResourceLimits,
     unit: Unit = "segment",
-    cut: Cut = segment_each,
+    segmenter: BatchSegmenter = segment_each,
 ) -> None:
-    """Run each canonical solution, cut those that pass into segments; the others are quarantined with the reason.
+    """Run each canonical solution and segment those that pass; quarantine the others with the reason.
 
-    So are solutions that list their answers (``enumeration``): `problems.overrides` can replace them."""
+    Solutions that list their answers (``enumeration``) are quarantined too; `problems.overrides` can replace them.
+    """
 
-    def put_aside(problem: Problem, reason: str, **details: object) -> None:
+    def quarantine(problem: Problem, reason: str, **details: object) -> None:
         labelled.quarantine.append({"problem_id": problem.id, "reason": reason, **details})
 
     solved = []
     for problem in problems:
         if not problem.solutions:
-            put_aside(problem, "no_canonical_solution")
+            quarantine(problem, "no_canonical_solution")
         elif listed := enumeration(problem.canonical):
-            put_aside(problem, "enumeration", detail=listed)
+            quarantine(problem, "enumeration", detail=listed)
         else:
             solved.append(problem)
     results = run_all(labelled, executor, (execute(problem, problem.canonical) for problem in solved))
@@ -135,18 +140,18 @@ def verify(
         if result.passed:
             right.append((problem, result))
         else:
-            put_aside(problem, "canonical_solution_fails", verdict=str(result.verdict), detail=result.reason)
-    pieces = cut([problem.canonical for problem, _ in right], mode)
+            quarantine(problem, "canonical_solution_fails", verdict=str(result.verdict), detail=result.reason)
+    pieces = segmenter([problem.canonical for problem, _ in right], mode)
     for (problem, result), segments in zip(right, pieces, strict=True):
-        if isinstance(segments, SegmentationError):  # it runs, yet cannot be cut (nested too deep, say)
-            put_aside(problem, "canonical_solution_cannot_be_cut", detail=str(segments))
+        if isinstance(segments, SegmentationError):  # a valid program can be nested too deeply to be segmented
+            quarantine(problem, "canonical_solution_cannot_be_cut", detail=str(segments))
             continue
         verified = VerifiedProblem(problem, segments, variant_limits(limits, result))
-        labelled.verified.append(verified if unit == "segment" else _in_one_piece(verified))
+        labelled.verified.append(verified if unit == "segment" else _as_one_step(verified))
 
 
-def _in_one_piece(verified: VerifiedProblem) -> VerifiedProblem:
-    """The same problem, everything from its first step on one segment."""
+def _as_one_step(verified: VerifiedProblem) -> VerifiedProblem:
+    """Return the same problem with one segment for everything from its first step on."""
     source = verified.problem.canonical
     start = next((part.start for _, part in verified.steps()), None)
     if start is None:
@@ -156,7 +161,7 @@ def _in_one_piece(verified: VerifiedProblem) -> VerifiedProblem:
 
 
 def canonical_steps(verified: VerifiedProblem) -> Iterator[Step]:
-    """The canonical solution's own steps, all chosen."""
+    """Yield the canonical solution's own steps, which are all chosen."""
     source = verified.problem.canonical
     for index, part in verified.steps():
         yield Step(
@@ -181,8 +186,8 @@ def canonical_steps(verified: VerifiedProblem) -> Iterator[Step]:
 Proposal = tuple[VerifiedProblem, int, str, Variant]
 
 
-def places_of(verified: VerifiedProblem) -> list[RewriteSite]:
-    """Every step of a problem, as teachers are asked about it."""
+def rewrite_sites(verified: VerifiedProblem) -> list[RewriteSite]:
+    """Return a rewrite site for every step of a problem."""
     problem = verified.problem
     return [
         RewriteSite(problem.id, problem.statement, problem.canonical, verified.segments, index)
@@ -191,9 +196,9 @@ def places_of(verified: VerifiedProblem) -> list[RewriteSite]:
 
 
 def propose(labelled: Labelled, teachers: Sequence[Teacher | BatchTeacher]) -> list[Proposal]:
-    """Every teacher's variants of every step: (problem, segment index, teacher's name, variant)."""
+    """Return every teacher's variants of every step; a text that several teachers propose counts once."""
     started = time.process_time()
-    asked = [(verified, place) for verified in labelled.verified for place in places_of(verified)]
+    asked = [(verified, place) for verified in labelled.verified for place in rewrite_sites(verified)]
     seen = [{place.segments[place.index].text} for _, place in asked]
     proposed: list[list[tuple[str, Variant]]] = [[] for _ in asked]
     for teacher in teachers:
@@ -215,10 +220,10 @@ def propose(labelled: Labelled, teachers: Sequence[Teacher | BatchTeacher]) -> l
     ]
 
 
-def judgeable(
+def drop_unreached(
     labelled: Labelled, proposals: Sequence[Proposal], executor: ProgramRunner, limits: ResourceLimits
 ) -> list[Proposal]:
-    """The proposals without those whose changed lines no test of the canonical program ever executes."""
+    """Return the proposals without those that change only code that no test executes in the canonical program."""
     proposed_for = {verified.problem.id: verified.problem for verified, _, _, _ in proposals}
     runs = {id: coverage.executions(problem, limits) for id, problem in proposed_for.items()}
     results = run_all(labelled, executor, (run for group in runs.values() for run in group))
@@ -232,17 +237,17 @@ def judgeable(
     return kept
 
 
-def distinct(labelled: Labelled, proposals: Sequence[Proposal]) -> list[Proposal]:
-    """The proposals without those that compile to the canonical program or to an earlier variant of the step."""
+def drop_equivalent(labelled: Labelled, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Return the proposals without those that compile to the canonical program or to an earlier variant of the step."""
     started = time.process_time()
-    seen: dict[tuple[str, int], Distinct] = {}
+    seen: dict[tuple[str, int], DistinctPrograms] = {}
     kept = []
     for proposal in proposals:
         problem, program = _program(*proposal)
         place = (problem.id, proposal[1])
         if place not in seen:
-            seen[place] = Distinct(problem.canonical)
-        if seen[place].adds(program):
+            seen[place] = DistinctPrograms(problem.canonical)
+        if seen[place].add(program):
             kept.append(proposal)
     labelled.dropped["identical_bytecode"] += len(proposals) - len(kept)
     labelled.timings_s["propose"] += time.process_time() - started
@@ -259,43 +264,53 @@ def label(
     unit: Unit = "segment",
     labels: Labels = "paper",
     seed: int = 0,
-    cut: Cut = segment_each,
+    segmenter: BatchSegmenter = segment_each,
 ) -> Labelled:
-    """Label the steps of a group of problems, held in memory as a whole. ``limits`` are those of canonical runs, the
-    seed is that of the generated tests; ``unit: solution`` makes one step of each solution."""
-    labelled = Labelled(referee=OracleComparison(limits, seed) if labels == "strict" else None)
-    verify(labelled, problems, mode, executor, limits, unit, cut)
+    """Label the steps of a group of problems, all in memory.
+
+    ``limits`` are those of canonical runs, and ``seed`` is that of the generated tests. ``unit: solution`` treats each
+    solution as one step.
+    """
+    labelled = Labelled(oracles=OracleComparison(limits, seed) if labels == "strict" else None)
+    verify(labelled, problems, mode, executor, limits, unit, segmenter)
     for verified in labelled.verified:
         labelled.steps.extend(canonical_steps(verified))
         problem = verified.problem
         labelled.programs.append(Program(problem.id, problem.canonical, "chosen", Verdict.PASSED, "canonical"))
-    proposals = judgeable(labelled, distinct(labelled, propose(labelled, teachers)), executor, limits)
+    proposals = drop_unreached(labelled, drop_equivalent(labelled, propose(labelled, teachers)), executor, limits)
     items = (execute(v.problem, v.program(v.segments[i], variant.text), v.limits) for v, i, _, variant in proposals)
     judged = list(zip(proposals, run_all(labelled, executor, items), strict=True))
     passing = [number for number, (_, result) in enumerate(judged) if result.passed]
     programs = [_program(*judged[number][0]) for number in passing]
-    refuted = dict(zip(passing, contradicted(labelled, programs, executor), strict=True))
+    refuted = dict(zip(passing, refuted_by_generated_tests(labelled, programs, executor), strict=True))
     for number, (proposal, result) in enumerate(judged):
         _label_variant(labelled, *proposal, result, refuted.get(number, False))
     labelled.steps = with_criticality(labelled.steps)
     return labelled
 
 
-def contradicted(labelled: Labelled, programs: Sequence[tuple[Problem, str]], executor: ProgramRunner) -> list[bool]:
-    """Whether generated tests refute each of these programs, which passed the given ones; never with ``labels:
-    paper``."""
-    if labelled.referee is None:
+def refuted_by_generated_tests(
+    labelled: Labelled, programs: Sequence[tuple[Problem, str]], executor: ProgramRunner
+) -> list[bool]:
+    """Return, for programs that pass the given tests, whether generated tests refute them.
+
+    With ``labels: paper`` there are no generated tests, and the answer is always False.
+    """
+    if labelled.oracles is None:
         return [False] * len(programs)
-    return labelled.referee.contradicts(programs, partial(run_all, labelled, executor))
+    return labelled.oracles.contradicts(programs, partial(run_all, labelled, executor))
 
 
 def _program(verified: VerifiedProblem, index: int, _: str, variant: Variant) -> tuple[Problem, str]:
     return verified.problem, verified.program(verified.segments[index], variant.text)
 
 
-def judged_as(kind: str, passed: bool, refuted: bool, strict: bool) -> tuple[str, str]:
-    """Label and bucket of a variant that passed the given tests or not, and then was refuted by generated ones or not
-    (contracts, section 3); ``quarantine`` for a refactoring that fails."""
+def label_and_bucket(kind: str, passed: bool, refuted: bool, strict: bool) -> tuple[str, str]:
+    """Return label and bucket of a variant (``docs/reference/contracts.md#3-files``).
+
+    ``passed`` refers to the given tests, ``refuted`` to the generated ones. A refactoring that fails is in the bucket
+    ``quarantine``.
+    """
     if kind == "refactoring" and (not passed or refuted):
         return "", "quarantine"
     if not passed:
@@ -316,7 +331,7 @@ def _label_variant(
 ) -> None:
     problem, part = verified.problem, verified.segments[index]
     prefix, rest = problem.canonical[: part.start], verified.rest(part)
-    outcome, bucket = judged_as(variant.kind, result.passed, refuted, labelled.referee is not None)
+    outcome, bucket = label_and_bucket(variant.kind, result.passed, refuted, labelled.oracles is not None)
     reason = GENERATED if refuted else result.reason
     if bucket == "quarantine":
         labelled.quarantine.append(
@@ -356,7 +371,7 @@ def _label_variant(
 
 
 def with_criticality(steps: Sequence[Step]) -> list[Step]:
-    """The steps with ``criticality`` filled in, per problem and segment: rejected mutations / all mutations."""
+    """Return the steps with ``criticality`` = rejected mutations / all mutations, per problem and segment."""
     made: Counter[tuple[str, int]] = Counter()
     killed: Counter[tuple[str, int]] = Counter()
     for step in steps:
@@ -376,8 +391,10 @@ def labelled_steps(
     limits: ResourceLimits,
     labels: Labels = "paper",
 ) -> list[Step]:
-    """The canonical steps of ``problems`` and the embedded rule teacher's variants of them, labelled; those that no
-    test decides are left out."""
+    """Return the canonical steps of ``problems`` and the rule teacher's variants of them, labelled.
+
+    Steps that no test decides are left out.
+    """
     teacher = RuleTeacher(seed)
     labelled = label(
         problems, mode=mode, teachers=[teacher], executor=executor, limits=limits, labels=labels, seed=seed

@@ -1,6 +1,7 @@
-"""Shards of one supervision, built on different machines, as one folder: the same content as one build's.
+"""Merges the shards of one supervision, built on different machines, into one folder with the content of a single
+build.
 
-Only shards that belong together are merged: of the same problems, with the same settings and versions, each there once.
+The shards must be of the same problems, with the same settings and versions, and each must be given exactly once.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ WHOLE = "1/1"
 
 
 def merge(folders: Sequence[Path], out: Path) -> dict[str, Any]:
-    """Merge finished shards into the new folder ``out``, which appears whole or not at all; its manifest.
+    """Merge finished shards into the new folder ``out`` and return its manifest.
 
-    ``InputError`` if they do not make up one build. Files are linked where they can be, else copied.
+    The folder appears completely or not at all. Files are hard-linked if possible and copied otherwise. Raises
+    ``InputError`` if the shards do not make up one build.
     """
     manifests = [_shard(folder) for folder in folders]
     _check_alike(folders, manifests)
     _check_complete(folders, [manifest["shard"] for manifest in manifests])
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already; name another folder with --out")
+        raise InputError(f"{out}: already exists; name another folder with --out")
     first = manifests[0]
     identity = {"input": first["input"], "problems": first["problems"], "shard": WHOLE}
     temporary = out.with_name(f".{out.name}.{os.getpid()}.merging")
@@ -49,10 +51,10 @@ def merge(folders: Sequence[Path], out: Path) -> dict[str, Any]:
 
 
 def _shard(folder: Path) -> dict[str, Any]:
-    """The manifest of a finished shard whose files are all there."""
+    """Return the manifest of a finished shard, after checking that its files are complete."""
     manifest = store.read_manifest(folder)
     if "shard" not in manifest:
-        raise InputError(f"{folder}: is no shard; build it with `prlcoder supervise --shard i/n`")
+        raise InputError(f"{folder}: is not a shard; build one with `prlcoder supervise --shard i/n`")
     missing = [
         path
         for number in sorted(store.finished_shards(folder))
@@ -60,25 +62,25 @@ def _shard(folder: Path) -> dict[str, Any]:
         if not path.exists()
     ]
     if missing:
-        raise InputError(f"{missing[0]}: is missing; was the folder copied whole?")
+        raise InputError(f"{missing[0]}: is missing; was the folder copied completely?")
     if store.content_hash(folder) != manifest["content_hash"]:
-        raise InputError(f"{folder}: content_hash: is not that of its parts; was the folder copied whole?")
+        raise InputError(f"{folder}: content_hash: does not match its parts; was the folder copied completely?")
     return manifest
 
 
 def _check_alike(folders: Sequence[Path], manifests: Sequence[Mapping[str, Any]]) -> None:
-    """Every shard has the first one's settings, problems and versions (of Python the feature version)."""
+    """Check that all shards have the same settings, problems and versions (of Python, major and minor)."""
     reference = _identity(manifests[0])
     for folder, manifest in zip(folders[1:], manifests[1:], strict=True):
         identity = _identity(manifest)
         names = [name for name in sorted({*reference, *identity}) if identity.get(name) != reference.get(name)]
         if names:
-            told = "; ".join(f"{name}: {identity.get(name)!r}, there {reference.get(name)!r}" for name in names)
-            raise InputError(f"{folder}: does not belong to {folders[0]} ({told}); build all shards alike")
+            told = "; ".join(f"{name}: {identity.get(name)!r} instead of {reference.get(name)!r}" for name in names)
+            raise InputError(f"{folder}: does not match {folders[0]} ({told}); build all shards with the same settings")
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What all shards of one build share, as one flat dictionary."""
+    """Return everything that all shards of one build share, as one flat dictionary."""
     python = ".".join(manifest["versions"]["python"].split(".")[:2])
     return {
         **{f"settings.{name}": value for name, value in manifest["settings"].items()},
@@ -90,7 +92,7 @@ def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_complete(folders: Sequence[Path], names: Sequence[str]) -> None:
-    """Each of the n shards is there exactly once."""
+    """Check that each of the n shards is given exactly once."""
     places: dict[int, list[Path]] = defaultdict(list)
     for folder, name in zip(folders, names, strict=True):
         places[int(name.split("/")[0])].append(folder)
@@ -107,7 +109,7 @@ def _check_complete(folders: Sequence[Path], names: Sequence[str]) -> None:
 
 
 def _parts(folders: Sequence[Path]) -> Iterator[tuple[Path, int]]:
-    """Every part of every shard, by its number in the shard: about the order of the problems."""
+    """Yield every part of every shard, by its number in the shard, which is about the order of the problems."""
     numbered = [(number, place) for place, folder in enumerate(folders) for number in store.finished_shards(folder)]
     for number, place in sorted(numbered):
         yield folders[place], number

@@ -1,4 +1,7 @@
-"""Which chosen step meets which rejected step (contracts, section 3). Pure."""
+"""Pairs each rejected step with a chosen step at the same prefix. Pure functions.
+
+The definition is in ``docs/reference/contracts.md#3-files``.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from prlcoder.supervision.rows import Pair, Step, row_id, training_buckets
 
 
 def pairs(steps: Iterable[Step], *, seed: int, per_segment: int, use_generated: bool = False) -> list[Pair]:
-    """Every rejected step meets one chosen step at the same prefix, drawn by a hash of the seed and both ids; at
-    most ``per_segment`` pairs for a segment at one prefix, those whose rejected step hashes lowest.
+    """Return the preference pairs of one problem's steps.
 
-    Chosen steps that the teacher meant as mutations are left out: a mutation that passes weak tests is the least
-    trustworthy step there is. The policy's own wrong step meets the canonical or its own verified step, not a rule's
-    refactoring: no policy writes those. Steps of equal text at one prefix never make a pair. A step that only a
-    generated test rejects takes part with ``use_generated``.
+    Every rejected step is paired with one chosen step at the same prefix, drawn by a hash of the seed and both ids.
+    There are at most ``per_segment`` pairs per segment and prefix: those whose rejected steps have the lowest hashes.
+
+    A chosen step that its teacher meant as a mutation is never used, because a mutation that passes weak tests is the
+    least trustworthy kind of step. The policy's own wrong step is paired with the canonical step or with the policy's
+    own verified step, not with a rule's refactoring, because policies do not write those. Steps with equal texts never
+    form a pair. Steps that only a generated test rejects take part if ``use_generated``.
     """
     buckets = training_buckets(use_generated)
     chosen: dict[tuple[int, str], dict[str, Step]] = defaultdict(dict)

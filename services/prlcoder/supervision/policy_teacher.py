@@ -1,15 +1,14 @@
-"""The policy as its own teacher: sample whole programs, run them, find the first wrong step of each failing one.
+"""The policy as its own teacher: sample whole programs, run them, and find the first wrong step of each failing one.
 
-The pair is then the policy's own step against a verified step at the same prefix. Rule mutations alone teach a
-policy little that it does not know; its own mistakes do.
+The pair is then the policy's own wrong step against a verified step at the same prefix. Rule mutations alone teach a
+policy little that it does not know already; its own mistakes teach it more.
 
-``locate: splice`` tries, step after step, the sample's program up to that step with the rest of the canonical
-solution: the first step after which this fails is the wrong one. Steps are matched by their number, so it suits
-families where solutions align (nano). ``locate: rollout`` asks the policy to finish the program from each prefix: the
-wrong step is the first after which none of its completions passes (Dai et al. 2410.17621, found by bisection).
+``locate: splice`` joins the sample's segments to the rest of the canonical solution (``first_wrong_step``).
+``locate: rollout`` asks the policy to complete the program from a prefix: the first wrong step is the first after which
+none of the completions passes (Dai et al., arXiv 2410.17621; found by bisection).
 
-With ``labels: strict`` a program that passes must also meet the generated tests. A sample that they refute is wrong
-somewhere, so its steps get no label; the same holds where they refute the program that vouches for its first steps.
+With ``labels: strict``, passing programs are also run on the generated tests. A sample that these refute is wrong
+somewhere, so its steps get no labels. The same holds if they refute the program that shows the first steps to be right.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, Verdict
 from prlcoder.policy.protocol import Generator
@@ -24,7 +24,15 @@ from prlcoder.problems.prompts import Prompt, extract_program
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.model import Mode
 from prlcoder.spec import PolicyTeacher
-from prlcoder.supervision.labelling import Labelled, VerifiedProblem, contradicted, execute, judged_as, run_all
+from prlcoder.supervision.first_wrong_step import FailingProgram, first_difference, first_wrong_steps
+from prlcoder.supervision.labelling import (
+    Labelled,
+    VerifiedProblem,
+    execute,
+    label_and_bucket,
+    refuted_by_generated_tests,
+    run_all,
+)
 from prlcoder.supervision.rows import Program, Step
 
 TEACHER = "policy"
@@ -32,20 +40,23 @@ TEACHER = "policy"
 
 @dataclass
 class Sample:
-    """One distinct program that the policy wrote for a problem, and what is known of its steps."""
+    """One distinct program that the policy wrote for a problem, and what is known about its steps."""
 
     verified: VerifiedProblem
     program: str
     result: ExecutionResult
     segments: list[Segment] | None = None  # None: it does not parse
     first_wrong: Located | None = None
-    refuted: bool = False  # it passes, but not the generated tests
+    refuted: bool = False  # it passes the given tests, but not the generated ones
 
 
 @dataclass(frozen=True)
 class Located:
-    """The first wrong segment of a failing sample. ``repaired`` passes: it has the sample's segments before ``index``
-    and ``instead`` in the place of the wrong one. ``broken`` holds the wrong one too and failed with ``result``."""
+    """The first wrong segment of a failing sample.
+
+    ``repaired`` passes: it has the sample's segments before ``index``, and ``instead`` in the place of the wrong one.
+    ``broken`` has the wrong segment too, and failed with ``result``.
+    """
 
     index: int
     repaired: str
@@ -56,7 +67,7 @@ class Located:
 
 @dataclass(frozen=True)
 class PolicySource:
-    """The policy with everything that is needed to ask it for programs."""
+    """The policy, and all settings for sampling programs from it."""
 
     engine: Generator
     prompts: dict[str, Prompt]  # by problem id
@@ -68,7 +79,7 @@ class PolicySource:
 def teach(
     labelled: Labelled, source: PolicySource, *, mode: Mode, executor: ProgramRunner, seed: int
 ) -> dict[str, int]:
-    """Add the policy's steps and programs on the verified problems to ``labelled``; counts of what was found."""
+    """Add the policy's steps and programs on the verified problems to ``labelled``; return counts."""
     samples = _sample(labelled, source, mode, executor, seed)
     failing = [sample for sample in samples if not sample.result.passed and sample.segments is not None]
     if source.settings.locate == "splice":
@@ -79,11 +90,12 @@ def teach(
     steps: dict[str, Step] = {}
     for sample in samples:
         verdict = sample.result.verdict
-        assert verdict is not None  # run_all raises otherwise
-        outcome, bucket = judged_as(TEACHER, sample.result.passed, sample.refuted, labelled.referee is not None)
+        assert verdict is not None  # otherwise run_all has raised
+        outcome, bucket = label_and_bucket(TEACHER, sample.result.passed, sample.refuted, labelled.oracles is not None)
         labelled.programs.append(Program(sample.verified.problem.id, sample.program, outcome, verdict, TEACHER, bucket))
         for step in _steps(sample):
-            # One step, two samples, two labels: it can be completed to a program that passes, so it is not wrong.
+            # Two samples may label one step differently. If one of them passes, the step can be completed to a correct
+            # program, so it is not wrong: `chosen` wins.
             if step.id not in steps or step.label == "chosen":
                 steps[step.id] = step
     labelled.steps.extend(steps.values())
@@ -99,8 +111,10 @@ def teach(
 
 
 def _refute(labelled: Labelled, samples: Sequence[Sample], executor: ProgramRunner) -> None:
-    """Mark the passing samples that a generated test refutes, and forget a first wrong step whose repaired program
-    one refutes."""
+    """Run the generated tests on passing samples and on repaired programs.
+
+    A refuted sample is marked; a first wrong step is dropped if its repaired program is refuted.
+    """
     asked: list[tuple[Sample, str]] = []
     for sample in samples:
         located = sample.first_wrong
@@ -109,7 +123,7 @@ def _refute(labelled: Labelled, samples: Sequence[Sample], executor: ProgramRunn
         elif located is not None and located.repaired != sample.verified.problem.canonical:
             asked.append((sample, located.repaired))
     programs = [(sample.verified.problem, program) for sample, program in asked]
-    for (sample, _), refuted in zip(asked, contradicted(labelled, programs, executor), strict=True):
+    for (sample, _), refuted in zip(asked, refuted_by_generated_tests(labelled, programs, executor), strict=True):
         sample.refuted = refuted and sample.result.passed
         if refuted:
             sample.first_wrong = None
@@ -134,59 +148,31 @@ def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Prog
     samples = []
     for (verified, program), result in zip(distinct, results, strict=True):
         sample = Sample(verified, program, result)
-        # What does not parse has no steps to label; the program itself is still a (failing) example.
+        # A program that does not parse has no steps, but it is still a failing example as a whole.
         with suppress(SegmentationError):
             sample.segments = segment(program, mode)
         samples.append(sample)
     return samples
 
 
-def first_difference(sample: Sequence[Segment], canonical: Sequence[Segment]) -> int:
-    """Index of the first segment in which two programs differ, their common length if none."""
-    for index, (ours, theirs) in enumerate(zip(sample, canonical, strict=False)):
-        if ours.text != theirs.text:
-            return index
-    return min(len(sample), len(canonical))
-
-
 def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: ProgramRunner) -> None:
-    """In rounds over all samples: nearly always the first step that differs is the wrong one, so that most samples
-    need one execution and few need a second."""
-    searching: list[tuple[Sample, int]] = []
-    for sample in failing:
-        assert sample.segments is not None
-        searching.append((sample, first_difference(sample.segments, sample.verified.segments)))
-    while searching := [
-        (sample, index)
-        for sample, index in searching
-        if sample.segments is not None and index < min(len(sample.segments), len(sample.verified.segments))
-    ]:
-        programs = [_spliced(sample, index + 1) for sample, index in searching]
-        items = [
-            execute(sample.verified.problem, program, sample.verified.limits)
-            for (sample, _), program in zip(searching, programs, strict=True)
-        ]
-        undecided = []
-        results = run_all(labelled, executor, items)
-        for (sample, index), program, result in zip(searching, programs, results, strict=True):
-            if result.passed:
-                undecided.append((sample, index + 1))
-            else:
-                instead = sample.verified.segments[index].text
-                sample.first_wrong = Located(index, _spliced(sample, index), instead, program, result)
-        searching = undecided
-
-
-def _spliced(sample: Sample, count: int) -> str:
-    """The sample's first ``count`` segments with the canonical solution's segments from there on."""
-    assert sample.segments is not None
-    ours, theirs = sample.segments[:count], sample.verified.segments[count:]
-    return "".join(part.text for part in ours) + "".join(part.text for part in theirs)
+    programs = [
+        FailingProgram(sample.verified.problem, sample.segments or [], sample.verified.segments, sample.verified.limits)
+        for sample in failing
+    ]
+    wrong_steps = first_wrong_steps(programs, partial(run_all, labelled, executor))
+    for sample, wrong in zip(failing, wrong_steps, strict=True):
+        if wrong is not None:
+            instead = sample.verified.segments[wrong.index].text
+            sample.first_wrong = Located(wrong.index, wrong.repaired, instead, wrong.broken, wrong.result)
 
 
 @dataclass
-class Bisection:
-    """After ``low`` segments the sample can still be completed (``repaired`` does), after ``high`` it cannot."""
+class _Bisection:
+    """The state of one bisection: after ``low`` segments the sample can still be completed, after ``high`` it cannot.
+
+    ``repaired`` is a passing completion after ``low`` segments.
+    """
 
     sample: Sample
     segments: list[Segment]
@@ -203,18 +189,21 @@ def _locate_by_rollout(
     executor: ProgramRunner,
     seed: int,
 ) -> None:
-    """Bisection in rounds over all samples. It starts at the first step that differs from the canonical solution, which
-    itself completes every prefix that the two share."""
+    """Bisect all samples in rounds.
+
+    The search starts at the first step that differs from the canonical solution, because the canonical solution itself
+    completes every prefix that both share.
+    """
     searches = []
     for sample in failing:
         assert sample.segments is not None
         low = first_difference(sample.segments, sample.verified.segments)
         if low < len(sample.segments):
             searches.append(
-                Bisection(sample, sample.segments, low, len(sample.segments), sample.verified.problem.canonical)
+                _Bisection(sample, sample.segments, low, len(sample.segments), sample.verified.problem.canonical)
             )
     while unfinished := [search for search in searches if search.high - search.low > 1]:
-        seed += 1  # fresh completions in every round
+        seed += 1  # every round samples new completions
         middles = [(search.low + search.high) // 2 for search in unfinished]
         prefixes = [
             (search.sample, search.segments[middle - 1].end) for search, middle in zip(unfinished, middles, strict=True)
@@ -233,7 +222,7 @@ def _locate_by_rollout(
 
 
 def _segment_at(program: str, start: int, mode: Mode) -> str:
-    """The segment that begins at ``start`` exactly, or nothing if none does."""
+    """Return the text of the segment that begins exactly at ``start``, or an empty string."""
     try:
         return next((part.text for part in segment(program, mode) if part.start == start), "")
     except SegmentationError:
@@ -247,7 +236,7 @@ def _passing_rests(
     executor: ProgramRunner,
     seed: int,
 ) -> list[str | None]:
-    """For each (sample, end of prefix) the first of the policy's completions that passes, or None."""
+    """Return, for each (sample, end of prefix), the first of the policy's completions that passes, or None."""
     prompts = []
     for sample, end in prefixes:
         prompt = source.prompts[sample.verified.problem.id]
@@ -272,10 +261,11 @@ def _passing_rests(
 
 
 def _steps(sample: Sample) -> list[Step]:
-    """The sample's steps up to the first wrong one (all, if it passes), and the verified step in the wrong one's place;
-    after it nothing is known. A failing sample whose wrong step was not found gives none.
+    """Return the sample's labelled steps.
 
-    Canonical steps at canonical prefixes are left out: they are rows already.
+    These are its steps up to the first wrong one (all steps, if it passes), and the verified step in the place of the
+    wrong one. Nothing is known about later steps. A failing sample whose wrong step was not found has no labelled
+    steps. Canonical steps at canonical prefixes are left out, because they are rows already.
     """
     located, segments = sample.first_wrong, sample.segments
     if segments is None or sample.refuted or (located is None and not sample.result.passed):
@@ -297,7 +287,7 @@ def _steps(sample: Sample) -> list[Step]:
 
 
 def _step(sample: Sample, index: int, program: str, text: str, failure: ExecutionResult | None) -> Step:
-    """The row for ``text`` in the place of the sample's segment ``index``, judged as part of ``program``."""
+    """Return the row for ``text`` in the place of the sample's segment ``index``; ``program`` is what was executed."""
     assert sample.segments is not None
     part = sample.segments[index]
     end = part.start + len(text)

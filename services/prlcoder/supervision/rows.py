@@ -1,7 +1,7 @@
-"""The rows of a supervision folder and their Parquet schemas (contracts, section 3).
+"""The rows of a supervision folder and their Parquet schemas (``docs/reference/contracts.md#3-files``).
 
-A row's ``id`` is a digest of what the row *is* (problem, place, text, origin), never of when or how fast it was
-made, so the same build gives the same ids on any machine and in any order.
+A row's ``id`` is a digest of its content (problem, position, text, origin), but not of times. The same build therefore
+has the same ids on any machine and in any order.
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TABLES = ("steps", "pairs", "programs")
-GENERATED = "generated"  # reason of a step that passes the given tests and fails a generated one
-LIMITS_MET = ("cpu", "wall", "memory", "output_limit")  # reasons of a result
+GENERATED = "generated"  # the reason of a step that passes the given tests and fails a generated one
+LIMIT_REASONS = ("cpu", "wall", "memory", "output_limit")  # reasons of a result that was stopped by a limit
 
 
 def training_buckets(use_generated: bool) -> frozenset[str]:
-    """The buckets of the steps and programs that training learns from."""
+    """Return the buckets whose steps and programs are used for training."""
     return frozenset({"chosen", "rejected"} | ({"rejected_generated"} if use_generated else set()))
 
 
 def row_id(*parts: str | int) -> str:
-    """32 hexadecimal digits over the parts, unambiguous about where each part ends."""
+    """Return a digest of the parts, 32 hexadecimal digits. JSON keeps the boundaries of the parts unambiguous."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One labelled step. ``prefix + segment + rest`` is the whole program whose verdict gave the label; ``start`` and
-    ``end`` are the segment's code-point offsets in it. ``criticality`` is the share of this segment's mutations that
-    the tests reject, None where it has none.
+    """One labelled step.
 
-    ``verdict`` is that of the given tests. ``label`` is empty for a survivor: no test tells what it is. The bucket
-    says what a step is good for; training takes ``training_buckets``."""
+    ``prefix + segment + rest`` is the whole program whose verdict gave the label; ``start`` and ``end`` are the
+    segment's code-point offsets in it. ``criticality`` is the share of the segment's mutations that the tests reject;
+    None without mutations. ``verdict`` is that of the given tests. ``label`` is empty for a survivor, which no test
+    decides. Training uses the steps whose bucket is one of ``training_buckets``.
+    """
 
     problem_id: str
     segment_index: int
@@ -42,7 +43,7 @@ class Step:
     prefix: str
     segment: str
     rest: str
-    label: str  # chosen | rejected | nothing
+    label: str  # chosen | rejected | empty
     bucket: str  # chosen | rejected | survivor | rejected_generated
     origin: str  # canonical | mutation | refactoring | policy
     teacher: str
@@ -60,7 +61,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two segments at one prefix, the chosen one better; ``rest`` completes the program after the chosen one."""
+    """A chosen and a rejected segment at one prefix; ``rest`` completes the program after the chosen segment."""
 
     problem_id: str
     segment_index: int
@@ -80,8 +81,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Program:
-    """A whole program and what the tests said of it, for outcome-supervised training. The bucket is the label where
-    none is given."""
+    """A whole program with its verdict and label, for outcome supervision. The bucket defaults to the label."""
 
     problem_id: str
     program: str
@@ -101,7 +101,7 @@ SupervisionRow = Step | Pair | Program
 
 
 def schema(table: str) -> Any:
-    """The ``pyarrow.Schema`` of one table."""
+    """Return the ``pyarrow.Schema`` of one table."""
     import pyarrow as pa
 
     text, small, share = pa.string(), pa.int32(), pa.float64()
@@ -151,20 +151,20 @@ def schema(table: str) -> Any:
 
 
 def as_dict(row: SupervisionRow) -> dict[str, Any]:
-    """The row as plain values, in the schema's columns."""
+    """Return the row as plain values, one per column of the schema."""
     return asdict(row)
 
 
 def row_digest(table: str, values: dict[str, Any]) -> str:
-    """SHA-256 of one row's content, the unit of a supervision's content hash.
+    """Return the SHA-256 of one row's content; the content hash of a supervision is made of these.
 
-    Which of its limits a runaway program meets first depends on how busy the machine is, so the digest takes them for
-    one, and a timeout for the runtime error that the paper's compiler signal makes of it. The row itself says which.
+    Which limit a runaway program reaches first depends on the machine's load. The digest therefore treats all limits as
+    one, and a timeout as a runtime error, as the paper's compiler signal does. The row itself keeps the difference.
     """
     held = dict(values)
     if held.get("verdict") == "timeout":
         held["verdict"] = "runtime_error"
     for name in ("reason", "detail"):
-        if held.get(name) in LIMITS_MET:
+        if held.get(name) in LIMIT_REASONS:
             held[name] = "limit"
     return hashlib.sha256(json.dumps([table, held], sort_keys=True).encode()).hexdigest()

@@ -19,7 +19,7 @@ from prlcoder.supervision.teachers import described, proposing
 
 
 def run(context: StageContext) -> Metrics:
-    """Build the supervision in the work folder (where a killed stage goes on), then publish it."""
+    """Build the supervision in the work folder, where a killed stage resumes, then publish it."""
     spec = context.spec
     assert spec.supervision is not None  # the engine runs only the stages that the spec has
     limits = ResourceLimits(
@@ -47,7 +47,7 @@ def run(context: StageContext) -> Metrics:
             teachers=teachers,
             executor=executor,
             policy=_policy_source(context, policy) if policy else None,
-            cut=segmenter(spec.services),
+            segmenter=segmenter(spec.services),
         )
     print(render_counts(manifest["counts"]))
     store.publish(context.work / "build", context.output)
@@ -60,7 +60,7 @@ def run(context: StageContext) -> Metrics:
 
 
 def describe(teacher: RulesTeacher | LlmTeacher | PolicyTeacher, context: StageContext) -> dict[str, Any]:
-    """The teacher as plain values; for the policy also which model it is."""
+    """Return the teacher as plain values; for the policy teacher these include the model."""
     values = described(teacher)
     if isinstance(teacher, PolicyTeacher):
         values["model"] = context.spec.model.path or "pretrain"
@@ -68,7 +68,7 @@ def describe(teacher: RulesTeacher | LlmTeacher | PolicyTeacher, context: StageC
 
 
 def _policy_source(context: StageContext, settings: PolicyTeacher) -> PolicyFor:
-    """The base policy, loaded when its first shard asks for it (a resumed build may not need it any more)."""
+    """Return a function that loads the base policy on first use, because a resumed build may not need it."""
     engine: Any = None
     template = context.spec.model.prompt_template
 

@@ -1,6 +1,8 @@
-"""What a supervision holds, counted: by bucket, origin, verdict, error type, operator, segment kind and difficulty
-(the error types are the paper's Figure 7). Counts of parts add up, so that a resumed build counts like an undisturbed
-one."""
+"""Counts of a supervision: by bucket, origin, verdict, error type, operator, segment kind and difficulty.
+
+The error types are those of the paper's Figure 7. Counts of parts add up, so that a resumed build has the same counts
+as an uninterrupted one.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,22 @@ from typing import Any
 from prlcoder.supervision.labelling import Labelled
 from prlcoder.supervision.rows import Pair, Step
 
-SHOWN = 24  # rows of a printed table; the manifest has all
+MAX_ROWS_SHOWN = 24  # of a printed table; the manifest has all rows
 BY = ("origin", "teacher", "operator", "segment_kind", "difficulty", "reason")
 
 
 def error_type(step: Step) -> str:
-    """The class of a rejected step's failure: the reason without its details (``KeyError: 3`` → ``KeyError``), the
-    verdict where there is none; nothing for a step that passes the given tests."""
+    """Return the error type of a rejected step: its reason without details (``KeyError: 3`` → ``KeyError``).
+
+    Without a reason it is the verdict. It is empty for a step that passes the given tests.
+    """
     if step.bucket != "rejected":
         return ""
     return step.reason.split(":")[0].strip() or step.verdict
 
 
 def count(labelled: Labelled, pairs: Iterable[Pair], policy: Mapping[str, int]) -> dict[str, Any]:
-    """The counts of one part of a build, as nested dictionaries of integers."""
+    """Return the counts of one part of a build as nested dictionaries of integers."""
     difficulty = {v.problem.id: v.problem.difficulty or "unknown" for v in labelled.verified}
     totals: Counter[str] = Counter(
         problems=len(labelled.verified),
@@ -45,7 +49,7 @@ def count(labelled: Labelled, pairs: Iterable[Pair], policy: Mapping[str, int]) 
         never_executed=labelled.dropped["never_executed"],
     )
     totals.update(policy)
-    totals.update(labelled.referee.counts() if labelled.referee is not None else {})
+    totals.update(labelled.oracles.counts() if labelled.oracles is not None else {})
     by: dict[str, dict[str, Counter[str]]] = {name: {} for name in BY}
     for step in labelled.steps:
         keys = {
@@ -76,7 +80,7 @@ def count(labelled: Labelled, pairs: Iterable[Pair], policy: Mapping[str, int]) 
 
 
 def stood_in(labelled: Labelled) -> dict[str, dict[str, list[int]]]:
-    """By teacher and problem, the indices of the segments for which another teacher had to propose."""
+    """Return, by teacher and problem, the indices of the segments for which another teacher had to propose."""
     result: dict[str, dict[str, list[int]]] = {}
     for teacher, places in labelled.stood_in.items():
         for problem_id, index in places:
@@ -85,13 +89,14 @@ def stood_in(labelled: Labelled) -> dict[str, dict[str, list[int]]]:
 
 
 def without_steps(counts: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts of whole solutions, which were labelled as one step each: programs, no steps and no pairs."""
+    """Return the counts of whole solutions, each labelled as one step: there are programs, but no steps and no
+    pairs."""
     by = {name: groups for name, groups in counts["by"].items() if name not in ("segment_kind", "pair_origin")}
     return {**counts, "segments": 0, "steps": 0, "pairs": 0, "by": by}
 
 
 def add(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
-    """The sum of two nested dictionaries of numbers, keys sorted."""
+    """Return the sum of two nested dictionaries of numbers, with sorted keys."""
     result: dict[str, Any] = {}
     for key in sorted({*left, *right}):
         ours, theirs = left.get(key), right.get(key)
@@ -103,15 +108,15 @@ def add(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render(counts: Mapping[str, Any]) -> str:
-    """The summary that ``prlcoder supervise`` prints."""
+    """Return the summary that ``prlcoder supervise`` prints."""
     labelled = "steps" if counts.get("steps") else "programs"
     lines = [
         f"{counts.get('problems', 0):,} problems, {counts.get('segments', 0):,} segments, "
         f"{counts.get('variants', 0):,} variants, {counts.get('executions', 0):,} executions",
         f"{counts.get(labelled, 0):,} {labelled}: {counts.get('chosen', 0):,} chosen, "
         f"{counts.get('rejected', 0):,} rejected; {counts.get('pairs', 0):,} pairs; "
-        f"{counts.get('quarantined', 0):,} quarantined; {counts.get('never_executed', 0):,} variants were left out: "
-        "no test executes what they change",
+        f"{counts.get('quarantined', 0):,} quarantined; {counts.get('never_executed', 0):,} variants were left out, "
+        "because no test executes the code that they change",
     ]
     if counts.get("generated_asked"):
         lines += _label_noise(counts)
@@ -129,20 +134,20 @@ def render(counts: Mapping[str, Any]) -> str:
 
 
 def _teacher(name: str, told: Mapping[str, Any], counts: Mapping[str, Any]) -> list[str]:
-    """What a teacher that is paid for took, and what an accepted variant of its took: one that became a step."""
+    """Return the tokens and cost of a teacher, in total and per accepted variant (one that became a step)."""
     tokens = told["tokens"]
     accepted = sum(counts["by"].get("teacher", {}).get(name, {}).values())
     each = {kind: f"{number / accepted:,.0f}" if accepted else "no" for kind, number in tokens.items()}
     cost = (
-        f"; cost {told['cost']:,.2f}, {told['cost'] / max(accepted, 1):,.4f} an accepted variant"
+        f"; cost {told['cost']:,.2f}, {told['cost'] / max(accepted, 1):,.4f} per accepted variant"
         if "cost" in told
         else ""
     )
     lines = [
-        f"teacher {name}: {told.get('answers', 0):,} answers ({told.get('kept_answers', 0):,} kept from before), "
-        f"{told.get('proposed', 0):,} variants proposed, {told.get('fitting', 0):,} fit, {accepted:,} accepted",
+        f"teacher {name}: {told.get('answers', 0):,} answers ({told.get('kept_answers', 0):,} from the cache), "
+        f"{told.get('proposed', 0):,} variants proposed, {told.get('fitting', 0):,} valid, {accepted:,} accepted",
         f"tokens: {tokens['prompt']:,} prompt, {tokens['completion']:,} completion ({tokens['reasoning']:,} thinking); "
-        f"for each accepted variant {each['prompt']}, {each['completion']} ({each['reasoning']}){cost}",
+        f"per accepted variant {each['prompt']}, {each['completion']} ({each['reasoning']}){cost}",
     ]
     if told.get("unfit"):
         reasons = sorted(told["unfit"].items(), key=lambda entry: (-entry[1], entry[0]))
@@ -153,7 +158,7 @@ def _teacher(name: str, told: Mapping[str, Any], counts: Mapping[str, Any]) -> l
 
 
 def _label_noise(counts: Mapping[str, Any]) -> list[str]:
-    """How many of the mutations that pass the given tests the generated ones refute."""
+    """Return how many of the mutations that pass the given tests are refuted by generated ones."""
     passing, refuted = counts.get("mutations_passing", 0), counts.get("mutations_refuted", 0)
     share = f" ({refuted / passing:.0%})" if passing else ""
     return [
@@ -169,10 +174,12 @@ def _table(name: str, groups: Mapping[str, Any]) -> list[str]:
     width = max(len(name), *(len(key) for key in totals))
     lines = [f"{name.replace('_', ' '):<{width}}  {'count':>7}  passed"]
     ranked = sorted(totals.items(), key=lambda entry: -entry[1])
-    for key, total in ranked[:SHOWN]:
+    for key, total in ranked[:MAX_ROWS_SHOWN]:
         value = groups[key]
         share = "" if isinstance(value, int) else f"{value.get('passed', 0) / total:6.1%}"
         lines.append(f"{key:<{width}}  {total:>7,}  {share}")
-    if len(ranked) > SHOWN:
-        lines.append(f"and {len(ranked) - SHOWN} more, {sum(total for _, total in ranked[SHOWN:]):,} in all")
+    if len(ranked) > MAX_ROWS_SHOWN:
+        lines.append(
+            f"and {len(ranked) - MAX_ROWS_SHOWN} more, {sum(total for _, total in ranked[MAX_ROWS_SHOWN:]):,} in all"
+        )
     return lines

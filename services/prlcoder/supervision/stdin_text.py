@@ -1,7 +1,7 @@
-"""New standard inputs: the given texts with numbers and words changed, every line and token in its place.
+"""Generates standard inputs: the given texts with changed numbers and words, but with the same lines and tokens.
 
-A text is lines of tokens. How many there are is part of the form, so it is never changed, and neither is a number that
-counts lines, tokens or characters in all given texts.
+A text consists of lines of tokens. Their number is part of the form and never changes. A number that counts lines,
+tokens or characters in all given texts does not change either.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from prlcoder.supervision.argument_mutation import mutated
 from prlcoder.supervision.input_ranges import Envelope, describe
 
 ATTEMPTS: Final = 16
-STACKED: Final = 0.5
+EXTRA_CHANGE_PROBABILITY: Final = 0.5
 MAX_BYTES: Final = 1 << 14
-FIRST_LINES: Final = 4  # lines that have an envelope each where texts differ in length; the others share one
+FIRST_LINES: Final = 4  # if texts differ in length, each of these lines has its own envelope; all others share one
 _TOKEN: Final = re.compile(r"\S+")
 _INTEGER: Final = re.compile(r"-?(0|[1-9]\d{0,18})")
 _REAL: Final = re.compile(r"-?\d{1,12}\.\d{1,12}")
@@ -28,19 +28,19 @@ Line = tuple[Any, ...] | list[Any]
 
 @dataclass(frozen=True)
 class Form:
-    """What all given texts share: an envelope for each kind of line, and the places of counting numbers."""
+    """The properties that all given texts share: an envelope for each kind of line, and the positions of counts."""
 
     lines: tuple[Envelope, ...]
-    fixed: tuple[bool, ...]  # whether lines of this kind have always as many tokens
-    counts: frozenset[tuple[int, int]]
+    fixed: tuple[bool, ...]  # whether all lines of this kind have the same number of tokens
+    counts: frozenset[tuple[int, int]]  # (line, token)
 
     def kind(self, number: int) -> int:
-        """The kind of line ``number``."""
+        """Return the kind of line ``number``."""
         return min(number, len(self.lines) - 1)
 
 
 def generate(texts: Sequence[str], rng: random.Random, count: int) -> list[str]:
-    """At most ``count`` new texts."""
+    """Return at most ``count`` new texts."""
     parsed = [parse(text) for text in texts]
     if not parsed or not all(parsed):
         return []
@@ -63,7 +63,7 @@ def generate(texts: Sequence[str], rng: random.Random, count: int) -> list[str]:
 
 
 def parse(text: str) -> list[list[Any]]:
-    """The tokens of each line, those that are plainly numbers as numbers.
+    """Return the tokens of each line. Tokens in plain decimal notation become numbers.
 
     >>> parse("2 x\\n0.5 007\\n")
     [[2, 'x'], [0.5, '007']]
@@ -78,7 +78,7 @@ def _value(token: str) -> Any:
 
 
 def written(text: str, lines: Sequence[Sequence[Any]]) -> str:
-    """``text`` with the values of ``lines`` in the places of its tokens; unchanged tokens keep their spelling."""
+    """Return ``text`` with the values of ``lines`` in the place of its tokens; unchanged tokens keep their spelling."""
     values = iter([value for line in lines for value in line])
 
     def spelling(token: re.Match[str]) -> str:
@@ -89,7 +89,7 @@ def written(text: str, lines: Sequence[Sequence[Any]]) -> str:
 
 
 def form_of(parsed: Sequence[Sequence[Sequence[Any]]]) -> Form:
-    """The form of at least one text with at least one line."""
+    """Return the form of the texts. There must be at least one, with at least one line."""
     lengths = {len(lines) for lines in parsed}
     kinds = max(lengths) if len(lengths) == 1 else FIRST_LINES
     groups: list[list[Sequence[Any]]] = [[] for _ in range(min(kinds, max(lengths)))]
@@ -108,7 +108,7 @@ def _typed(line: Sequence[Any], fixed: bool) -> Line:
 
 
 def _counting(parsed: Sequence[Sequence[Sequence[Any]]]) -> frozenset[tuple[int, int]]:
-    """Places (line, token) whose number is the same count in every text."""
+    """Return the positions (line, token) whose number is the same kind of count in every text."""
     common: set[tuple[tuple[int, int], str]] | None = None
     for lines in parsed:
         counted = dict(_counts(lines))
@@ -135,7 +135,7 @@ def _counts(lines: Sequence[Sequence[Any]]) -> Iterator[tuple[str, int]]:
 
 
 def _change(lines: list[list[Any]], form: Form, rng: random.Random) -> None:
-    """One change or a few, each within one line."""
+    """Make one or more changes, each within one line."""
     while True:
         number = rng.randrange(len(lines))
         line = lines[number]
@@ -145,7 +145,7 @@ def _change(lines: list[list[Any]], form: Form, rng: random.Random) -> None:
             for column, value in enumerate(line):
                 if (number, column) in form.counts:
                     lines[number][column] = value
-        if rng.random() >= STACKED:
+        if rng.random() >= EXTRA_CHANGE_PROBABILITY:
             return
 
 

@@ -1,7 +1,7 @@
-"""A supervision folder on disk: Parquet shards, one marker a shard, and the manifest that ends a build.
+"""A supervision folder on disk: Parquet shards, one marker per shard, and the manifest that completes a build.
 
-A shard counts only once its marker ``parts/NNNNN.json`` exists, which is written last and by renaming; a kill at any
-moment therefore costs at most the shard that was being made. ``manifest.json`` appears when everything is done.
+A shard counts only once its marker ``parts/NNNNN.json`` exists, which is written last and by renaming. A kill at any
+moment therefore costs at most the shard that was being built. ``manifest.json`` appears when everything is done.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_table(path: Path, table: str, rows: Sequence[SupervisionRow]) -> list[str]:
-    """Write one table of one shard, sorted by id and without repeats; ``id digest`` lines for the content hash."""
+    """Write one table of one shard, sorted by id and without repeats; return ``id digest`` lines for the content
+    hash."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -60,8 +61,10 @@ def write_shard(
     quarantine: list[dict[str, Any]],
     part: dict[str, Any],
 ) -> None:
-    """Write one shard's tables, then its marker with the quarantined items and ``part``: counts, and timings to which
-    the CPU seconds of writing are added."""
+    """Write one shard's tables, then its marker with the quarantined items and ``part`` (counts and timings).
+
+    The CPU seconds of writing are added to the timings.
+    """
     started = time.process_time()
     digests = [line for name in TABLES for line in write_table(table_path(folder, name, number), name, tables[name])]
     digests += [f"{'q' * 32} {row_digest('quarantine', row)}" for row in quarantine]
@@ -72,36 +75,39 @@ def write_shard(
 
 
 def table_path(folder: Path, table: str, number: int) -> Path:
-    """Where one table of one shard is."""
+    """Return the path of one table of one shard."""
     return folder / table / f"{number:05d}.parquet"
 
 
 def part_path(folder: Path, number: int) -> Path:
-    """Where the marker of one shard is."""
+    """Return the path of one shard's marker."""
     return folder / "parts" / f"{number:05d}.json"
 
 
 def digests_path(folder: Path, number: int) -> Path:
-    """Where the digests of one shard's rows are."""
+    """Return the path of the digests of one shard's rows."""
     return folder / "parts" / f"{number:05d}.digests"
 
 
 def finished_shards(folder: Path) -> set[int]:
-    """Numbers of the shards whose marker is there."""
+    """Return the numbers of the shards whose marker exists."""
     return {int(path.stem) for path in (folder / "parts").glob("*.json") if path.stem.isdigit()}
 
 
 def read_parts(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every shard's marker, in order."""
+    """Yield every shard's marker, in order."""
     for path in sorted((folder / "parts").glob("*.json")):
         yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def content_hash(folder: Path) -> str:
-    """SHA-256 over the digests of all rows of all shards, sorted by id: the same for the same rows, however they are
-    spread over shards. Timings are in no row. Memory is bounded: large builds are sorted a range of ids at a time."""
+    """Return the SHA-256 over the digests of all rows, sorted by id.
+
+    It does not depend on how the rows are distributed over shards, and rows contain no timings. Memory is bounded,
+    because a large build is sorted one range of ids at a time.
+    """
     files = sorted((folder / "parts").glob("*.digests"))
-    count = sum(path.stat().st_size for path in files) // 98  # bytes of a line: 32 + 1 + 64 + 1
+    count = sum(path.stat().st_size for path in files) // 98  # a line has 32 + 1 + 64 + 1 bytes
     ranges = 1 + count // ROWS_HASHED_AT_ONCE
     total = hashlib.sha256()
     for number in range(ranges):
@@ -120,14 +126,16 @@ def _range_of(line: str, ranges: int) -> int:
 
 
 def start(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Record what this existing folder is being built from, or check that it is the same as before (``InputError`` if
-    not). The caller holds the folder's lock."""
-    for leftover in folder.rglob(".*.tmp"):  # of a build that was killed while it wrote
+    """Record the settings of a new build, or check that they equal those of the build being resumed.
+
+    Raises ``InputError`` if they differ. The caller holds the folder's lock.
+    """
+    for leftover in folder.rglob(".*.tmp"):  # from a build that was killed while it was writing
         leftover.unlink()
     path = folder / SETTINGS
     if not path.exists():
         if any(entry.name != ".lock" for entry in folder.iterdir()):
-            raise InputError(f"{folder}: is not empty and not a supervision build; name another folder with --out")
+            raise InputError(f"{folder}: is neither empty nor a supervision build; name another folder with --out")
         write_json(path, settings)
         return
     before = json.loads(path.read_text(encoding="utf-8"))
@@ -147,19 +155,19 @@ def finish(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a finished build; ``InputError`` if the folder holds none."""
+    """Return the manifest of a finished build. Raises ``InputError`` if the folder has none."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise InputError(f"{folder}: holds no finished supervision ({MANIFEST} is missing or damaged)") from None
+        raise InputError(f"{folder}: contains no finished supervision ({MANIFEST} is missing or damaged)") from None
     if not isinstance(manifest, dict) or "content_hash" not in manifest:
         raise InputError(f"{path}: content_hash: is missing; this is not a supervision manifest")
     return manifest
 
 
 def read_rows(folder: Path, table: str, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of one table, shard after shard, in stored order."""
+    """Yield the rows of one table, shard by shard, in stored order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -173,7 +181,7 @@ def read_rows(folder: Path, table: str, columns: Sequence[str] | None = None) ->
 
 
 def link(source: Path, target: Path) -> None:
-    """``target`` as a link to ``source``, or a copy where links cannot be."""
+    """Make ``target`` a hard link to ``source``, or a copy if links are not possible."""
     try:
         os.link(source, target)
     except OSError:
@@ -181,7 +189,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def publish(build: Path, output: Path) -> None:
-    """The finished build's tables, quarantine and manifest, linked (copied where links cannot be) into ``output``."""
+    """Link or copy the finished build's tables, quarantine and manifest into ``output``."""
     names: Iterable[str] = (*TABLES, "quarantine.jsonl", MANIFEST)
     for name in names:
         source = build / name

@@ -1,4 +1,4 @@
-"""From a spec's teachers to those that propose variants for segments (the policy teaches in another way)."""
+"""Creates the teachers that a spec names. The policy teacher is not among them: it does not rewrite segments."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from prlcoder.mutator import BatchTeacher, Teacher
 from prlcoder.spec import LlmTeacher, PolicyTeacher, RulesTeacher, Services
 from prlcoder.stages.services import rule_teacher
 
-CACHE = "teacher-cache.sqlite"  # in the supervision's folder, unless the spec names another file
+CACHE_FILE = "teacher-cache.sqlite"  # in the supervision's folder, unless the spec names another file
 
 
 def proposing(
     sections: Iterable[RulesTeacher | LlmTeacher | PolicyTeacher], services: Services, *, seed: int, folder: Path
 ) -> list[Teacher | BatchTeacher]:
-    """The teachers of the spec's sections, in order; the rules behind ``services.mutator`` where it has an address.
-    ``InputError`` if one lacks its key."""
+    """Return the teachers of the spec's sections, in order.
+
+    The rule teacher is the mutator service if ``services.mutator`` has an address. Raises ``InputError`` if a teacher's
+    API key is missing.
+    """
     teachers: list[Teacher | BatchTeacher] = []
     for section in sections:
         if isinstance(section, RulesTeacher):
@@ -25,12 +28,12 @@ def proposing(
         elif isinstance(section, LlmTeacher):
             from prlcoder.mutator.llm import LanguageModelTeacher
 
-            teachers.append(LanguageModelTeacher(section, seed=seed, cache=folder / CACHE))
+            teachers.append(LanguageModelTeacher(section, seed=seed, cache=folder / CACHE_FILE))
     return teachers
 
 
 def described(section: RulesTeacher | LlmTeacher | PolicyTeacher) -> dict[str, Any]:
-    """What of a section decides a supervision's content, as plain values for its settings."""
+    """Return the fields of a section that determine a supervision's content, as plain values."""
     if isinstance(section, LlmTeacher):
         from prlcoder.mutator import llm
 

@@ -1,7 +1,7 @@
-"""The rewritten segments in a model's answer, whatever form it came in. Pure; nothing here is trusted to be code.
+"""Extracts the rewritten segments from a model's answer. Pure functions; nothing here assumes that the text is code.
 
-Tried in turn: JSON as it was asked for (alone, in a fence, or after other text), the complete variants of JSON that was
-cut off, and the fenced code blocks. A thinking model's thoughts are left out, wherever the endpoint puts them.
+It tries in turn: the JSON that was asked for (alone, in a fence, or after other text), the complete variants of
+truncated JSON, and fenced code blocks. The thoughts of a thinking model are removed, wherever the endpoint puts them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from prlcoder.mutator.llm.completions import LlmCompletion
 
-MOST = 32  # variants read from one answer
+MAX_VARIANTS = 32  # further variants in an answer are ignored
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _END_OF_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _START_OF_THOUGHT = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
@@ -24,26 +24,27 @@ _WHOLE_FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
 
 @dataclass(frozen=True)
 class ProposedText:
-    """A proposed text for the segment, and the class of bug that the model says it holds (empty if it says none)."""
+    """A proposed text for the segment, and the class of bug that the model names (empty if it names none)."""
 
     text: str
     bug: str
 
 
 def candidates(answer: LlmCompletion) -> list[ProposedText]:
-    """The proposals in an answer, in order; none if it holds none.
+    """Return the proposals in an answer, in order.
 
-    An endpoint that takes the whole answer for thought leaves the content empty: then a finished thought is read.
+    Some endpoints classify the whole answer as reasoning and leave the content empty. If the answer was finished, the
+    reasoning is then read instead.
     """
     content = without_thoughts(answer.content)
     if not content.strip() and answer.finish_reason != "length":
         content = without_thoughts(answer.reasoning)
-    return list(_read(content))[:MOST]
+    return list(_read(content))[:MAX_VARIANTS]
 
 
 def without_thoughts(text: str) -> str:
-    """The text after the thinking. A template may have opened ``<think>`` in the prompt, so that only its end is
-    there; a thought that never ends leaves nothing."""
+    """Return the text after the thinking. If the prompt's template opened ``<think>``, only the end tag is present. A
+    thought without an end tag extends to the end of the text."""
     text = _THOUGHTS.sub("", text)
     ends = list(_END_OF_THOUGHT.finditer(text))
     if ends:
@@ -62,10 +63,10 @@ def _read(content: str) -> Iterator[ProposedText]:
 
 
 def _from_json(text: str) -> Iterator[ProposedText]:
-    """Candidates of the first JSON value in ``text`` that holds any; of one that is cut off, those that are whole."""
+    """Yield the candidates of all JSON values in ``text``; of a truncated value, those that are complete."""
     decoder = json.JSONDecoder(strict=False)  # models put raw newlines into strings
     position, tries = 0, 0
-    while (position := _next_value(text, position)) >= 0 and tries < 4 * MOST:
+    while (position := _next_value(text, position)) >= 0 and tries < 4 * MAX_VARIANTS:
         tries += 1
         try:
             value, end = decoder.raw_decode(text, position)

@@ -1,4 +1,4 @@
-"""Many questions at once: concurrency, budget and breaker around the endpoint; every answer is kept as it comes."""
+"""Sends many questions at once, with a budget and a circuit breaker. Every answer is cached as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import InputError, PrlcoderError, WorkError
-from prlcoder.mutator.llm.breaker import REST_S, Breaker
+from prlcoder.mutator.llm.breaker import COOLDOWN_S, Breaker
 from prlcoder.mutator.llm.cache import Cache
 from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Question
 from prlcoder.mutator.llm.costs import Budget
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Round:
-    """The questions of one call (by cache key), what has come of them, and what is left of the budget."""
+class QuestionBatch:
+    """The questions of one call (by cache key), the answers so far, and the budget."""
 
     cache: Cache
     budget: Budget
     waiting: Iterator[tuple[str, Question]]
     progress: Progress
     answers: dict[str, LlmCompletion] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)  # retries, failed, refused, kept_back
-    used_up: str | None = None  # what of the budget, as the user is told
+    counts: Counter[str] = field(default_factory=Counter)  # retries, failed, refused, kept_back (not sent)
+    used_up: str | None = None  # the message about an exhausted budget
 
 
-class Asker:
-    """Asks one endpoint, and remembers between calls how it fares. ``InputError`` if the key is not there."""
+class BatchAsker:
+    """Asks one endpoint, and remembers its state between calls. Raises ``InputError`` if the API key is missing."""
 
-    def __init__(self, settings: LlmTeacher, *, backoff: Backoff | None = None, breaker_rest_s: float = REST_S) -> None:
+    def __init__(
+        self, settings: LlmTeacher, *, backoff: Backoff | None = None, breaker_cooldown_s: float = COOLDOWN_S
+    ) -> None:
         self._settings = settings
         self._endpoint = Endpoint(
             settings.base_url,
@@ -52,17 +54,17 @@ class Asker:
             backoff=backoff,
             tell=_tell,
         )
-        self._breaker = Breaker(settings.breaker_failures, breaker_rest_s)
-        self._trusted = False  # whether it has answered ever
+        self._breaker = Breaker(settings.breaker_failures, breaker_cooldown_s)
+        self._trusted = False  # True once the endpoint has answered
         self._refusals = 0
 
     def ask_all(
         self, questions: Mapping[str, Question], cache: Cache
     ) -> tuple[dict[str, LlmCompletion], Mapping[str, int]]:
-        """Answers by key, from the cache or asked for now, and counts. A question that failed has no answer.
+        """Return the answers by key, from the cache or from the endpoint, and counts. Failed questions have no answer.
 
-        ``WorkError`` if the endpoint wants no request of ours or the budget is used up; what was answered is kept.
-        Must not be called on a thread that runs an event loop.
+        Raises ``WorkError`` if the endpoint refuses every request or the budget is used up; answers so far stay in the
+        cache. It starts an event loop, so it must not be called on a thread that runs one.
         """
         answers = {key: answer for key in questions if (answer := cache.get(key)) is not None}
         missing = {key: question for key, question in questions.items() if key not in answers}
@@ -70,7 +72,7 @@ class Asker:
         self._trusted |= bool(answers)
         if missing:
             with Progress("teacher", total=len(missing), unit="requests") as progress:
-                current = Round(cache, Budget(self._settings, cache.spent()), iter(missing.items()), progress)
+                current = QuestionBatch(cache, Budget(self._settings, cache.spent()), iter(missing.items()), progress)
                 asyncio.run(self._ask_together(current, min(self._settings.concurrency, len(missing))))
             answers |= current.answers
             counts += current.counts
@@ -78,8 +80,9 @@ class Asker:
                 raise current.budget.error(current.used_up)
         return answers, counts
 
-    async def _ask_together(self, current: Round, workers: int) -> None:
-        """A budget that is used up lets the requests under way end, since they are paid for; an error cancels them."""
+    async def _ask_together(self, current: QuestionBatch, workers: int) -> None:
+        """Run the workers. When the budget is used up, requests under way still finish, because they are paid for; an
+        error cancels them."""
         try:
             async with self._endpoint.client(workers) as client, asyncio.TaskGroup() as group:
                 for _ in range(workers):
@@ -87,7 +90,7 @@ class Asker:
         except BaseExceptionGroup as errors:
             raise next((error for error in errors.exceptions if isinstance(error, PrlcoderError)), errors) from None
 
-    async def _work(self, client: httpx.AsyncClient, current: Round) -> None:
+    async def _work(self, client: httpx.AsyncClient, current: QuestionBatch) -> None:
         for key, question in current.waiting:
             current.used_up = current.used_up or current.budget.exceeded()
             if current.used_up is not None:
@@ -100,8 +103,8 @@ class Asker:
                 current.counts["kept_back"] += 1
             current.progress.advance()
 
-    async def _ask(self, client: httpx.AsyncClient, question: Question, current: Round) -> LlmCompletion | None:
-        """The answer, or None where there is none to be had."""
+    async def _ask(self, client: httpx.AsyncClient, question: Question, current: QuestionBatch) -> LlmCompletion | None:
+        """Return the answer, or None if the endpoint failed or refused."""
         used = LlmTokenUsage()
         current.budget.reserve(question)
         try:
@@ -128,7 +131,7 @@ class Asker:
         return answer
 
     def _refused(self, error: RefusedError) -> None:
-        """``WorkError`` if nothing but refusals has come so far: then it is not this request that is wrong."""
+        """Raise ``WorkError`` if the endpoint has only ever refused: then the settings are wrong, not this request."""
         self._refusals += not error.too_long
         if not self._trusted and self._refusals >= self._settings.breaker_failures:
             raise WorkError(
@@ -138,14 +141,19 @@ class Asker:
 
 
 def api_key(settings: LlmTeacher, environment: Mapping[str, str]) -> str | None:
-    """The key in the variable that the settings name; ``InputError`` if it holds none or what no header can carry."""
+    """Read the API key from the environment variable that the settings name.
+
+    Raises ``InputError`` if it is missing or contains characters that an HTTP header cannot carry.
+    """
     if settings.api_key_env is None:
         return None
     value = environment.get(settings.api_key_env, "").strip()
     if not value:
         raise InputError(f"apiKeyEnv: the environment variable {settings.api_key_env} is not set; put the key in it")
     if not value.isascii() or not value.isprintable():
-        raise InputError(f"apiKeyEnv: {settings.api_key_env} holds characters that no key has; check what was pasted")
+        raise InputError(
+            f"apiKeyEnv: {settings.api_key_env} contains characters that a key cannot have; check what was pasted"
+        )
     return value
 
 

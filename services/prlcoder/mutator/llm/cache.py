@@ -1,7 +1,8 @@
-"""Answers kept on disk, so that what was paid for once is never asked again.
+"""Caches answers on disk, so that no question is paid for twice.
 
-An SQLite file: a row is there whole or not at all, whenever the process is killed, and several processes may share
-the file. The first answer to a question stays; whoever comes second gets that one, so that every reader sees the same.
+The cache is an SQLite file. A row is present completely or not at all, whenever the process is killed, and several
+processes may share the file. The first answer to a question stays; a process that stores a second one gets the first
+back, so that all readers see the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Self
 from prlcoder.errors import WorkError
 from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Question
 
-BUSY_S = 60.0  # waiting for another process to finish writing
+LOCK_TIMEOUT_S = 60.0  # how long to wait for another process to finish writing
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, content TEXT NOT NULL, reasoning TEXT NOT NULL,
@@ -28,25 +29,25 @@ _COLUMNS = "content, reasoning, finish_reason, prompt_tokens, completion_tokens,
 
 
 def key(question: Question, templates: str) -> str:
-    """What an answer is kept under: model, templates' digest, message, sampling and seed; not where the model runs."""
+    """Return the cache key: a hash of model, template digest, message, sampling and seed, but not of the address."""
     parts = [question.model, templates, question.prompt, question.temperature, question.max_tokens, question.seed]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class Cache:
-    """The answers in one file, which is made if it is missing. ``WorkError`` if it cannot be used."""
+    """The answers in one file, which is created if it is missing. Raises ``WorkError`` if it cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            self._file = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             self._file.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from None
 
     def get(self, key: str) -> LlmCompletion | None:
-        """The answer under ``key``."""
+        """Return the answer stored under ``key``, or None."""
         try:
             row = self._file.execute(f"SELECT {_COLUMNS} FROM answers WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
@@ -54,7 +55,7 @@ class Cache:
         return None if row is None else LlmCompletion(row[0], row[1], row[2], LlmTokenUsage(*row[3:]))
 
     def put(self, key: str, model: str, answer: LlmCompletion) -> LlmCompletion:
-        """Keep ``answer``; the answer that is kept, which is an earlier one if there was one."""
+        """Store ``answer`` unless the key has one already; return the stored answer."""
         usage = answer.usage
         row = (key, model, answer.content, answer.reasoning, answer.finish_reason)
         numbers = (usage.prompt, usage.completion, usage.reasoning)
@@ -66,7 +67,7 @@ class Cache:
         return answer if kept is None else kept
 
     def spent(self) -> LlmTokenUsage:
-        """The tokens of all answers in the file."""
+        """Return the sum of the tokens of all answers in the file."""
         sums = ", ".join(f"TOTAL({kind}_tokens)" for kind in ("prompt", "completion", "reasoning"))
         try:
             row = self._file.execute(f"SELECT {sums} FROM answers").fetchone()
@@ -75,7 +76,7 @@ class Cache:
         return LlmTokenUsage(*(int(number) for number in row))
 
     def close(self) -> None:
-        """Close the file; everything put is on the disk already."""
+        """Close the file. Every stored answer is on disk already."""
         self._file.close()
 
     def __enter__(self) -> Self:

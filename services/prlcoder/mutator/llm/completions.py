@@ -1,4 +1,4 @@
-"""One chat completion: what is asked, what comes back. Pure; ``endpoint`` does the sending."""
+"""One chat completion: building the request and parsing the response. Pure functions; ``endpoint`` sends."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-CHARACTERS_PER_TOKEN = 3.5  # of code and English, in UTF-8 bytes; only for estimates
+BYTES_PER_TOKEN = 3.5  # UTF-8 bytes of code and English; only for estimates
 
-MOST_TOKENS = 2**31  # a count beyond it is none
+MAX_TOKEN_COUNT = 2**31  # larger counts are treated as missing
 
 
 def estimated_tokens(text: str) -> int:
-    """About how many tokens a text is."""
-    return math.ceil(len(text.encode("utf-8", "replace")) / CHARACTERS_PER_TOKEN)
+    """Estimate the number of tokens in a text."""
+    return math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True)
 class LlmTokenUsage:
-    """Tokens of an answer, as the endpoint counts them. ``reasoning`` is a part of ``completion``."""
+    """Token counts of an answer, as the endpoint reports them. ``completion`` includes ``reasoning``."""
 
     prompt: int = 0
     completion: int = 0
@@ -33,13 +33,13 @@ class LlmTokenUsage:
 
     @property
     def total(self) -> int:
-        """Everything that is paid for."""
+        """The number of tokens that are paid for."""
         return self.prompt + self.completion
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: all that decides the answer, but for the model's mood."""
+    """A request: everything that determines the answer, apart from sampling."""
 
     model: str
     prompt: str
@@ -47,17 +47,17 @@ class Question:
     temperature: float
     max_tokens: int
     seed: int
-    expected_tokens: int  # about how long the answer will be, thinking left out
+    expected_tokens: int  # estimated length of the answer, without thinking
 
     @property
     def estimate(self) -> LlmTokenUsage:
-        """The tokens that the answer will probably take."""
+        """The tokens that question and answer will probably take."""
         return LlmTokenUsage(estimated_tokens(self.prompt), min(self.expected_tokens, self.max_tokens))
 
 
 @dataclass(frozen=True)
 class LlmCompletion:
-    """An answer. ``reasoning`` is what a thinking model thought, where the endpoint keeps it apart."""
+    """An answer. ``reasoning`` holds the thoughts of a thinking model if the endpoint returns them separately."""
 
     content: str
     reasoning: str
@@ -66,12 +66,12 @@ class LlmCompletion:
 
 
 class MalformedAnswerError(ValueError):
-    """The body is not a chat completion."""
+    """The response body is not a chat completion."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """Which optional fields an endpoint takes; everything, until it refuses one."""
+    """The optional request fields that an endpoint accepts: all, until it refuses one."""
 
     structured: bool = True
     seed: bool = True
@@ -79,7 +79,7 @@ class Dialect:
     length_field: str = "max_tokens"
 
     def body(self, question: Question) -> dict[str, Any]:
-        """The request's JSON. One user message and no other: some chat templates know no system role."""
+        """Return the request body. It has a single user message, because some chat templates have no system role."""
         body: dict[str, Any] = {
             "model": question.model,
             "messages": [{"role": "user", "content": question.prompt}],
@@ -96,13 +96,15 @@ class Dialect:
 
     @property
     def described(self) -> str:
-        """Which fields are sent."""
+        """The names of the optional fields that are sent."""
         fields = {"response_format": self.structured, "seed": self.seed, "temperature": self.temperature}
         return ", ".join([*(name for name, sent in fields.items() if sent), self.length_field])
 
     def simpler(self, refusal: str) -> Dialect | None:
-        """The dialect to try after a refusal: without the field that the refusal names, else without
-        ``response_format``, which is the one most often missing. None if nothing is left to leave out."""
+        """Return the dialect to try after a refusal, or None if no field is left to omit.
+
+        It omits the field that the refusal names, or else ``response_format``, which is most often unsupported.
+        """
         said = refusal.lower()
         if self.length_field == "max_tokens" and "max_completion_tokens" in said:
             return replace(self, length_field="max_completion_tokens")
@@ -113,10 +115,10 @@ class Dialect:
 
 
 def parse(body: bytes, question: Question) -> LlmCompletion:
-    """The completion in a response's body; ``MalformedAnswerError`` if there is none.
+    """Parse a response body; raise ``MalformedAnswerError`` if it is not a chat completion.
 
-    Thinking models' thoughts are read from ``reasoning_content`` or ``reasoning``. Tokens that the endpoint does not
-    count are estimated.
+    The thoughts of thinking models are read from ``reasoning_content`` or ``reasoning``. If the endpoint does not count
+    tokens, they are estimated.
     """
     try:
         record = json.loads(body)
@@ -126,7 +128,7 @@ def parse(body: bytes, question: Question) -> LlmCompletion:
         finish_reason = str(choice.get("finish_reason") or "")
         usage = _usage(record.get("usage"))
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
-        raise MalformedAnswerError(f"no chat completion ({type(error).__name__}: {error})") from None
+        raise MalformedAnswerError(f"not a chat completion ({type(error).__name__}: {error})") from None
     if usage is None:
         thought = estimated_tokens(reasoning)
         usage = LlmTokenUsage(estimated_tokens(question.prompt), thought + estimated_tokens(content), thought)
@@ -138,18 +140,19 @@ def _thoughts(message: Mapping[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """A message's text; of a list of parts, the text parts. Lone surrogates would be no UTF-8: they become ``?``."""
+    """Return a message's text; of a list of parts, the text parts. Lone surrogates, which UTF-8 cannot encode, become
+    ``?``."""
     if isinstance(value, list):
         value = "".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _usage(record: object) -> LlmTokenUsage | None:
-    """The endpoint's own count; None if it has none that makes sense."""
+    """Return the endpoint's token counts; None if they are missing or implausible."""
     if not isinstance(record, dict):
         return None
     details = record.get("completion_tokens_details")
     reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
     numbers = (record.get("prompt_tokens"), record.get("completion_tokens") or 0, reasoning or 0)
-    counted = [number for number in numbers if isinstance(number, int) and 0 <= number < MOST_TOKENS]
+    counted = [number for number in numbers if isinstance(number, int) and 0 <= number < MAX_TOKEN_COUNT]
     return LlmTokenUsage(*counted) if len(counted) == len(numbers) else None

@@ -1,4 +1,4 @@
-"""What the teacher will cost and has cost: tokens, money, and the budget that stops a build. Pure."""
+"""Costs of the language-model teacher: estimates before a build, and the budget that stops it. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from prlcoder.spec import LlmTeacher
 
 
 def price(usage: LlmTokenUsage, settings: LlmTeacher) -> float | None:
-    """What the tokens cost, in the currency of the prices; None without prices. Thinking is paid as completion."""
+    """Return the cost of the tokens in the currency of the prices; None without prices. Thinking counts as
+    completion."""
     prompt, completion = settings.price_per_million_prompt, settings.price_per_million_completion
     if prompt is None or completion is None:
         return None
@@ -19,13 +20,13 @@ def price(usage: LlmTokenUsage, settings: LlmTeacher) -> float | None:
 
 
 class Budget:
-    """Keeps what was spent and what the requests under way will probably take below the settings' bound."""
+    """Tracks spent tokens and the estimates of requests under way against the settings' budget."""
 
     def __init__(self, settings: LlmTeacher, spent: LlmTokenUsage) -> None:
         self._settings, self._spent = settings, spent
 
     def exceeded(self) -> str | None:
-        """What of the budget is used up, as the user is told; None while there is something left."""
+        """Return a message about the exhausted part of the budget; None if none is exhausted."""
         budget, cost = self._settings.budget, price(self._spent, self._settings)
         if budget.tokens is not None and self._spent.total >= budget.tokens:
             return f"budget.tokens ({budget.tokens:,}) is used up"
@@ -34,18 +35,18 @@ class Budget:
         return None
 
     def reserve(self, question: Question) -> None:
-        """Count a request that is about to go, as estimated."""
+        """Count the estimate of a request that is about to be sent."""
         self._spent += question.estimate
 
     def settle(self, question: Question, used: LlmTokenUsage) -> None:
-        """Put what a request took in the place of its estimate (nothing, if it failed)."""
+        """Replace the estimate of a request by the tokens that it used (0 if it failed)."""
         estimate = question.estimate
         self._spent += LlmTokenUsage(
             used.prompt - estimate.prompt, used.completion - estimate.completion, used.reasoning
         )
 
     def error(self, what: str) -> WorkError:
-        """The end of a build whose budget is used up."""
+        """Return the error that ends a build whose budget is exhausted."""
         return WorkError(
             f"teacher: {what}; every answer so far is kept. Raise it and run the same command again to go on"
         )
@@ -53,18 +54,18 @@ class Budget:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a build would ask for, before anything is asked."""
+    """The requests, tokens and cost of a build, estimated before anything is sent."""
 
     requests: int
-    kept: int  # of them answered already, in the cache
-    expected: LlmTokenUsage  # of the rest: lengths of texts, no thinking
-    most: LlmTokenUsage  # of the rest: every answer as long as `maxTokens`
-    cost: tuple[float, float] | None  # expected and most
-    minutes: float | None  # at least, by the rate limits
+    kept: int  # requests whose answer is in the cache
+    expected: LlmTokenUsage  # of the other requests: estimated from text lengths, without thinking
+    most: LlmTokenUsage  # of the other requests: if every answer is as long as `maxTokens`
+    cost: tuple[float, float] | None  # of `expected` and of `most`
+    minutes: float | None  # lower bound that follows from the rate limits
 
 
 def estimate(settings: LlmTeacher, questions: Iterable[tuple[Question, bool]]) -> Estimate:
-    """Sum up questions, each with whether its answer is kept already."""
+    """Sum over questions, each given with whether its answer is in the cache."""
     requests = kept = 0
     expected, most = LlmTokenUsage(), LlmTokenUsage()
     for question, is_kept in questions:
@@ -86,7 +87,7 @@ def estimate(settings: LlmTeacher, questions: Iterable[tuple[Question, bool]]) -
 
 
 def render(plan: Estimate) -> str:
-    """The estimate in words."""
+    """Return the estimate as text."""
     left = plan.requests - plan.kept
     lines = [
         f"{plan.requests:,} requests, {plan.kept:,} of them answered already, {left:,} to ask",

@@ -1,9 +1,11 @@
-"""Asking an OpenAI-compatible endpoint: retries, rate limits, refusals; what went wrong is said without the key.
+"""Sends requests to an OpenAI-compatible endpoint, with retries and rate limits. Error messages never contain the key.
 
-An answer comes, or one of three things happens. ``UnavailableError``: it failed although it was tried again
-(connections cut, timeouts, 408, 409, 429, 5xx, bodies that are no chat completions). ``RefusedError``: the endpoint
-does not want this request (400, 413, 422), or answers without end. ``WorkError``: it would want none (key, address,
-model), so the work ends.
+A request ends with an answer or with one of three errors:
+
+- ``UnavailableError``: all retries failed (lost connections, timeouts, 408, 409, 429, 5xx, bodies that are not chat
+  completions).
+- ``RefusedError``: the endpoint refuses this request (400, 413, 422), or its answer is larger than the limit.
+- ``WorkError``: the endpoint would refuse every request (wrong key, address or model).
 """
 
 from __future__ import annotations
@@ -20,41 +22,42 @@ from typing import TYPE_CHECKING
 
 from prlcoder.errors import WorkError
 from prlcoder.mutator.llm.completions import Dialect, LlmCompletion, MalformedAnswerError, Question, parse
-from prlcoder.mutator.llm.rate_limits import LONGEST_ASKED_S, Backoff, Pace, asked_wait
+from prlcoder.mutator.llm.rate_limits import MAX_RETRY_AFTER_S, Backoff, Pace, retry_after_s
 
 if TYPE_CHECKING:
     import httpx
 
-LARGEST_ANSWER = 16 * 2**20  # bytes of a response's body
+MAX_RESPONSE_BYTES = 16 * 2**20
 CONNECT_S = 20.0
-RETRIED = frozenset({408, 409, 425, 429})  # and every 5xx but 501
-REFUSED = frozenset({400, 413, 422, 501})
-TOO_LONG = re.compile(r"context.{0,3}(length|window)|prompt is too long|reduce the length", re.IGNORECASE)
+RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})  # and every 5xx except 501
+REFUSAL_STATUSES = frozenset({400, 413, 422, 501})
+CONTEXT_LENGTH_MESSAGE = re.compile(r"context.{0,3}(length|window)|prompt is too long|reduce the length", re.IGNORECASE)
 
 
 class UnavailableError(Exception):
-    """No answer, and trying again did not help."""
+    """The endpoint did not answer, and retrying did not help."""
 
 
 class RefusedError(Exception):
-    """The endpoint refuses this request. ``too_long``: because of its length, so that others may pass."""
+    """The endpoint refuses this request. If ``too_long``, the reason is its length, so other requests may succeed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.too_long = TOO_LONG.search(message) is not None
+        self.too_long = CONTEXT_LENGTH_MESSAGE.search(message) is not None
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A response as it came."""
+    """An HTTP response; ``retry_after_s`` is the pause that the server asked for."""
 
     status: int
     body: bytes
-    asked_wait_s: float | None
+    retry_after_s: float | None
 
 
 class Endpoint:
-    """One endpoint and what has been learnt of it. ``client`` is given per call, since it belongs to an event loop."""
+    """One endpoint and the request fields it is known to accept. The HTTP client belongs to an event loop, so it is
+    passed to each call."""
 
     def __init__(
         self,
@@ -72,12 +75,12 @@ class Endpoint:
         self._model, self._key = model, key
         self._timeout_s, self._max_retries = timeout_s, max_retries
         self._pace, self._backoff = pace, backoff or Backoff()
-        self._rng = random.Random()  # only for jitter: it decides when, never what
+        self._rng = random.Random()  # only for jitter, which affects timing but not content
         self._tell = tell
         self._dialect, self._proven = Dialect(), False
 
     def client(self, concurrency: int) -> httpx.AsyncClient:
-        """A client to ask with, for as many requests at once."""
+        """Create an HTTP client for up to ``concurrency`` requests at once."""
         import httpx
 
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -86,7 +89,7 @@ class Endpoint:
         return httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout)
 
     async def ask(self, client: httpx.AsyncClient, question: Question, counts: Counter[str]) -> LlmCompletion:
-        """The answer to one question. ``counts`` grows by ``retries``. Errors: see the module."""
+        """Return the answer to one question; ``counts["retries"]`` grows. The module lists the errors."""
         estimate = question.estimate.total
         failure = ""
         for attempt in range(self._max_retries + 1):
@@ -99,12 +102,12 @@ class Endpoint:
                     answer = parse(reply.body, question)
                     self._pace.correct(estimate, answer.usage.total)
                     return answer
-                failure, asked = f"status {reply.status}{self._said(reply.body)}", reply.asked_wait_s
+                failure, asked = f"status {reply.status}{self._message(reply.body)}", reply.retry_after_s
             except MalformedAnswerError as error:
                 failure = self._safe(str(error))
             except (OSError, TimeoutError) as error:
                 failure = self._safe(str(error) or type(error).__name__)
-            if asked is not None and asked > LONGEST_ASKED_S:
+            if asked is not None and asked > MAX_RETRY_AFTER_S:
                 raise UnavailableError(f"{failure}; it asks to wait {asked:,.0f} s")
             if asked is not None:
                 self._pace.pause(asked)
@@ -113,28 +116,28 @@ class Endpoint:
         raise UnavailableError(failure)
 
     async def _accepted(self, client: httpx.AsyncClient, question: Question) -> Reply:
-        """The reply in the richest dialect that the endpoint takes. Raises where asking again is of no use."""
+        """Send the request in the richest dialect that the endpoint accepts. Raises if retrying would be useless."""
         while True:
             dialect = self._dialect
             reply = await self._post(client, json.dumps(dialect.body(question)).encode())
             if reply.status == 200:
                 self._proven = True
                 return reply
-            said = self._said(reply.body)
-            if reply.status in REFUSED:
+            said = self._message(reply.body)
+            if reply.status in REFUSAL_STATUSES:
                 simpler = None if self._proven and not _names_a_field(said) else dialect.simpler(said)
-                if simpler is None or TOO_LONG.search(said):
+                if simpler is None or CONTEXT_LENGTH_MESSAGE.search(said):
                     raise RefusedError(f"status {reply.status}{said}")
                 if self._dialect == dialect:
                     self._dialect = simpler
                     self._tell(f"{self.url} refuses a field ({reply.status}{said}); going on with {simpler.described}")
-            elif reply.status in RETRIED or reply.status >= 500:
+            elif reply.status in RETRYABLE_STATUSES or reply.status >= 500:
                 return reply
             else:
                 raise self._fatal(reply.status, said)
 
     async def _post(self, client: httpx.AsyncClient, body: bytes) -> Reply:
-        """One request; ``OSError`` or ``TimeoutError`` if no whole response comes in time."""
+        """Send one request. Raises ``OSError`` or ``TimeoutError`` if no complete response arrives in time."""
         import httpx
 
         content = bytearray()
@@ -146,9 +149,9 @@ class Endpoint:
             ):
                 async for piece in response.aiter_bytes():
                     content += piece
-                    if len(content) > LARGEST_ANSWER:
-                        raise RefusedError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB")
-                waited = asked_wait(response.headers, datetime.now(UTC))
+                    if len(content) > MAX_RESPONSE_BYTES:
+                        raise RefusedError(f"an answer of more than {MAX_RESPONSE_BYTES >> 20} MiB")
+                waited = retry_after_s(response.headers, datetime.now(UTC))
                 return Reply(response.status_code, bytes(content), waited)
         except TimeoutError:
             raise TimeoutError(f"no answer within {self._timeout_s:g} s") from None
@@ -158,9 +161,9 @@ class Endpoint:
             raise OSError(f"{type(error).__name__}: {error}".rstrip(": ")) from None
 
     def _fatal(self, status: int, said: str) -> WorkError:
-        """What to do about a status that every request would get."""
+        """Return the error, with a remedy, for a status that every request would get."""
         if status in (401, 403):
-            which = "the key was not accepted" if self._key else "it wants a key and none was given"
+            which = "the key was not accepted" if self._key else "it requires a key, and none was given"
             advice = f"{which}; set apiKeyEnv to the environment variable that holds the right one"
         elif status == 402:
             advice = "the account has no credit left; nothing was lost, top it up and run again"
@@ -169,13 +172,13 @@ class Endpoint:
                 f"check that baseUrl ends where /chat/completions begins (often /v1) and that it has {self._model!r}"
             )
         elif 300 <= status < 400:
-            advice = "it redirects; give the address that it redirects to"
+            advice = "it redirects; set baseUrl to the address that it redirects to"
         else:
             advice = "check baseUrl and model"
         return WorkError(f"teacher: {self.url}: status {status}{said}; {advice}")
 
-    def _said(self, body: bytes) -> str:
-        """The endpoint's own message, short and without the key, as ``: message``; nothing if it has none."""
+    def _message(self, body: bytes) -> str:
+        """Return the endpoint's message as ``: message``, shortened and without the key; empty if it has none."""
         text = body[:4000].decode("utf-8", "replace").strip()
         try:
             record = json.loads(body)
@@ -191,6 +194,6 @@ class Endpoint:
 
 
 def _names_a_field(said: str) -> bool:
-    """Whether a refusal names one of the optional fields: then it is about the field, even after other answers."""
+    """Whether a refusal names an optional field. Then the field is the reason, even if other requests succeeded."""
     names = ("response_format", "json_schema", "max_tokens", "temperature", "seed")
     return any(name in said.lower() for name in names)

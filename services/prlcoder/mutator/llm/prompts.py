@@ -1,7 +1,7 @@
-"""What the model is asked: the paper's two operations on one segment, from the versioned files in ``templates/``.
+"""Builds the prompts for the paper's two operations on one segment, from the versioned files in ``templates/``.
 
-Every prompt of a program begins with the same text (task and solution), so that an endpoint with a prefix cache reads
-it once.
+All prompts about a program begin with the same text (task and solution), so that an endpoint with a prefix cache
+processes it once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VERSION = "v1"
 BUGS = tuple(bug.value for bug in BugClass if bug is not BugClass.SYNTAX)
 _TEXT = {"type": "string"}
-_JSON_OVERHEAD = 24  # tokens of a variant's keys, quotes and escapes
+_JSON_OVERHEAD_TOKENS = 24  # keys, quotes and escapes of one variant
 
 
 def question(
@@ -49,12 +49,12 @@ def question(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
-        expected_tokens=count * (estimated_tokens(text) + _JSON_OVERHEAD) + _JSON_OVERHEAD,
+        expected_tokens=count * (estimated_tokens(text) + _JSON_OVERHEAD_TOKENS) + _JSON_OVERHEAD_TOKENS,
     )
 
 
 def schema(kind: VariantKind) -> Mapping[str, Any]:
-    """JSON Schema of an answer, in the subset that strict structured output takes everywhere."""
+    """Return the JSON Schema of an answer, in the subset that all strict structured-output modes accept."""
     fields = {"bug": {"type": "string", "enum": list(BUGS)}, "segment": _TEXT}
     if kind == "refactoring":
         del fields["bug"]
@@ -69,7 +69,7 @@ def schema(kind: VariantKind) -> Mapping[str, Any]:
 
 @cache
 def templates_digest() -> str:
-    """SHA-256 of everything here that shapes an answer: the templates and the schemas."""
+    """Return the SHA-256 of the templates and schemas, which determine the answers."""
     kinds: tuple[VariantKind, ...] = ("mutation", "refactoring")
     parts = [_source(name) for name in ("program", *kinds)] + [schema(kind) for kind in kinds]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

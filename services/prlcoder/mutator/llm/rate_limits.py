@@ -1,6 +1,6 @@
-"""When the next request may go: backing off after failures, and the endpoint's rate limits.
+"""Decides when the next request may be sent: back-off after failures, and the endpoint's rate limits.
 
-The clock and the sleep are given, so that every rule here can be checked without waiting.
+The clock and the sleep function are parameters, so that tests can check every rule without waiting.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_ASKED_S = 600.0  # a server that asks for a longer pause is not waited for
-BURST_S = 1.0  # seconds' worth of a rate that may go at once
+MAX_RETRY_AFTER_S = 600.0  # if a server asks for a longer pause, the request fails instead
+BURST_S = 1.0  # the amount that a rate allows in this time may be used at once
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential, with full jitter: the n-th wait is drawn from 0 to ``first_s * 2**n``, at most ``most_s``."""
+    """Exponential back-off with full jitter: wait n is uniform from 0 to ``min(first_s * 2**n, most_s)`` seconds."""
 
     first_s: float = 1.0
     most_s: float = 60.0
 
     def wait(self, attempt: int, rng: random.Random) -> float:
-        """Seconds before the try after ``attempt`` (0-based)."""
+        """Return the seconds to wait after attempt number ``attempt`` (0-based)."""
         return rng.uniform(0.0, min(self.most_s, self.first_s * 2.0 ** min(attempt, 30)))
 
 
-def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that ``Retry-After`` asks for (a number or a date; ``retry-after-ms`` too), None without one."""
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the pause in ``Retry-After`` (a number or a date) or ``retry-after-ms``, in seconds; None without one."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
@@ -51,9 +51,9 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 class Bucket:
-    """A token bucket in arrears: an amount is taken at once, and its taker told how long to wait for it.
+    """A token bucket whose level may be negative: ``take`` succeeds at once and returns how long to wait.
 
-    Takers therefore go in the order in which they came, and an amount larger than the bucket passes too, late enough.
+    Callers are therefore served in the order in which they came, and an amount larger than the bucket is possible.
     """
 
     def __init__(self, per_minute: float, clock: Callable[[], float]) -> None:
@@ -64,7 +64,7 @@ class Bucket:
         self._seen = clock()
 
     def take(self, amount: float) -> float:
-        """Take ``amount`` (negative: give back); seconds until it is there."""
+        """Take ``amount`` (a negative amount is returned to the bucket); return the seconds until it is available."""
         now = self._clock()
         self._level = min(self._most, self._level + (now - self._seen) * self._rate) - amount
         self._seen = now
@@ -72,7 +72,7 @@ class Bucket:
 
 
 class Pace:
-    """The limits of one endpoint: requests and tokens a minute, and the pauses that it asks for."""
+    """The limits of one endpoint: requests and tokens per minute, and the pauses that it asks for."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Pace:
         self._paused_until = clock()
 
     async def turn(self, tokens: int) -> None:
-        """Return when a request of about ``tokens`` may go."""
+        """Wait until a request of about ``tokens`` may be sent."""
         wait = max(
             self._requests.take(1) if self._requests else 0.0,
             self._tokens.take(tokens) if self._tokens else 0.0,
@@ -98,14 +98,14 @@ class Pace:
             await self._sleep(rest)
 
     def correct(self, estimated: int, used: int) -> None:
-        """The tokens that a request really took."""
+        """Replace a request's estimated tokens by the tokens that it used."""
         if self._tokens:
             self._tokens.take(used - estimated)
 
     def pause(self, seconds: float) -> None:
-        """Nobody asks for so long: the endpoint has said so."""
+        """Hold back all requests for this time, because the endpoint asked for it."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     async def rest(self, seconds: float) -> None:
-        """One asker waits before its next try."""
+        """Wait before a retry of one request."""
         await self._sleep(seconds)

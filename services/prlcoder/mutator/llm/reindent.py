@@ -1,7 +1,7 @@
-"""A model's text moved to the indentation that its place in the program has.
+"""Moves a model's text to the indentation of the segment that it replaces.
 
-Models keep the segment's indentation, or lose the first line's, or begin at another column. ``rebased`` gives the
-readings in that order; the caller takes the first that parses in its place.
+Models keep the segment's indentation, lose that of the first line, or begin at another column. ``reindented`` yields
+the text for each of these cases, in that order; the caller takes the first that parses in the program.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _STRINGS = frozenset({"STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END"
 UNIT = "    "
 
 
-def rebased(text: str, indent: str) -> Iterator[str]:
-    r"""``text`` for a segment at ``indent``, in the ways that a model may have meant it.
+def reindented(text: str, indent: str) -> Iterator[str]:
+    r"""Yield ``text`` re-indented for a segment at ``indent``, in each way that the model may have meant it.
 
-    >>> list(rebased("if a:\n    b()", "    "))
+    >>> list(reindented("if a:\n    b()", "    "))
     ['    if a:\n    b()', '    if a:\n        b()']
     """
     lines = [_respaced(line, tabs="\t" in indent) for line in text.split("\n")]
     own = _LEADING.match(lines[0])[0]  # type: ignore[index]
-    if own.startswith(indent):  # at its level, or meant to be deeper: into the loop above, say
+    if own.startswith(indent):  # at the segment's level, or deeper on purpose (for example inside the loop above)
         yield "\n".join(lines)
     if own == indent:
         return
@@ -38,7 +38,7 @@ def rebased(text: str, indent: str) -> Iterator[str]:
 
 
 def string_lines(text: str) -> set[int]:
-    """0-based numbers of the lines that begin inside a string; what comes after a syntax error is not looked at."""
+    """Return the 0-based numbers of the lines that begin inside a string, up to the first syntax error."""
     inside: set[int] = set()
     opened = 0
     try:
@@ -54,13 +54,13 @@ def string_lines(text: str) -> set[int]:
 
 
 def _respaced(line: str, tabs: bool) -> str:
-    """The line with its indentation in the program's own character."""
+    """Return the line with its indentation in the program's character (tab or space)."""
     white = _LEADING.match(line)[0]  # type: ignore[index]
     return (white.replace(UNIT, "\t") if tabs else white.replace("\t", UNIT)) + line[len(white) :]
 
 
 def _moved(line: str, own: str, indent: str) -> str | None:
-    """The line from the level ``own`` to ``indent``; None if it stands to the left of ``own``."""
+    """Return the line moved from the level ``own`` to ``indent``; None if it is indented less than ``own``."""
     if not line.strip():
         return ""
     return indent + line[len(own) :] if line.startswith(own) else None

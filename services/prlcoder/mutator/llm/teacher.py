@@ -1,8 +1,8 @@
-"""The language-model teacher: one request a segment and operation, many at once, nothing asked twice.
+"""The language-model teacher: one request per segment and operation, many at once, and none twice.
 
-What it proposes depends on the answers alone, and those are kept (``cache``): a build that was killed asks only for
-what is missing and ends with the same content. Where the endpoint fails although it was tried again, or the breaker is
-open, the rule teacher proposes instead, under its own name; the caller learns for which segments.
+Its proposals depend only on the answers, and all answers are cached. A build that was killed therefore asks only for
+the missing ones and ends with the same content. If all retries fail, or the circuit breaker is open, the rule teacher
+proposes instead, under its own name, and the caller is told for which segments.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.mutator.llm.answers import candidates
-from prlcoder.mutator.llm.batch import Asker
-from prlcoder.mutator.llm.breaker import REST_S
+from prlcoder.mutator.llm.batch import BatchAsker
+from prlcoder.mutator.llm.breaker import COOLDOWN_S
 from prlcoder.mutator.llm.cache import Cache, key
 from prlcoder.mutator.llm.completions import LlmCompletion, LlmTokenUsage, Question
 from prlcoder.mutator.llm.costs import Estimate, estimate, price
 from prlcoder.mutator.llm.prompts import question, templates_digest
 from prlcoder.mutator.llm.rate_limits import Backoff
-from prlcoder.mutator.llm.validate_proposals import Fitting, UnfitError
+from prlcoder.mutator.llm.validate_proposals import ProposalValidator, UnfitError
 from prlcoder.mutator.model import Proposals, RewriteSite, Variant, VariantKind
 from prlcoder.mutator.teacher import RuleTeacher
 from prlcoder.spec import LlmTeacher
 
-SEEDS = 2**31  # endpoints take a signed 32-bit integer
+SEEDS = 2**31  # endpoints accept seeds that fit a signed 32-bit integer
 
 
 @dataclass(frozen=True)
 class LlmRequest:
-    """One question about one place (its index in the call), and the key that its answer is kept under."""
+    """One question about one rewrite site (``place`` is its index in the call), and the cache key of its answer."""
 
     place: int
     kind: VariantKind
@@ -41,7 +41,7 @@ class LlmRequest:
 
 @dataclass
 class AnswerTally:
-    """What the answers of one call held."""
+    """Counts over the answers of one call."""
 
     counts: Counter[str] = field(default_factory=Counter)  # answers, proposed, fitting
     unfit: Counter[str] = field(default_factory=Counter)  # by reason
@@ -49,10 +49,10 @@ class AnswerTally:
 
 
 class LanguageModelTeacher:
-    """Proposes what a model behind an OpenAI-compatible endpoint writes (a ``BatchTeacher``).
+    """Proposes variants that a model behind an OpenAI-compatible endpoint writes (a ``BatchTeacher``).
 
-    ``cache`` is the file of kept answers, unless the settings name one. ``InputError`` at once if the key's variable
-    is not set. Not for several threads at a time.
+    ``cache`` is the cache file, unless the settings name one. Raises ``InputError`` at once if the key's variable is
+    not set. Not thread-safe.
     """
 
     name = "llm"
@@ -64,16 +64,16 @@ class LanguageModelTeacher:
         seed: int,
         cache: Path,
         backoff: Backoff | None = None,
-        breaker_rest_s: float = REST_S,
+        breaker_cooldown_s: float = COOLDOWN_S,
     ) -> None:
         self._settings, self._seed = settings, seed
         self._wanted: dict[VariantKind, int] = {"mutation": settings.mutations, "refactoring": settings.refactorings}
         self._cache_path = Path(settings.cache) if settings.cache else cache
-        self._asker = Asker(settings, backoff=backoff, breaker_rest_s=breaker_rest_s)
+        self._asker = BatchAsker(settings, backoff=backoff, breaker_cooldown_s=breaker_cooldown_s)
         self._rules = RuleTeacher(seed, settings.mutations, settings.refactorings)
 
     def propose_all(self, places: Sequence[RewriteSite]) -> Proposals:
-        """The variants of every place, the same for the same kept answers. Errors: ``Asker.ask_all``'s."""
+        """The variants of every place, the same for the same kept answers. Errors: ``BatchAsker.ask_all``'s."""
         requests = list(self._requests(places))
         with Cache(self._cache_path) as cache:
             answers, asking = self._asker.ask_all({item.key: item.question for item in requests}, cache)
@@ -91,7 +91,7 @@ class LanguageModelTeacher:
         return Proposals(variants, self._counts(tally, asking, len(unanswered)), where)
 
     def estimate(self, places: Iterable[RewriteSite]) -> Estimate:
-        """What ``propose_all`` would ask for, without asking. Makes no cache where there is none."""
+        """Estimate the requests of ``propose_all`` without sending any. Does not create a cache file."""
         requests = self._requests(places)
         if not self._cache_path.exists():
             return estimate(self._settings, ((item.question, False) for item in requests))
@@ -117,11 +117,11 @@ class LanguageModelTeacher:
     def _made(
         self, place: RewriteSite, answered: Sequence[tuple[VariantKind, LlmCompletion]], tally: AnswerTally
     ) -> list[Variant]:
-        """The first variants of each answer, at most as many as were asked for, that fit into the program."""
+        """Return the valid variants among the first of each answer, at most as many as were asked for."""
         made: list[Variant] = []
-        fitting = Fitting(place) if answered else None
+        validator = ProposalValidator(place) if answered else None
         for kind, answer in answered:
-            assert fitting is not None
+            assert validator is not None
             tally.tokens += answer.usage
             found = candidates(answer)[: self._wanted[kind]]
             tally.counts.update(answers=1, proposed=len(found))
@@ -129,14 +129,14 @@ class LanguageModelTeacher:
                 tally.unfit["cut_off" if answer.finish_reason == "length" else "no_variants"] += 1
             for candidate in found:
                 try:
-                    made.append(fitting.fit(candidate, kind))
+                    made.append(validator.fit(candidate, kind))
                 except UnfitError as reason:
                     tally.unfit[str(reason)] += 1
         tally.counts["fitting"] += len(made)
         return made
 
     def _instead(self, place: RewriteSite, kinds: set[VariantKind], made: Sequence[Variant]) -> list[Variant]:
-        """What the rule teacher proposes in the place of the kinds that were not answered."""
+        """Return the rule teacher's variants of the kinds that were not answered."""
         texts = {variant.text for variant in made}
         proposed = self._rules.propose(place.problem_id, place.source, place.segments, place.index)
         return [
@@ -146,7 +146,7 @@ class LanguageModelTeacher:
         ]
 
     def _counts(self, tally: AnswerTally, asking: Mapping[str, int], stood_in: int) -> dict[str, Any]:
-        """``tokens`` and ``cost`` are those of the answers that were used, whether asked for now or kept."""
+        """Return the counts. ``tokens`` and ``cost`` cover all answers used, from the endpoint or from the cache."""
         tokens = tally.tokens
         cost = price(tokens, self._settings)
         return {
@@ -169,6 +169,6 @@ def _by_place(
 
 
 def described(settings: LlmTeacher) -> dict[str, Any]:
-    """What of the settings decides the content, as plain values: not where the model runs or how fast it is asked."""
+    """Return the settings that determine the content, as plain values; not the address or the rate limits."""
     names = {"kind", "model", "mutations", "refactorings", "temperature", "max_tokens"}
     return {**settings.model_dump(by_alias=True, include=names), "templates": templates_digest()}

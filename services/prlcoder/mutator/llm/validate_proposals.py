@@ -1,8 +1,8 @@
-"""What of a model's proposals fits into the program: moved to its indentation, cleaned of added comments, and checked.
+"""Validates a model's proposals: each is re-indented, stripped of added comments, and checked. Nothing is executed.
 
-The promises are the rule teacher's: the text differs from the segment and from the other variants, the whole program
-still compiles, comment and blank lines are the segment's, a mutation compiles to other byte code. And what a model may
-do and rules cannot: answer with other lines than the segment's, import modules, read files. Nothing is run here.
+Accepted variants have the properties of the rule teacher's: the text differs from the segment and from the other
+variants, the whole program compiles, comment and blank lines are the segment's, and a mutation compiles to other
+bytecode. Further checks reject what only a model can do: return lines outside the segment, import modules, read files.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 
-from prlcoder.mutator.bytecode import Fingerprint, fingerprint
+from prlcoder.mutator.equivalence import Fingerprint, fingerprint
 from prlcoder.mutator.llm.answers import ProposedText
 from prlcoder.mutator.llm.prompts import BUGS
-from prlcoder.mutator.llm.reindent import rebased
+from prlcoder.mutator.llm.reindent import reindented
 from prlcoder.mutator.model import RewriteSite, Variant, VariantKind
 from prlcoder.problems.indentation import unify_line_ends
 
-LONGEST, SHORTEST, SLACK = 3.0, 0.3, 80  # times the segment's length, and characters more or less
-ALIKE = (
-    0.6  # an answer equal to another segment is taken for a rewrite of this one if it is as similar (difflib's ratio)
-)
+MAX_LENGTH_RATIO, MIN_LENGTH_RATIO = 3.0, 0.3  # of a proposal to the segment
+LENGTH_SLACK = 80  # characters by which a proposal may exceed these bounds
+MIN_LINE_SIMILARITY = 0.6  # a proposal equal to another segment counts as a rewrite of this one from this ratio on
 FOREIGN_CALLS = frozenset(
     {"__import__", "breakpoint", "compile", "eval", "exec", "exit", "globals", "input", "locals", "open", "quit"}
 )
@@ -35,11 +34,11 @@ _HEAD = re.compile(r"(?:[ \t\f]*(?:#[^\n]*)?\n)*")
 
 
 class UnfitError(ValueError):
-    """The proposal is not used; the text is the reason's name, which the manifest counts."""
+    """The proposal is not used; the message is the name of the reason, by which the manifest counts."""
 
 
-class Fitting:
-    """The proposals for one place. ``fit`` is called for one after the other; what fits once does not fit again."""
+class ProposalValidator:
+    """Validates the proposals for one rewrite site, one after the other. A repeated proposal is rejected."""
 
     def __init__(self, place: RewriteSite) -> None:
         segment = place.segments[place.index]
@@ -57,13 +56,13 @@ class Fitting:
         self._comments = _comments(place.source, segment.start + len(self._head), segment.end)
 
     def fit(self, candidate: ProposedText, kind: VariantKind) -> Variant:
-        """The variant that a proposal makes; ``UnfitError`` if it makes none."""
+        """Return the variant that a proposal makes; raise ``UnfitError`` if it is not usable."""
         core = _HEAD.sub("", unify_line_ends(candidate.text).rstrip() + "\n", count=1).rstrip()
         if not core:
             raise UnfitError("empty")
         self._check_extent(core)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python thinks of the model's code is nobody's business here
+            warnings.simplefilter("ignore")  # warnings about the model's code are of no use here
             core = self._cleaned(self._parsing(core))
             program = self._program(core)
             try:
@@ -83,8 +82,8 @@ class Fitting:
         return self._before + self._head + core + self._tail + self._after
 
     def _parsing(self, core: str) -> str:
-        """The first reading of the indentation in which the whole program compiles."""
-        for reading in rebased(core, self._indent):
+        """Return the first re-indentation with which the whole program compiles."""
+        for reading in reindented(core, self._indent):
             try:
                 compile(self._program(reading), "<variant>", "exec", dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -93,7 +92,10 @@ class Fitting:
         raise UnfitError("does_not_parse")
 
     def _cleaned(self, core: str) -> str:
-        """``core`` without the comments and blank lines that the segment does not have. Those it has must be there."""
+        """Return ``core`` without the comments and blank lines that the segment does not have.
+
+        Raises ``UnfitError`` if one of the segment's comments is missing.
+        """
         start = len(self._before) + len(self._head)
         wanted = Counter(text for text, _ in self._comments)
         pieces, position = [], 0
@@ -111,29 +113,29 @@ class Fitting:
         return cleaned.strip("\n")
 
     def _check_extent(self, core: str) -> None:
-        """The proposal is about as long as the segment, and made of its lines rather than of the program's others."""
+        """Check that the proposal is about as long as the segment and does not consist of other parts' lines."""
         length = len(self._core)
-        if len(core) > LONGEST * length + SLACK:
+        if len(core) > MAX_LENGTH_RATIO * length + LENGTH_SLACK:
             raise UnfitError("whole_program" if self._headers(core) else "too_long")
-        if len(core) < SHORTEST * length - SLACK:
+        if len(core) < MIN_LENGTH_RATIO * length - LENGTH_SLACK:
             raise UnfitError("too_short")
         if self._headers(core):
             raise UnfitError("whole_program")
         lines, own = _code_lines(core), _code_lines(self._core)
         others = [_code_lines(part.text) for part in self._place.segments if part is not self._segment]
-        if lines in others and _likeness(lines, own) < ALIKE:
+        if lines in others and _similarity(lines, own) < MIN_LINE_SIMILARITY:
             raise UnfitError("other_segment")
         foreign = sum(line not in own and any(line in other for other in others) for line in lines)
         if foreign > 1 and 3 * foreign > len(lines):
             raise UnfitError("other_lines")
 
     def _headers(self, core: str) -> bool:
-        """Whether it holds a function's or class's header that stands elsewhere in the program."""
+        """Whether it contains the header of a function or class from elsewhere in the program."""
         elsewhere = {line for line in _code_lines(self._before + self._after) if _HEADER.match(line)}
         return any(line in elsewhere for line in _code_lines(core)) and not elsewhere & set(_code_lines(self._core))
 
     def _check_boundary(self, core: str) -> None:
-        """It does not begin with the line before the segment (at any level), nor end with the line after it."""
+        """Check that it neither begins with the line before the segment nor ends with the line after it."""
         if "\n" not in core:
             return
         before, after = _last_line(self._before), _first_line(self._after)
@@ -142,7 +144,7 @@ class Fitting:
             raise UnfitError("other_lines")
 
     def _check_reach(self, tree: ast.Module) -> None:
-        """No module that the program does not import, no call that reaches outside or ends it, no added docstring."""
+        """Check that it adds no import, no call that reaches outside the program or ends it, and no docstring."""
         if _modules(tree) - _modules(self._tree):
             raise UnfitError("imports")
         if (_calls(tree) - _calls(self._tree)) & FOREIGN_CALLS:
@@ -152,26 +154,26 @@ class Fitting:
 
 
 def operator(kind: VariantKind, bug: str) -> str:
-    """The name under which a model's variants are counted: ``llm-off-by-one``, ``llm-refactoring``."""
+    """Return the operator name of a model's variant: ``llm-off-by-one``, ``llm-refactoring``."""
     if kind == "refactoring":
         return "llm-refactoring"
     return f"llm-{bug.replace(' ', '-')}" if bug in BUGS else "llm-mutation"
 
 
 def _comments(source: str, start: int, end: int) -> list[tuple[str, int]]:
-    """Text and offset of the comments between two offsets of a source that compiles."""
+    """Return text and offset of the comments between two offsets of a source that compiles."""
     starts = [0]
     for line in source.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
     found: list[tuple[str, int]] = []
-    if "#" not in source[start:end]:  # to cut a program into tokens takes longer than all the rest
+    if "#" not in source[start:end]:  # tokenising would take longer than everything else here
         return found
     try:
         for token in tokenize.generate_tokens(io.StringIO(source, newline="\n").readline):
             offset = starts[token.start[0] - 1] + token.start[1]
             if token.type == tokenize.COMMENT and start <= offset < end:
                 found.append((token.string, offset))
-    except (tokenize.TokenError, SyntaxError):  # it compiles, yet the tokenizer of some versions is stricter
+    except (tokenize.TokenError, SyntaxError):  # in some Python versions `tokenize` is stricter than the compiler
         raise UnfitError("does_not_parse") from None
     return found
 
@@ -181,7 +183,7 @@ def _code_lines(text: str) -> list[str]:
     return [line for line in stripped if line and not line.startswith("#")]
 
 
-def _likeness(left: list[str], right: list[str]) -> float:
+def _similarity(left: list[str], right: list[str]) -> float:
     return difflib.SequenceMatcher(None, "\n".join(left), "\n".join(right), autojunk=False).ratio()
 
 

@@ -1,4 +1,4 @@
-"""Edits of a source text: what an operator yields, and how edits are put into a segment."""
+"""Edits of a source text: operators yield them, and ``splice`` applies them to a segment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Span(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Replace ``source[start:end]`` by ``text``. An empty range inserts."""
+    """Replaces ``source[start:end]`` by ``text``. An empty range inserts."""
 
     start: int
     end: int
@@ -21,11 +21,11 @@ class Edit(NamedTuple):
 
 
 Edits = tuple[Edit, ...]
-"""Edits that belong together: all are made or none."""
+"""The edits of one rewrite. All of them are applied, or none."""
 
 
 def splice(source: str, span: Span, edits: Edits) -> str:
-    """The text of ``span`` after the edits, which must lie inside it and not overlap.
+    """Return the text of ``span`` after the edits, which must lie inside it and must not overlap.
 
     >>> splice("a = b + c", Span(4, 9), (Edit(6, 7, "-"),))
     'b - c'
@@ -46,12 +46,12 @@ def within(span: Span, edits: Edits) -> bool:
 
 
 def disjoint(left: Edits, right: Edits) -> bool:
-    """Whether no edit of one touches text of the other; edits that meet at one point count as touching."""
+    """Whether no edit of ``left`` touches the text of an edit of ``right``. Adjacent edits count as touching."""
     return all(a.end < b.start or b.end < a.start for a in left for b in right)
 
 
 def swap(source: str, left: Span, right: Span) -> Edits:
-    """The edits that exchange the texts of two spans that do not overlap."""
+    """Return the edits that exchange the texts of two spans, which must not overlap."""
     return (
         Edit(left.start, left.end, source[right.start : right.end]),
         Edit(right.start, right.end, source[left.start : left.end]),

@@ -1,7 +1,8 @@
-"""What the text alone says about types: enough to know that ``x += 1`` rebinds a number, or that two names are alike.
+"""Simple static type inference: enough to know that ``x += 1`` rebinds a number, or that two names have one type.
 
-Sound for programs that respect their annotations, and deliberately small: whatever is not listed is unknown (None).
-A name has a type if all its bindings in its scope agree; ints and floats that mix are ``float``.
+It is sound for programs that respect their annotations, and deliberately small: everything that it does not list has an
+unknown type (None). A name has a type if all its bindings in its scope agree; a mixture of ints and floats is
+``float``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from prlcoder.mutator.rules.scopes import Scope, Scopes
 
 
 class Type(NamedTuple):
-    """A builtin type by name and, for a homogeneous container whose elements are known, their type."""
+    """A builtin type by name; for a homogeneous container also the type of its elements, if known."""
 
     name: str
     element: Type | None = None
@@ -24,8 +25,8 @@ INT, FLOAT, BOOL, STR, NONE = Type("int"), Type("float"), Type("bool"), Type("st
 NUMBERS = frozenset({"int", "float", "bool"})
 SCALARS = frozenset({"int", "float", "bool", "str"})
 SIZED = frozenset({"str", "list", "dict", "set", "tuple"})
-_PENDING = Type("pending")  # not known yet: agrees with everything
-_PASSES = 5
+_PENDING = Type("pending")  # not inferred yet; agrees with every type
+_MAX_PASSES = 5
 
 _CALLS = {
     "len": INT,
@@ -71,7 +72,7 @@ _ANNOTATIONS = {
 
 
 def join(left: Type | None, right: Type | None) -> Type | None:
-    """The type of something that is one or the other; None if they do not agree."""
+    """Return the type of a value that has one of two types; None if they do not agree."""
     if left == right or right == _PENDING:
         return left
     if left == _PENDING:
@@ -86,7 +87,7 @@ def join(left: Type | None, right: Type | None) -> Type | None:
 
 
 class Inference:
-    """Types of the expressions of one program."""
+    """The types of the expressions of one program."""
 
     def __init__(self, tree: ast.Module, scopes: Scopes, parents: dict[ast.AST, ast.AST]) -> None:
         self._scopes = scopes
@@ -97,24 +98,27 @@ class Inference:
         self._settle()
 
     def of(self, node: ast.expr) -> Type | None:
-        """The type of an expression, or None."""
+        """Return the type of an expression, or None if it is unknown."""
         found = self._infer(node)
         return None if found == _PENDING else found
 
     def variable(self, scope: Scope, name: str) -> Type | None:
-        """The type of a variable, or None."""
+        """Return the type of a variable, or None if it is unknown."""
         found = self._names.get((scope, name))
         return None if found == _PENDING else found
 
     def name_is(self, node: ast.expr, names: frozenset[str]) -> bool:
-        """Whether the type is known and one of these."""
+        """Whether the type of an expression is known and its name is one of ``names``."""
         found = self.of(node)
         return found is not None and found.name in names
 
     def _settle(self) -> None:
-        """Fixpoint over all names; names still moving after a few passes are unknown."""
+        """Iterate over all names to a fixpoint. If a few passes do not reach it, all names are unknown.
+
+        Every type depends on the types of other names, so after an unfinished iteration none of them can be trusted.
+        """
         moving: set[tuple[Scope, str]] = set()
-        for _ in range(_PASSES):
+        for _ in range(_MAX_PASSES):
             moving.clear()
             for key, old in self._names.items():
                 new = self._bindings(*key)
@@ -135,7 +139,7 @@ class Inference:
         return result
 
     def _bound(self, node: ast.AST) -> Type | None:
-        """The type that a binding occurrence gives its name."""
+        """Return the type that one binding gives to its name."""
         if isinstance(node, ast.arg):
             return self._annotation(node.annotation) if node.annotation else None
         if not isinstance(node, ast.Name):
@@ -149,8 +153,8 @@ class Inference:
                 return self._operation(op, _PENDING, self._infer(value))
             case ast.For(iter=iterable) | ast.comprehension(iter=iterable):
                 return self._element(iterable)
-            case ast.Tuple(elts=targets) as unpacked:
-                return self._unpacked(unpacked, targets.index(node))
+            case ast.Tuple(elts=targets) as from_table:
+                return self._unpacked(from_table, targets.index(node))
         return None
 
     def _unpacked(self, target: ast.Tuple, index: int) -> Type | None:

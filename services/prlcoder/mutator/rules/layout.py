@@ -1,4 +1,4 @@
-"""Statements as lines of text: which lines are theirs, how they are deleted and re-indented."""
+"""Statements as lines of text: finds a statement's lines, deletes and re-indents them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prlcoder.mutator.rules.program import ProgramAnalysis
 
 
 def own_lines(program: ProgramAnalysis, node: ast.stmt) -> Span | None:
-    """The statement's lines without the last line end; None if other code shares them or a decorator precedes."""
+    """Return the statement's lines without the last line end; None if it shares lines or has a decorator."""
     if getattr(node, "decorator_list", None):
         return None
     start, end = program.span(node)
@@ -22,20 +22,20 @@ def own_lines(program: ProgramAnalysis, node: ast.stmt) -> Span | None:
 
 
 def block(program: ProgramAnalysis, body: Sequence[ast.stmt]) -> Span | None:
-    """The lines of a statement list, without the last line end; None if it shares lines with other code."""
+    """Return the lines of a statement list without the last line end; None if other code shares them."""
     first, last = own_lines(program, body[0]), own_lines(program, body[-1])
     return Span(first.start, last.end) if first and last else None
 
 
 def indent(program: ProgramAnalysis, node: ast.stmt) -> str:
-    """The white space that the statement's line starts with."""
+    """Return the whitespace at the start of the statement's line."""
     start = program.span(node).start
     line = program.source[program.line_start(start) : start]
     return line[: len(line) - len(line.lstrip())]
 
 
 def indentation(program: ProgramAnalysis) -> str:
-    """One level of the program's indentation, by its first nested statement."""
+    """Return one level of the program's indentation, taken from its first nested statement."""
     for node in ast.walk(program.tree):
         body = getattr(node, "body", None)
         if isinstance(node, ast.stmt) and isinstance(body, list) and block(program, body):
@@ -44,7 +44,7 @@ def indentation(program: ProgramAnalysis) -> str:
 
 
 def delete_lines(program: ProgramAnalysis, lines: Span) -> Edit:
-    """Delete whole lines with the line end after them or, at the end of the file, the one before them."""
+    """Delete whole lines with the line end after them, or at the end of the file with the one before them."""
     rest = program.source[lines.end :]
     if rest:
         return Edit(lines.start, lines.end + (2 if rest.startswith("\r\n") else 1), "")
@@ -53,7 +53,10 @@ def delete_lines(program: ProgramAnalysis, lines: Span) -> Edit:
 
 
 def reindent(program: ProgramAnalysis, lines: Span, old: str, new: str) -> Edits | None:
-    """Give lines that start with ``old`` the start ``new``; None if one does not, or a string spans lines."""
+    """Replace the indentation ``old`` of all lines by ``new``.
+
+    Returns None if a line has another indentation, or if a string spans lines (its content would change).
+    """
     edits: list[Edit] = []
     if old == new or has_long_string(program, lines):
         return None
@@ -69,7 +72,7 @@ def reindent(program: ProgramAnalysis, lines: Span, old: str, new: str) -> Edits
 
 
 def has_long_string(program: ProgramAnalysis, span: Span) -> bool:
-    """Whether a string literal in the span contains a line end: its lines are not layout."""
+    """Whether a string literal in the span contains a line end."""
     return any(
         start < span.end and end > span.start and ("\n" in text or "\r" in text)
         for (start, end), text in program.strings
@@ -82,12 +85,12 @@ def is_elif(program: ProgramAnalysis, node: ast.stmt) -> bool:
 
 
 def has_else(program: ProgramAnalysis, node: ast.If) -> bool:
-    """Whether the statement has an ``else`` clause, not an ``elif``."""
+    """Whether the statement has an ``else`` clause. An ``elif`` is not one."""
     return bool(node.orelse) and not (len(node.orelse) == 1 and is_elif(program, node.orelse[0]))
 
 
 def else_line(program: ProgramAnalysis, node: ast.If | ast.For | ast.While) -> Span | None:
-    """The line of ``else:`` without its line end; None if other code or a comment stands on it."""
+    """Return the line of ``else:`` without its line end; None if it also holds other code or a comment."""
     start = program.source.rfind("else", program.span(node.body[-1]).end, program.span(node.orelse[0]).start)
     first, last = program.line_start(start), program.line_end(start)
     text = program.source[first:last]

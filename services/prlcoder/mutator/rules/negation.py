@@ -1,4 +1,4 @@
-"""The opposite of a condition, as one would write it."""
+"""Negates a condition in the form that a programmer would write."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant)
 
 
 def negated(test: ast.expr, program: ProgramAnalysis) -> str:
-    """Text whose truth is the opposite of the test's, evaluated with the same steps.
+    """Return a condition with the opposite truth value that evaluates the same parts.
 
-    Order comparisons are turned round only between ints or strings: sets and NaN have no total order.
+    An order comparison is inverted (``<`` to ``>=``) only between ints or strings, because sets and NaN have no total
+    order. Otherwise the text is prefixed by ``not``.
     """
     text = program.text(test)
     match test:

@@ -1,8 +1,8 @@
-"""A parsed program that knows where each node lies in the text, and what surrounds it.
+"""A parsed program that knows the position of each node in the text, and its surroundings.
 
-Node positions of ``ast`` are lines and UTF-8 byte columns; everything here is code points. Annotations, decorators and
-docstrings are no sites of rewrites; the inside of f-strings, whose positions Python 3.11 gets wrong, is not analysed
-at all beyond its names' scopes.
+``ast`` reports positions as lines and UTF-8 byte columns; all positions here are code points. Annotations, decorators
+and docstrings are not rewritten. Python 3.11 reports wrong positions inside f-strings, so their inside is not analysed,
+except for the scopes of its names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
-from prlcoder.mutator.bytecode import Fingerprint, fingerprint
+from prlcoder.mutator.equivalence import Fingerprint, fingerprint
 from prlcoder.mutator.rules.edits import Edit, Edits, Span
 from prlcoder.mutator.rules.inference import Inference
 from prlcoder.mutator.rules.scopes import Scopes
@@ -25,7 +25,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 _OPERATOR = re.compile(r"[^\s()\\]+(?:\s+(?:not|in)\b)?")
 _TIGHT_SUM = re.compile(r"[\w)\]][+-]\w")
 _SPACED_SUM = re.compile(r"[\w)\]] [+-] \w")
-# Parents that own no parentheses: those next to a child inside them belong to the child.
+# Parents whose syntax has no parentheses of its own. Parentheses around a child inside them belong to the child.
 _BARE_PARENTS = (
     ast.BoolOp,
     ast.BinOp,
@@ -42,9 +42,10 @@ _BARE_PARENTS = (
 
 
 class ProgramAnalysis:
-    """The analysis of one source. Raises ``SyntaxError`` or ``ValueError`` if it is not Python.
+    """The analysis of one source text. Raises ``SyntaxError`` or ``ValueError`` if it is not valid Python.
 
-    ``rewrites`` is for its users: what an operator found at a node, which other segments may share.
+    ``rewrites`` is a cache for its users: the rewrites that an operator found at a node, because one node may overlap
+    several segments.
     """
 
     def __init__(self, source: str) -> None:
@@ -98,17 +99,17 @@ class ProgramAnalysis:
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What the source compiles to."""
+        """The bytecode fingerprint of the source."""
         return fingerprint(self.source)
 
     @cached_property
     def scopes(self) -> Scopes:
-        """Which scope each name belongs to."""
+        """The scopes of all names."""
         return Scopes(self.tree, self._children)
 
     @cached_property
     def types(self) -> Inference:
-        """What is known about the types of expressions."""
+        """The inferred types of expressions."""
         return Inference(self.tree, self.scopes, self.parents)
 
     @cached_property
@@ -123,13 +124,13 @@ class ProgramAnalysis:
 
     @cached_property
     def newline(self) -> str:
-        """The line end that the source uses (its first)."""
+        """The line end that the source uses: its first one."""
         match = _NEWLINE.search(self.source)
         return match.group() if match else "\n"
 
     @cached_property
     def identifiers(self) -> frozenset[str]:
-        """Every word of the source, strings included: a name outside it is fresh."""
+        """Every word of the source, including words in strings. A name outside this set is new to the program."""
         return frozenset(re.findall(r"\w+", self.source))
 
     @cached_property
@@ -139,7 +140,7 @@ class ProgramAnalysis:
 
     @cached_property
     def strings(self) -> list[tuple[Span, str]]:
-        """Span and text of every string literal that is not a docstring, f-strings whole."""
+        """Span and text of every string literal except docstrings. An f-string is one literal."""
         return [
             (self._spans[node], self.text(node))
             for node in self._nodes
@@ -148,7 +149,7 @@ class ProgramAnalysis:
         ]
 
     def literals(self, kind: type) -> list[str]:
-        """The distinct one-line literals of this type (``bool`` is not ``int``) in the order of the source."""
+        """Return the distinct one-line literals of exactly this type, in the order of the source."""
         return self._literals.get(kind, [])
 
     @cached_property
@@ -163,9 +164,9 @@ class ProgramAnalysis:
         return found
 
     def sites(self, span: Span) -> Sites:
-        """Rewritable nodes whose text overlaps ``span``, by type; those without a position overlap everything.
+        """Return, by type, the rewritable nodes whose text overlaps ``span``.
 
-        The answer for the last span is kept.
+        Nodes without a position overlap every span. The result for the last span is cached.
         """
         if self._last_sites is None or self._last_sites[0] != span:
             found: Sites = {}
@@ -178,20 +179,20 @@ class ProgramAnalysis:
         return self._last_sites[1]
 
     def editable(self, node: ast.AST) -> bool:
-        """Whether the node has a known place in the text that may be rewritten."""
+        """Whether the node has a known position in the text and may be rewritten."""
         return node in self._spans
 
     def span(self, node: ast.AST) -> Span:
-        """Where an expression or statement lies; decorators, parentheses around it and comments are not in it."""
+        """Return the span of an expression or statement, without decorators, surrounding parentheses and comments."""
         return self._spans[node]
 
     def text(self, node: ast.AST) -> str:
-        """The node's own text."""
+        """Return the text of the node's span."""
         start, end = self._spans[node]
         return self.source[start:end]
 
     def outer(self, node: ast.AST) -> Span:
-        """The node's span with the parentheses that belong to it, as far as that is certain."""
+        """Return the node's span with the parentheses that certainly belong to it."""
         parent = self.parents[node]
         start, end = self._spans[node]
         if not isinstance(parent, _BARE_PARENTS):
@@ -206,36 +207,39 @@ class ProgramAnalysis:
             start, end = before - 1, after + 1
 
     def outer_text(self, node: ast.AST) -> str:
-        """The node's text with its own parentheses."""
+        """Return the node's text with its own parentheses."""
         start, end = self.outer(node)
         return self.source[start:end]
 
     def operator(self, left: ast.AST, right: ast.AST) -> Span | None:
-        """The operator between two operands, ``not in`` and ``is not`` whole; None if a comment stands there."""
+        """Return the span of the operator between two operands; None if there is a comment between them.
+
+        ``not in`` and ``is not`` are one operator.
+        """
         start, end = self._spans[left].end, self._spans[right].start
         gap = self.source[start:end]
         match = None if "#" in gap else _OPERATOR.search(gap)
         return Span(start + match.start(), start + match.end()) if match else None
 
     def replace(self, node: ast.AST, text: str) -> Edit:
-        """The edit that puts ``text`` in the node's place."""
+        """Return the edit that replaces the node by ``text``."""
         start, end = self._spans[node]
         return Edit(start, end, text)
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes around a node, innermost first."""
+        """Yield the nodes that enclose a node, innermost first."""
         while (parent := self.parents.get(node)) is not None:
             yield parent
             node = parent
 
     def statement(self, node: ast.AST) -> ast.stmt:
-        """The innermost statement that holds the node (or the node itself)."""
+        """Return the innermost statement that contains the node, or the node itself if it is a statement."""
         while not isinstance(node, ast.stmt):
             node = self.parents[node]
         return node
 
     def siblings(self, node: ast.stmt) -> list[ast.stmt]:
-        """The statement list that the statement stands in."""
+        """Return the statement list that contains the statement."""
         parent = self.parents[node]
         for _, value in ast.iter_fields(parent):
             if isinstance(value, list) and node in value:
@@ -243,17 +247,17 @@ class ProgramAnalysis:
         raise ValueError("a statement is in no statement list")
 
     def line_start(self, offset: int) -> int:
-        """Offset of the first character of the line that holds ``offset``."""
+        """Return the offset of the first character of the line that contains ``offset``."""
         return self._line_starts[bisect_right(self._line_starts, offset) - 1]
 
     def line_end(self, offset: int) -> int:
-        """Offset just before the line end of the line that holds ``offset``."""
+        """Return the offset just before the line end of the line that contains ``offset``."""
         match = _NEWLINE.search(self.source, offset)
         return match.start() if match else len(self.source)
 
 
 _LEAVES = frozenset({"id", "attr", "ctx", "op", "ops", "kind", "type_comment"})
-_FIELDS = {  # what may hold nodes; contexts and operators count as none, for they have no place
+_FIELDS = {  # the fields of each node type that hold nodes with a position; contexts and operators have none
     kind: tuple(field for field in kind._fields if field not in _LEAVES)
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
@@ -267,5 +271,5 @@ def _is_bare_string(node: ast.AST) -> bool:
 
 @lru_cache(maxsize=8)
 def analyse(source: str) -> ProgramAnalysis:
-    """The program of a source, kept for the next segments of the same source."""
+    """Return the analysis of a source. It is cached, because all segments of one source need it."""
     return ProgramAnalysis(source)

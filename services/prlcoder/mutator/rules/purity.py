@@ -1,4 +1,4 @@
-"""Which expressions can be evaluated in another order, or once more, without anyone noticing."""
+"""Decides which expressions can be evaluated in another order, or repeatedly, without changing the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _INERT_NODES = (ast.Name, ast.Constant, ast.UnaryOp, ast.BinOp)
 
 
 def is_pure(node: ast.expr, program: ProgramAnalysis) -> bool:
-    """No call but of a known builtin, no subscript but of a known sequence (a ``defaultdict`` grows when read)."""
+    """Whether the expression calls only known builtins and subscripts only known sequences.
+
+    Subscripts of other objects may have side effects: reading a ``defaultdict`` adds a key.
+    """
     return all(
         _is_pure_node(part, program) for part in ast.walk(node) if isinstance(part, ast.expr | ast.comprehension)
     )
@@ -42,10 +45,13 @@ def _is_pure_node(node: ast.AST, program: ProgramAnalysis) -> bool:
 
 
 def is_inert(node: ast.expr) -> bool:
-    """Only names, literals and arithmetic: unaffected by the evaluation of anything that is pure or nearly so."""
+    """Whether the expression consists of names, literals and arithmetic only.
+
+    Its value then does not depend on when other expressions without assignments are evaluated.
+    """
     return all(isinstance(part, _INERT_NODES) for part in ast.walk(node) if isinstance(part, ast.expr))
 
 
 def may_reorder(left: ast.expr, right: ast.expr, program: ProgramAnalysis) -> bool:
-    """Whether the two can be evaluated in either order."""
+    """Whether two expressions can be evaluated in either order."""
     return is_pure(left, program) and is_pure(right, program)

@@ -1,8 +1,10 @@
-"""What an operator is, and the two registries that the operator modules fill when they are imported.
+"""The definition of an operator, and the two registries that the operator modules fill when they are imported.
 
-An operator is one small generator: it gets a node of one of its site types and the analysed program, and yields
-every rewrite it knows there, each as a tuple of edits. It need not ask whether an edit lies inside the segment in hand,
-whether the result compiles, or whether it differs: the teacher filters. It must not add comments.
+How to add an operator: write one small generator in a module of ``mutations/`` or ``refactorings/``, decorate it with
+``mutation`` or ``refactoring`` (with an example that becomes a test), and run ``rules.catalogue``. The generator gets a
+node of one of its site types and the analysed program, and yields each possible rewrite as a tuple of edits. It need
+not check whether an edit lies inside the segment, whether the result compiles, or whether it differs from the original:
+the teacher does that. It must not add comments.
 """
 
 from __future__ import annotations
@@ -42,10 +44,13 @@ FREQUENCY: dict[BugClass | None, float] = {
     BugClass.SYNTAX: 1,
     None: 1,
 }
-"""How often a class is drawn where all have a site, in per cent. In the order in which arXiv 2406.08731 finds them in
-the wrong programs of six models (llm-code-errors.cs.purdue.edu/plots): conditions are first or second in each, missing
-steps next, wrong names before constants and arithmetic. Its "wrong direction" is no local error and has no operator;
-off by one is counted there as a condition, a constant or arithmetic, so that class stays small. None: refactorings."""
+"""The percentage of mutations drawn from each class if all classes have a site; None stands for refactorings.
+
+The order follows arXiv 2406.08731, which classifies the wrong programs of six models
+(llm-code-errors.cs.purdue.edu/plots): conditions come first or second for each model, missing steps next, and wrong
+names before constants and arithmetic. Its class "wrong direction" is not a local error and has no operator. It counts
+an off-by-one error as a condition, a constant or arithmetic, so that class is small here.
+"""
 
 
 Rewrite = Callable[[Any, ProgramAnalysis], Iterator[Edits]]
@@ -54,11 +59,12 @@ F = TypeVar("F", bound=Rewrite)
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """One rule. ``name`` is a stable identifier; ``weight`` its relative frequency among its class of bug
-    (among all, for a refactoring).
+    """One rule. ``name`` is a stable identifier.
 
-    ``bug_class`` is None for a refactoring; ``requires`` says when a refactoring keeps the meaning ("" for a
-    mutation). ``before`` and ``after`` are programs: the operator turns one into the other (a test holds it to that).
+    ``weight`` is its relative frequency within its class of bug (of a refactoring: among all refactorings).
+    ``bug_class`` is None for a refactoring. ``requires`` is the condition under which a refactoring keeps the meaning
+    ("" for a mutation). ``before`` and ``after`` are programs; a test checks that the operator turns one into the
+    other.
     """
 
     name: str

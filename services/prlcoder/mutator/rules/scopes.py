@@ -1,7 +1,8 @@
-"""Scopes and names of a program: which scope binds each name, and where the name occurs.
+"""The scopes and names of a program: which scope binds each name, and where the name occurs.
 
-Python's rules: functions, lambdas, classes and comprehensions open scopes; class scopes are invisible to what is nested
-in them; the first iterable of a comprehension belongs outside; ``:=`` in a comprehension binds outside.
+It follows Python's rules: functions, lambdas, classes and comprehensions open scopes; nested scopes do not see the
+names of a class; the first iterable of a comprehension is evaluated outside it; ``:=`` in a comprehension binds outside
+it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 @dataclass(eq=False)
 class Scope:
-    """One scope. ``occurrences`` holds, by name, every node that binds or reads the name *of this scope*."""
+    """One scope. ``occurrences`` holds, by name, every node that binds or reads *this scope's* variable."""
 
     node: ast.AST
     parent: Scope | None
@@ -43,7 +44,7 @@ class Scope:
 
     @cached_property
     def variables(self) -> dict[str, list[ast.Name | ast.arg]]:
-        """The names that only assignments and parameters bind, each with the nodes that bind it."""
+        """The names bound by assignments and parameters only, each with the nodes that bind it."""
         found: dict[str, list[ast.Name | ast.arg]] = {}
         for name, occurrences in self.occurrences.items():
             stores = [
@@ -55,20 +56,20 @@ class Scope:
 
     @property
     def is_function(self) -> bool:
-        """Whether this is a function's body (names in it are locals)."""
+        """Whether this is the scope of a function, whose names are local variables."""
         return isinstance(self.node, FUNCTIONS)
 
     @property
     def is_comprehension(self) -> bool:
-        """Whether this is the inside of a comprehension."""
+        """Whether this is the scope of a comprehension."""
         return isinstance(self.node, COMPREHENSIONS)
 
 
 class Scopes:
-    """All scopes of a module. ``by_node``: the scope that a node opens; ``of``: the scope a name belongs to."""
+    """All scopes of a module. ``by_node`` maps a node to the scope it opens, ``of`` a name to its variable's scope."""
 
     def __init__(self, tree: ast.Module, children: Mapping[ast.AST, list[ast.AST]]) -> None:
-        """``children``: of each node that has any, in the order of its fields."""
+        """``children`` maps each node that has children to them, in the order of its fields."""
         self._children = children
         module = Scope(tree, None)
         self.by_node: dict[ast.AST, Scope] = {tree: module}
@@ -80,15 +81,15 @@ class Scopes:
             self._resolve(name, node, scope)
 
     def of(self, node: ast.AST) -> Scope | None:
-        """The scope whose variable this name node is; None for builtins and names that the program does not bind."""
+        """Return the scope whose variable a name node is; None for builtins and names that the program never binds."""
         return self._owners.get(node)
 
     def around(self, node: ast.AST) -> Scope:
-        """The scope in which a name node stands (not where it resolves)."""
+        """Return the scope that contains a name node, which may differ from the scope of its variable."""
         return self._enclosing[node]
 
     def is_builtin(self, node: ast.AST) -> bool:
-        """Whether a name node refers to nothing that the program binds."""
+        """Whether a name node refers to a name that the program does not bind."""
         return isinstance(node, ast.Name) and node not in self._owners
 
     def _collect(self, tree: ast.AST, module: Scope) -> None:
@@ -133,7 +134,7 @@ class Scopes:
         return [(child, scope) for child in evaluated] + [(child, inner) for child in node.body]
 
     def _note(self, node: ast.AST, scope: Scope) -> None:
-        """Record what the node itself, without its children, binds or reads in ``scope``."""
+        """Record the names that the node itself, without its children, binds or reads in ``scope``."""
         match node:
             case ast.Name(id=name, ctx=ast.Load()):
                 self._used.append((name, node, scope))

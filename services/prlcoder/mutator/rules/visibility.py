@@ -1,4 +1,4 @@
-"""Which other variables could stand where a variable stands."""
+"""Finds the variables that could be used in the place of another one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from prlcoder.mutator.rules.scopes import Scope
 
 
 def similar_names(node: ast.Name, program: ProgramAnalysis) -> Iterator[str]:
-    """Variables bound before ``node`` and visible at it, unless their type and its own are known and differ.
+    """Yield the variables that are bound before ``node``, visible at it, and not known to have another type.
 
-    Only for a name that is itself a variable of the program; functions, classes and imports are not offered.
+    Yields nothing unless ``node`` is a variable of the program. Functions, classes and imports are not offered.
     """
     if not isinstance(node.ctx, ast.Load) or program.scopes.of(node) is None:
         return
@@ -24,7 +24,7 @@ def similar_names(node: ast.Name, program: ProgramAnalysis) -> Iterator[str]:
 
 
 def _visible(node: ast.Name, program: ProgramAnalysis) -> dict[str, Scope]:
-    """Variables in reach that have a value, each with its scope."""
+    """Return the visible variables that have a value at the node, each with its scope."""
     found: dict[str, Scope] = {}
     scope: Scope | None = program.scopes.around(node)
     while scope is not None:
@@ -37,7 +37,7 @@ def _visible(node: ast.Name, program: ProgramAnalysis) -> dict[str, Scope]:
 
 
 def _has_value(stores: list[ast.Name | ast.arg], node: ast.Name, scope: Scope, program: ProgramAnalysis) -> bool:
-    """Whether one of the stores is a parameter or is before ``node``."""
+    """Whether one of the stores is a parameter or runs before ``node``."""
     return any(
         store.arg not in ("self", "cls") if isinstance(store, ast.arg) else _is_before(store, node, scope, program)
         for store in stores
@@ -45,7 +45,7 @@ def _has_value(stores: list[ast.Name | ast.arg], node: ast.Name, scope: Scope, p
 
 
 def _is_before(store: ast.Name, node: ast.Name, scope: Scope, program: ProgramAnalysis) -> bool:
-    """Whether ``store`` has run when ``node`` is read, as far as the order in the text tells."""
+    """Whether ``store`` has run when ``node`` is read, judged by the order in the text."""
     if not (program.editable(store) and program.editable(node)):
         return False
     if scope.is_comprehension:

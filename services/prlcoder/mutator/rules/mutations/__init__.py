@@ -1,4 +1,4 @@
-"""The mutation operators, a module for each kind of bug. Importing this package registers them."""
+"""The mutation operators, one module per kind of bug. Importing this package registers them."""
 
 from prlcoder.mutator.rules.mutations import (
     arithmetic,

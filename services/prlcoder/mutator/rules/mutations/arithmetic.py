@@ -42,7 +42,7 @@ _ORDERED = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.RS
 def _replace_operator(
     node: ast.BinOp, program: ProgramAnalysis, table: Mapping[type[ast.operator], tuple[str, ...]]
 ) -> Iterator[Edits]:
-    """Every replacement that the table has for this operator; operands known to be no numbers are left alone."""
+    """Yield the table's replacements for this operator, unless an operand is known not to be a number."""
     texts = table.get(type(node.op), ())
     if not texts or any(program.types.name_is(side, SIZED) for side in (node.left, node.right)):
         return
@@ -72,7 +72,7 @@ def operands_swapped(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edit
 
 @mutation("precedence", BugClass.OPERATION, 2, (ast.BinOp,), "mean = (a + b) / 2", "mean = a + b / 2")
 def precedence(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """Parentheses that decide the order of evaluation are forgotten."""
+    """Parentheses that determine the order of evaluation are forgotten."""
     for side in (node.left, node.right):
         inner, outer = program.span(side), program.outer(side)
         if inner != outer and isinstance(side, ast.BinOp | ast.IfExp):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from prlcoder.mutator.rules.edits import Edit, Edits
 from prlcoder.mutator.rules.inference import INT
-from prlcoder.mutator.rules.offsets import one_further
+from prlcoder.mutator.rules.off_by_one import off_by_one_texts
 from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
@@ -32,7 +32,7 @@ def range_bound(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
         case _:
             return
     for limit in limits:
-        for _, text in one_further(limit, program):
+        for _, text in off_by_one_texts(limit, program):
             yield (program.replace(limit, text),)
 
 
@@ -44,7 +44,7 @@ def index_offset(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[Edit
     )
     if keyed or isinstance(node.slice, ast.Slice) or not program.editable(node.slice):
         return
-    for _, text in one_further(node.slice, program):
+    for _, text in off_by_one_texts(node.slice, program):
         yield (program.replace(node.slice, text),)
 
 
@@ -53,7 +53,7 @@ def slice_bound(node: ast.Slice, program: ProgramAnalysis) -> Iterator[Edits]:
     """A slice starts or stops one too early or too late."""
     for limit in (node.lower, node.upper):
         if limit is not None and program.editable(limit):
-            for _, text in one_further(limit, program):
+            for _, text in off_by_one_texts(limit, program):
                 yield (program.replace(limit, text),)
 
 
@@ -66,9 +66,9 @@ def slice_bound(node: ast.Slice, program: ProgramAnalysis) -> Iterator[Edits]:
     "def f(low, high):\n    return high - low + 1",
 )
 def return_offset(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The result is one too great or too small."""
+    """The result is too large or too small by one."""
     if node.value is not None and not isinstance(node.value, ast.Constant) and _may_be_int(node.value, program):
-        for _, text in one_further(node.value, program):
+        for _, text in off_by_one_texts(node.value, program):
             yield (program.replace(node.value, text),)
 
 

@@ -1,4 +1,4 @@
-"""Errors in calls: arguments in the wrong order, steps of a conversion that are forgotten."""
+"""Errors in calls: arguments in the wrong order, forgotten conversions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def arguments_swapped(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edit
 
 @mutation("sort-order", BugClass.OPERATION, 3, (ast.Call,), "ys = sorted(xs)", "ys = sorted(xs, reverse=True)")
 def sort_order(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
-    """Ascending for descending."""
+    """Ascending and descending order are confused."""
     if not _is_sort(node):
         return
     if any(keyword.arg == "reverse" for keyword in node.keywords):
@@ -42,7 +42,7 @@ def sort_order(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
 
 @mutation("sort-key-missing", BugClass.MISSING, 3, (ast.Call,), "xs.sort(key=len)", "xs.sort()")
 def sort_key_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The key to sort or choose by is forgotten."""
+    """The key for sorting or choosing is forgotten."""
     if _is_sort(node) or (isinstance(node.func, ast.Name) and node.func.id in ("min", "max")):
         yield from _without_keyword(node, "key", program)
 
@@ -57,7 +57,7 @@ def _is_sort(node: ast.Call) -> bool:
 
 
 def _without_keyword(node: ast.Call, name: str, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The call without one of its keyword arguments and without the comma that goes with it."""
+    """Yield the call without one of its keyword arguments and its comma."""
     parts: list[ast.AST] = [*node.args, *node.keywords]
     for place, part in enumerate(parts):
         if isinstance(part, ast.keyword) and part.arg == name:
@@ -93,7 +93,7 @@ def method_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
 
 @mutation("default-missing", BugClass.CONSTANT, 2, (ast.Call,), "n = seen.get(x, 0)", "n = seen.get(x)")
 def default_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A look-up has no default, or a ``defaultdict`` the wrong one."""
+    """A look-up lacks its default, or a ``defaultdict`` has the wrong one."""
     match node:
         case ast.Call(func=ast.Attribute(attr="get"), args=[key, default], keywords=[]):
             yield (Edit(program.span(key).end, program.span(default).end, ""),)
@@ -103,6 +103,6 @@ def default_missing(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]
 
 @mutation("slice-missing", BugClass.MISSING, 3, (ast.Subscript,), "out.append(path[:])", "out.append(path)")
 def slice_missing(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A copy ``[:]``, a reversal ``[::-1]`` or a part of a sequence is forgotten: the sequence itself is used."""
+    """The sequence itself is used instead of its copy ``[:]``, its reversal ``[::-1]`` or a part of it."""
     if isinstance(node.slice, ast.Slice) and isinstance(node.value, _SEQUENCE) and isinstance(node.ctx, ast.Load):
         yield (Edit(program.span(node.value).end, program.span(node).end, ""),)

@@ -1,4 +1,4 @@
-"""Condition errors: comparisons and boolean expressions that say slightly the wrong thing."""
+"""Condition errors: comparisons and boolean expressions that are slightly wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REVERSED = {ast.Lt: ">", ast.LtE: ">=", ast.Gt: "<", ast.GtE: "<="}
 def _replace_comparisons(
     node: ast.Compare, program: ProgramAnalysis, table: Mapping[type[ast.cmpop], str]
 ) -> Iterator[Edits]:
-    """One rewrite for each comparison operator of the chain that the table knows."""
+    """Yield one rewrite for each comparison operator of the chain that is in the table."""
     for left, op, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
         if (text := table.get(type(op))) and (place := program.operator(left, right)):
             yield (Edit(*place, text),)
@@ -38,13 +38,13 @@ def _replace_comparisons(
 
 @mutation("comparison-boundary", BugClass.CONDITION, 9, (ast.Compare,), "ok = low < high", "ok = low <= high")
 def comparison_boundary(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The limit is included where it must not be, or the other way round."""
+    """A limit is included that must be excluded, or the reverse."""
     return _replace_comparisons(node, program, _BOUNDARY)
 
 
 @mutation("comparison-negation", BugClass.CONDITION, 5, (ast.Compare,), "found = x in seen", "found = x not in seen")
 def comparison_negation(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The comparison says the opposite."""
+    """The comparison is negated."""
     return _replace_comparisons(node, program, _NEGATED)
 
 
@@ -56,7 +56,7 @@ def comparison_direction(node: ast.Compare, program: ProgramAnalysis) -> Iterato
 
 @mutation("boolean-connective", BugClass.CONDITION, 5, (ast.BoolOp,), "ok = a and b", "ok = a or b")
 def boolean_connective(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """``and`` where ``or`` is meant, or the other way round."""
+    """``and`` is written for ``or``, or the reverse."""
     text = "or" if isinstance(node.op, ast.And) else "and"
     for left, right in pairwise(node.values):
         if place := program.operator(left, right):
@@ -79,7 +79,7 @@ def negation_missing(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Ed
     "if not seen:\n    go()",
 )
 def negation_extra(node: ast.If | ast.While | ast.IfExp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A condition without an operator of its own, or one of its operands, is negated."""
+    """A condition that is not a comparison, or one of its operands, is negated."""
     operands = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
     for operand in operands:
         if isinstance(operand, _NAMES) and program.editable(operand):
@@ -89,7 +89,7 @@ def negation_extra(node: ast.If | ast.While | ast.IfExp, program: ProgramAnalysi
 
 @mutation("condition-missing", BugClass.CONDITION, 5, (ast.BoolOp,), "if a and b:\n    go()", "if a:\n    go()")
 def condition_missing(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """One operand of ``and`` or ``or`` is forgotten, and parentheses that a name alone does not need."""
+    """One operand of ``and`` or ``or`` is forgotten. Parentheses that a single name does not need are removed."""
     if len(node.values) == 2 and program.outer(node) != program.span(node):
         for kept in node.values:
             text = program.text(kept) if isinstance(kept, _NAMES) else f"({program.text(kept)})"
@@ -123,7 +123,7 @@ def filter_missing(node: ast.comprehension, program: ProgramAnalysis) -> Iterato
 
 
 def _filter_clause(condition: ast.expr, program: ProgramAnalysis) -> Span | None:
-    """``if c`` of a comprehension with the white space before it."""
+    """Return the span of a comprehension's ``if c`` with the whitespace before it."""
     start, end = program.outer(condition)
     head = program.source[:start].rstrip()
     if not head.endswith("if"):
@@ -140,7 +140,7 @@ def _filter_clause(condition: ast.expr, program: ProgramAnalysis) -> Span | None
     "if a:\n    x = 1\nif b:\n    x = 2",
 )
 def elif_as_if(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """Alternatives that exclude each other are tested one after the other."""
+    """``elif`` becomes ``if``: exclusive alternatives are all tested."""
     start = program.span(node).start
     if program.source.startswith("elif", start):
         yield (Edit(start, start + 4, "if"),)

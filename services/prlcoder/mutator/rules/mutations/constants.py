@@ -1,4 +1,4 @@
-"""Constant value errors: literals that are off by one, flipped, or another one's."""
+"""Constant value errors: literals that are off by one, flipped, or confused with another literal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from prlcoder.mutator.rules.edits import Edits
 from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.registry import BugClass, mutation
 
-_LARGEST = 1000  # a modulus such as 10**9 + 7 that is off by one mostly changes nothing the tests see
+_MAX_CHANGED_VALUE = 1000  # larger literals are often moduli such as 10**9 + 7, and few tests would notice a change
 
 
 @mutation("constant-off-by-one", BugClass.CONSTANT, 8, (ast.Constant, ast.UnaryOp), "count = 0", "count = 1")
 def constant_off_by_one(node: ast.Constant | ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A small integer literal is one more or one less, or has lost its sign; rather one that the program knows than one
-    that would stand out."""
+    """A small integer literal is too large or too small by one, or has lost its sign.
+
+    Values that already occur in the program are preferred, because others would be conspicuous.
+    """
     value = _integer(node)
     if value is None or isinstance(program.parents[node], ast.UnaryOp):
         return
@@ -27,7 +29,7 @@ def constant_off_by_one(node: ast.Constant | ast.UnaryOp, program: ProgramAnalys
 
 
 def _is_neutral(value: int, node: ast.expr, program: ProgramAnalysis) -> bool:
-    """Whether the result would be an operand that nobody writes: ``x + 0``, ``x * 0``, ``x // 1``."""
+    """Whether the result would be an operation that nobody writes: ``x + 0``, ``x * 0``, ``x // 1``."""
     parent = program.parents[node]
     if not isinstance(parent, ast.BinOp):
         return False
@@ -35,18 +37,18 @@ def _is_neutral(value: int, node: ast.expr, program: ProgramAnalysis) -> bool:
 
 
 def _integer(node: ast.expr) -> int | None:
-    """The value of a small integer literal, its minus sign included; None for anything else."""
+    """Return the value of a small integer literal, including its minus sign; None for anything else."""
     match node:
-        case ast.Constant(value=int(value)) if not isinstance(value, bool) and value <= _LARGEST:
+        case ast.Constant(value=int(value)) if not isinstance(value, bool) and value <= _MAX_CHANGED_VALUE:
             return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))) if value <= _LARGEST:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))) if value <= _MAX_CHANGED_VALUE:
             return -value
     return None
 
 
 @mutation("boolean-flipped", BugClass.CONSTANT, 4, (ast.Constant,), "found = True", "found = False")
 def boolean_flipped(node: ast.Constant, program: ProgramAnalysis) -> Iterator[Edits]:
-    """``True`` for ``False`` or the other way round."""
+    """``True`` and ``False`` are confused."""
     if isinstance(node.value, bool):
         yield (program.replace(node, str(not node.value)),)
 
@@ -60,7 +62,7 @@ def boolean_flipped(node: ast.Constant, program: ProgramAnalysis) -> Iterator[Ed
     'if c == ")":\n    depth += 1\nelif c == ")":\n    depth -= 1',
 )
 def constant_of_another(node: ast.Constant, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A number or string that the program uses elsewhere."""
+    """A number or string is confused with another one that the program uses."""
     if isinstance(node.value, bool) or not isinstance(node.value, int | float | str):
         return
     own = program.text(node)

@@ -29,7 +29,7 @@ from prlcoder.mutator.rules.registry import BugClass, mutation
     "for x in xs:\n    if x:\n        continue",
 )
 def break_continue(node: ast.Break | ast.Continue, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The loop goes on where it must end, or the other way round."""
+    """``break`` and ``continue`` are confused."""
     yield (program.replace(node, "continue" if isinstance(node, ast.Break) else "break"),)
 
 
@@ -42,7 +42,7 @@ def break_continue(node: ast.Break | ast.Continue, program: ProgramAnalysis) -> 
     "def f(xs):\n    for x in xs:\n        go(x)\n        return xs",
 )
 def return_early(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The return after a loop stands in the loop: only one turn is made."""
+    """The return after a loop moves into the loop, which then runs only once."""
     siblings = program.siblings(node)
     place = siblings.index(node)
     previous = siblings[place - 1] if place else None
@@ -62,7 +62,7 @@ def return_early(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     "for x in xs:\n    go(x)\nn += 1",
 )
 def statement_dedented(node: ast.For | ast.While | ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The last statement of a body stands after it."""
+    """The last statement of a body moves behind the body."""
     if len(node.body) < 2 or node.orelse:
         return
     lines = own_lines(program, node.body[-1])
@@ -95,7 +95,7 @@ def else_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "if a:\n    x = 1\nx = 2",
 )
 def else_always(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What belongs to the other branch runs in any case."""
+    """The ``else`` branch runs in every case."""
     if not has_else(program, node):
         return
     head, body = else_line(program, node), block(program, node.orelse)
@@ -112,7 +112,7 @@ def else_always(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "if a:\n    x = 2\nelse:\n    x = 1",
 )
 def branches_swapped(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The two branches are exchanged and the condition is not."""
+    """The two branches are exchanged, but the condition is not negated."""
     if has_else(program, node):
         first, second = block(program, node.body), block(program, node.orelse)
         if first and second:
@@ -128,7 +128,7 @@ def branches_swapped(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "if a:\n    x = 1\nelse:\n    x = 3",
 )
 def elif_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """One of several cases is forgotten."""
+    """One of several alternatives is forgotten."""
     body = block(program, node.body)
     if is_elif(program, node) and body:
         yield (delete_lines(program, Span(program.line_start(program.span(node).start), body.end)),)
@@ -143,7 +143,7 @@ def elif_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "best = x",
 )
 def condition_always(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What needs a condition is done without it."""
+    """The body of an ``if`` runs unconditionally."""
     body, start = block(program, node.body), program.span(node).start
     if node.orelse or is_elif(program, node) or not body or body.start <= start:
         return
@@ -162,7 +162,7 @@ def condition_always(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "if n % 2 == 0:\n    n //= 2",
 )
 def while_as_if(node: ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What must be repeated is done once."""
+    """The body of a loop runs once."""
     start = program.span(node).start
     yield (Edit(start, start + len("while"), "if"),)
 
@@ -176,7 +176,7 @@ def while_as_if(node: ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
     "total = 0\nfor x in xs:\n    total = 0\n    total += x",
 )
 def accumulator_reset(node: ast.For | ast.While, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What is accumulated starts anew in each turn."""
+    """An accumulator is initialised again in each iteration."""
     siblings = program.siblings(node)
     starts = {
         part.targets[0].id: part
@@ -192,7 +192,7 @@ def accumulator_reset(node: ast.For | ast.While, program: ProgramAnalysis) -> It
 
 
 def _reads(loop: ast.For | ast.While, name: str) -> bool:
-    """Whether the condition of a ``while`` reads the name: with it reset, the loop would not end."""
+    """Whether the condition of a ``while`` reads the name. If it were reset, the loop would not end."""
     test = loop.test if isinstance(loop, ast.While) else None
     return test is not None and any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(test))
 
@@ -206,6 +206,6 @@ def _reads(loop: ast.For | ast.While, name: str) -> bool:
     "def f(n):\n    f(n - 1)",
 )
 def return_missing(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A call is made and its result is not returned."""
+    """The result of a call is not returned."""
     if isinstance(node.value, ast.Call):
         yield (Edit(program.span(node).start, program.outer(node.value).start, ""),)

@@ -106,7 +106,7 @@ def return_none(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     "grid = [[0] * n] * m",
 )
 def rows_shared(node: ast.ListComp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """All rows of a table are the same list."""
+    """All rows of a table are one shared list."""
     match node:
         case ast.ListComp(
             elt=ast.List() | ast.BinOp(left=ast.List()) as row,
@@ -123,7 +123,7 @@ def rows_shared(node: ast.ListComp, program: ProgramAnalysis) -> Iterator[Edits]
 
 
 def _rename_callee(node: ast.Call, program: ProgramAnalysis, texts: tuple[str, ...]) -> Iterator[Edits]:
-    """The call under each of these names; nothing if the program itself binds the name."""
+    """Yield the call with each of these names; nothing if the program itself binds the old name."""
     if program.scopes.is_builtin(node.func):
         for text in texts:
             yield (program.replace(node.func, text),)
@@ -131,21 +131,21 @@ def _rename_callee(node: ast.Call, program: ProgramAnalysis, texts: tuple[str, .
 
 @mutation("min-max", BugClass.REFERENCE, 5, (ast.Call,), "x = min(a, b)", "x = max(a, b)")
 def min_max(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The smallest for the greatest."""
+    """``min`` and ``max`` are confused."""
     if isinstance(node.func, ast.Name) and node.func.id in ("min", "max"):
         yield from _rename_callee(node, program, ("max" if node.func.id == "min" else "min",))
 
 
 @mutation("any-all", BugClass.REFERENCE, 3, (ast.Call,), "ok = any(flags)", "ok = all(flags)")
 def any_all(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
-    """One of them for all of them."""
+    """``any`` and ``all`` are confused."""
     if isinstance(node.func, ast.Name) and node.func.id in ("any", "all"):
         yield from _rename_callee(node, program, ("all" if node.func.id == "any" else "any",))
 
 
 @mutation("function-swapped", BugClass.REFERENCE, 3, (ast.Call,), "n = sum(xs)", "n = len(xs)")
 def function_swapped(node: ast.Call, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A related library function."""
+    """A function is confused with a related library function."""
     if isinstance(node.func, ast.Name):
         yield from _rename_callee(node, program, _FUNCTIONS.get(node.func.id, ()))
 
@@ -157,14 +157,14 @@ def _rename_method(node: ast.Attribute, program: ProgramAnalysis, text: str) -> 
 
 @mutation("append-extend", BugClass.REFERENCE, 3, (ast.Attribute,), "out.append(x)", "out.extend(x)")
 def append_extend(node: ast.Attribute, program: ProgramAnalysis) -> Iterator[Edits]:
-    """An element is added as a sequence, or a sequence as an element."""
+    """``append`` and ``extend`` are confused."""
     if node.attr in ("append", "extend"):
         yield _rename_method(node, program, "extend" if node.attr == "append" else "append")
 
 
 @mutation("method-swapped", BugClass.REFERENCE, 3, (ast.Attribute,), "t = s.lower()", "t = s.upper()")
 def method_swapped(node: ast.Attribute, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A related method."""
+    """A method is confused with a related one."""
     called = isinstance(parent := program.parents[node], ast.Call) and parent.func is node
     if called and node.attr in _METHODS:
         yield _rename_method(node, program, _METHODS[node.attr])
@@ -187,7 +187,7 @@ def indices_swapped(node: ast.Subscript, program: ProgramAnalysis) -> Iterator[E
     "for x, i in enumerate(xs):\n    go(i)",
 )
 def targets_swapped(node: ast.Tuple, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What is unpacked gets the names in the wrong order."""
+    """What is from_table gets the names in the wrong order."""
     if isinstance(node.ctx, ast.Store) and len(node.elts) == 2:
         left, right = node.elts
         if isinstance(left, ast.Name) and isinstance(right, ast.Name):

@@ -1,4 +1,4 @@
-"""Missing and misplaced steps: whole statements."""
+"""Whole statements that are missing or misplaced."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ENDS = (ast.Return, ast.Continue, ast.Break, ast.Raise)
 
 
 def _without(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The program without the statement, if its body still has another: no ``pass`` is put in its place."""
+    """Yield the program without the statement, if its body has another one. No ``pass`` is inserted."""
     if len(program.siblings(node)) > 1 and (lines := own_lines(program, node)):
         yield (delete_lines(program, lines),)
 
 
 @mutation("statement-missing", BugClass.MISSING, 5, _STEPS, "n += 1\ngo(n)", "go(n)")
 def statement_missing(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A step is forgotten (not the update of a loop: see ``update-missing``)."""
+    """A statement is forgotten. The update of a loop has its own operator, ``update-missing``."""
     if not _steers_loop(node, program):
         yield from _without(node, program)
 
@@ -36,13 +36,13 @@ def statement_missing(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edit
     "while n > 0:\n    go(n)",
 )
 def update_missing(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A ``while`` loop does not move on. Rare on purpose: each costs the executor its whole time limit."""
+    """A ``while`` loop never ends. Rare on purpose, because each such variant runs until the time limit."""
     if _steers_loop(node, program):
         yield from _without(node, program)
 
 
 def _steers_loop(node: ast.stmt, program: ProgramAnalysis) -> bool:
-    """Whether the statement changes something that the condition of a ``while`` around it reads."""
+    """Whether the statement uses a name that the condition of an enclosing ``while`` reads."""
     tests = [loop.test for loop in program.ancestors(node) if isinstance(loop, ast.While)]
     read = {part.id for test in tests for part in ast.walk(test) if isinstance(part, ast.Name)}
     return bool(read) and any(isinstance(part, ast.Name) and part.id in read for part in ast.walk(node))
@@ -57,7 +57,7 @@ def _steers_loop(node: ast.stmt, program: ProgramAnalysis) -> bool:
     "def f(n):\n    return n * f(n - 1)",
 )
 def guard_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A special case or the base of a recursion is forgotten."""
+    """A special case or the base case of a recursion is forgotten."""
     if not node.orelse and isinstance(node.body[-1], _ENDS) and not is_elif(program, node):
         yield from _without(node, program)
 
@@ -71,7 +71,7 @@ def guard_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "go(best)",
 )
 def branch_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What is to be done in some case is forgotten."""
+    """A conditional action is forgotten."""
     if not node.orelse and not isinstance(node.body[-1], _ENDS) and not is_elif(program, node):
         yield from _without(node, program)
 
@@ -85,7 +85,7 @@ def branch_missing(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "for x in xs:\n    if x:\n        n = x",
 )
 def break_missing(node: ast.Break | ast.Continue, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The loop, or the turn of it, is not left."""
+    """The loop, or the current iteration, is not left."""
     yield from _without(node, program)
 
 
@@ -98,7 +98,7 @@ def break_missing(node: ast.Break | ast.Continue, program: ProgramAnalysis) -> I
     "x = math.pi",
 )
 def import_missing(node: ast.Import | ast.ImportFrom, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A module is used and not imported. Rare on purpose: it says nothing of the task."""
+    """A module is used but not imported. Rare on purpose, because it is unrelated to the task."""
     yield from _without(node, program)
 
 
@@ -111,7 +111,7 @@ def import_missing(node: ast.Import | ast.ImportFrom, program: ProgramAnalysis) 
     "cur = cur + 1\nprev = cur",
 )
 def statements_swapped(node: ast.stmt, program: ProgramAnalysis) -> Iterator[Edits]:
-    """Two neighbouring steps, one of which binds what the other uses, run in the wrong order."""
+    """Two neighbouring statements run in the wrong order; one of them binds a name that the other uses."""
     siblings = program.siblings(node)
     place = siblings.index(node) + 1
     following = siblings[place] if place < len(siblings) else None
@@ -129,7 +129,7 @@ def _depend(left: ast.stmt, right: ast.stmt) -> bool:
 
 
 def _names(node: ast.stmt) -> tuple[set[str], set[str]]:
-    """Names read and names bound (an augmented assignment does both)."""
+    """Return the names read and the names bound. An augmented assignment does both."""
     names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
     binds = {part.id for part in names if not isinstance(part.ctx, ast.Load)}
     reads = {part.id for part in names if isinstance(part.ctx, ast.Load)}

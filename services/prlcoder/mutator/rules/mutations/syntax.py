@@ -1,4 +1,4 @@
-"""Syntax errors: what does not compile. The teacher caps their share."""
+"""Syntax errors. The teacher limits their share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refactorings, a module for each kind of construct. Importing this package registers them."""
+"""The refactoring operators, one module per kind of construct. Importing this package registers them."""
 
 from prlcoder.mutator.rules.refactorings import (
     assignments,

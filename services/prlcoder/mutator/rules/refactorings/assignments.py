@@ -114,7 +114,7 @@ def _is_power_operand(node: ast.expr, program: ProgramAnalysis) -> bool:
     "assignment-split",
     4,
     (ast.Assign,),
-    "no value reads what an earlier target binds; the values have no side effects",
+    "no value reads a name that the statement binds; the values have no side effects",
     "a, b = 0, 1",
     "a = 0\nb = 1",
 )
@@ -162,7 +162,7 @@ def return_named(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits]:
     "return-inlined",
     4,
     (ast.Return,),
-    "a local variable that is bound on the line before and used nowhere else",
+    "a local variable that the line before binds and nothing else uses",
     "def f(x):\n    y = g(x)\n    return y",
     "def f(x):\n    return g(x)",
 )
@@ -179,7 +179,7 @@ def return_inlined(node: ast.Return, program: ProgramAnalysis) -> Iterator[Edits
 
 
 def _is_only_returned(target: ast.Name, returned: ast.expr, program: ProgramAnalysis) -> bool:
-    """Whether a local variable occurs twice in its function: where it is bound and where it is returned."""
+    """Whether a local variable occurs only twice in its function: where it is bound and where it is returned."""
     scope = program.scopes.of(target)
     local = scope is not None and scope.is_function and program.scopes.of(returned) is scope
     return local and scope is not None and len(scope.occurrences[target.id]) == 2

@@ -1,4 +1,4 @@
-"""Other shapes of the same branching."""
+"""Branches in another form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPERANDS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Compare, ast.
     "branches-exchanged",
     5,
     (ast.If,),
-    "`else` without `elif`; the condition is negated",
+    "there is an `else` and no `elif`; the condition is negated",
     "if a == b:\n    x = 1\nelse:\n    x = 2",
     "if a != b:\n    x = 2\nelse:\n    x = 1",
 )
@@ -66,7 +66,7 @@ def choice_exchanged(node: ast.IfExp, program: ProgramAnalysis) -> Iterator[Edit
     "def f(a):\n    if a:\n        return 1\n    return 2",
 )
 def else_flattened(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """The ``else`` after a branch that never falls through is dropped."""
+    """The ``else`` after a branch that always leaves is removed."""
     if not has_else(program, node) or is_elif(program, node) or not isinstance(node.body[-1], _ENDS):
         return
     head, body = else_line(program, node), block(program, node.orelse)
@@ -78,12 +78,12 @@ def else_flattened(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "else-added",
     3,
     (ast.If,),
-    "the branch ends with return; one more statement follows, the last of its body",
+    "the branch ends with return; exactly one statement follows in the same body",
     "def f(a):\n    if a:\n        return 1\n    return 2",
     "def f(a):\n    if a:\n        return 1\n    else:\n        return 2",
 )
 def else_added(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """What follows a branch that returns is put under ``else``."""
+    """The statement after a branch that returns moves under ``else``."""
     siblings = program.siblings(node)
     if node.orelse or is_elif(program, node) or not isinstance(node.body[-1], ast.Return):
         return
@@ -104,7 +104,7 @@ def else_added(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "def f(a, b):\n    if a:\n        return 1\n    if b:\n        return 2",
 )
 def elif_after_return(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """``elif`` after a branch that never falls through as ``if``."""
+    """``elif`` after a branch that always leaves as ``if``."""
     if not is_elif(program, node):
         return
     branch = program.parents[node]
@@ -123,12 +123,12 @@ def elif_after_return(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]
     "ifs-merged",
     3,
     (ast.If,),
-    "an `if` that holds nothing but an `if`, neither with an `else`",
+    "an `if` that contains only another `if`; neither has an `else`",
     "if a:\n    if b:\n        go()",
     "if a and b:\n    go()",
 )
 def ifs_merged(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
-    """Nested conditions as one."""
+    """Nested conditions as one condition."""
     inner = node.body[0]
     if node.orelse or len(node.body) > 1 or not isinstance(inner, ast.If) or inner.orelse:
         return
@@ -148,7 +148,7 @@ def ifs_merged(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "if-split",
     3,
     (ast.If,),
-    "a condition joined by `and`, without `else` or `elif`",
+    "the condition is joined by `and`; there is no `else` or `elif`",
     "if a and b:\n    go()",
     "if a:\n    if b:\n        go()",
 )
@@ -228,7 +228,7 @@ def if_as_choice(node: ast.If, program: ProgramAnalysis) -> Iterator[Edits]:
     "returns-as-choice",
     4,
     (ast.If,),
-    "an `if` that holds only a return, and a return after it",
+    "an `if` that contains only a return, followed by a return",
     "def f(c):\n    if c:\n        return 1\n    return 2",
     "def f(c):\n    return 1 if c else 2",
 )

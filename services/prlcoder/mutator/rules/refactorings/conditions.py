@@ -1,4 +1,4 @@
-"""Other ways to write a condition."""
+"""Conditions in another form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prlcoder.mutator.rules.edits import Edit, Edits, swap
 from prlcoder.mutator.rules.inference import INT, SIZED
 from prlcoder.mutator.rules.negation import negated
-from prlcoder.mutator.rules.offsets import one_further
+from prlcoder.mutator.rules.off_by_one import off_by_one_texts
 from prlcoder.mutator.rules.program import ProgramAnalysis
 from prlcoder.mutator.rules.purity import is_pure
 from prlcoder.mutator.rules.registry import refactoring
@@ -21,7 +21,7 @@ _TESTED = (ast.If, ast.While, ast.IfExp)
 
 @refactoring("comparison-flip", 5, (ast.Compare,), "operands without side effects", "ok = a < b", "ok = b > a")
 def comparison_flip(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
-    """``a < b`` as ``b > a``. Not ``0 == x``, which nobody writes."""
+    """``a < b`` as ``b > a``, but not ``0 == x``, which nobody writes."""
     mirrored = _MIRRORED.get(type(node.ops[0]))
     left, right = node.left, node.comparators[0]
     if mirrored is None or len(node.ops) > 1 or not (is_pure(left, program) and is_pure(right, program)):
@@ -64,7 +64,7 @@ def chain_split(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     "if not a or not b:\n    go()",
 )
 def de_morgan(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """``not (a and b)`` as ``not a or not b`` where only truth counts."""
+    """``not (a and b)`` as ``not a or not b`` where only the truth value is used."""
     if not (isinstance(node.op, ast.Not) and isinstance(node.operand, ast.BoolOp)):
         return
     values = node.operand.values
@@ -86,7 +86,7 @@ def de_morgan(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[Edits]:
     "if not (a and b):\n    go()",
 )
 def de_morgan_joined(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """``not a or not b`` as ``not (a and b)`` where only truth counts."""
+    """``not a or not b`` as ``not (a and b)`` where only the truth value is used."""
     parent = program.parents[node]
     operands = [part.operand for part in node.values if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)]
     if len(operands) < len(node.values) or not isinstance(parent, _TESTED) or parent.test is not node:
@@ -101,7 +101,7 @@ def de_morgan_joined(node: ast.BoolOp, program: ProgramAnalysis) -> Iterator[Edi
     "boundary-shifted",
     5,
     (ast.Compare,),
-    "both sides are ints; the right one has no brackets to add",
+    "both sides are ints; the right side needs no added parentheses",
     "def f(n: int, i: int):\n    return i < n",
     "def f(n: int, i: int):\n    return i <= n - 1",
 )
@@ -112,7 +112,7 @@ def boundary_shifted(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Ed
         return
     if program.types.of(left) == INT == program.types.of(right) and (place := program.operator(left, right)):
         symbol, step = _SHIFTED[op]
-        for text in one_further(right, program):
+        for text in off_by_one_texts(right, program):
             if text[0] == step:
                 yield (Edit(*place, symbol), program.replace(right, text[1]))
 
@@ -137,7 +137,7 @@ def negated_comparison(node: ast.UnaryOp, program: ProgramAnalysis) -> Iterator[
     "emptiness",
     3,
     (ast.If, ast.While),
-    "a str, list, dict, set or tuple by its annotation or its assignments",
+    "the type is str, list, dict, set or tuple according to annotation or assignments",
     "xs = []\nif len(xs) == 0:\n    go()",
     "xs = []\nif not xs:\n    go()",
 )

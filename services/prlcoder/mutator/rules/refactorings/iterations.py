@@ -1,4 +1,4 @@
-"""Other ways to go through a sequence."""
+"""Loops over sequences in another form."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def loop_as_comprehension(node: ast.For, program: ProgramAnalysis) -> Iterator[E
 
 
 def _under_condition(body: list[ast.stmt]) -> tuple[list[ast.stmt], ast.expr | None]:
-    """What a body does, and the condition under which it does all of that."""
+    """Return the statements of a loop body, and the condition that guards all of them, if there is one."""
     match body:
         case [ast.If(test=test, body=inner, orelse=[])]:
             return inner, test

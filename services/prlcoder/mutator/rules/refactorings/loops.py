@@ -1,4 +1,4 @@
-"""Other ways to write a loop."""
+"""Loops in another form."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ def range_as_while(node: ast.For, program: ProgramAnalysis) -> Iterator[Edits]:
 
 
 def is_fixed(bound: ast.expr, loop: ast.For | ast.While, program: ProgramAnalysis) -> bool:
-    """Whether a bound has the same value in each turn: variables that are not bound in the loop, or a length that
-    nothing in the loop changes."""
+    """Whether a bound has the same value in each iteration.
+
+    It may consist of variables that the loop does not bind and of lengths that nothing in the loop changes.
+    """
     match bound:
         case ast.Call(func=ast.Name(id="len") as callee, args=[ast.Name() as inner]):
             if not program.scopes.is_builtin(callee) or resizes(loop):
@@ -89,7 +91,7 @@ def _is_unchanged(name: ast.Name, loop: ast.For | ast.While, program: ProgramAna
 
 
 def is_private(target: ast.Name, loop: ast.For, program: ProgramAnalysis) -> bool:
-    """Whether the loop variable is a local that only this loop binds, and that only its own turns read."""
+    """Whether the loop variable is a local that only this loop binds and only its iterations read."""
     scope = program.scopes.of(target)
     if scope is None or not scope.is_function:
         return False

@@ -1,4 +1,4 @@
-"""Other names for what is local to a segment."""
+"""New names for variables that are local to a segment."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ SYNONYMS = {  # none is a keyword or a builtin
     "node": ("vertex", "cur"),
 }
 ANY = ("value", "item", "entry", "cur", "tmp", "elem", "val")
-_OBSERVERS = frozenset({"locals", "vars", "globals", "eval", "exec", "dir"})  # they see names as strings
-_TEXTS = 2
+_OBSERVERS = frozenset({"locals", "vars", "globals", "eval", "exec", "dir"})  # functions that see names as strings
+_NAMES_TRIED = 2
 
 
 @refactoring(
     "rename-local",
     4,
     (*FUNCTIONS, *COMPREHENSIONS),
-    "a local variable, no parameter, all of whose uses lie in the segment; the new name is new to the program",
+    "a local variable that is not a parameter; all its uses lie in the segment; the new name is new to the program",
     "squares = [x * x for x in xs]",
     "squares = [item * item for item in xs]",
 )
 def rename_local(node: ast.AST, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A local variable under another name. That all uses lie in the segment is the teacher's check of edits."""
+    """A local variable under another name. The teacher rejects edits outside the segment, so all uses lie in it."""
     if _OBSERVERS & program.identifiers:
         return
     for name, occurrences in program.scopes.by_node[node].occurrences.items():
         names = [part for part in occurrences if isinstance(part, ast.Name) and program.editable(part)]
         if len(names) == len(occurrences) and not name.startswith("_"):
-            for fresh in fresh_names(name, program)[:_TEXTS]:
+            for fresh in fresh_names(name, program)[:_NAMES_TRIED]:
                 yield tuple(program.replace(part, fresh) for part in names)
 
 
 def fresh_names(name: str, program: ProgramAnalysis) -> list[str]:
-    """Usual names for the same thing that occur nowhere in the program and hide nothing."""
+    """Return common names for the same purpose that occur nowhere in the program."""
     return [text for text in (*SYNONYMS.get(name, ()), *ANY) if text not in program.identifiers]

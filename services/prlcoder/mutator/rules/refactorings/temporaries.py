@@ -1,4 +1,4 @@
-"""Values that get a name of their own, or lose it."""
+"""Temporary variables that are introduced or removed."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _CONDITIONAL = (
     ast.NamedExpr,
 )
 _OPEN = (ast.Call, ast.Assign, ast.AugAssign, ast.Return, ast.If, ast.List, ast.keyword)  # an operand needs no brackets
-_DECLARED = frozenset({ast.Global, ast.Nonlocal})  # with these a call may change a name between two evaluations
+_DECLARED = frozenset({ast.Global, ast.Nonlocal})  # with these, a call may rebind a name between two evaluations
 
 
 @refactoring(
     "temporary-extracted",
     3,
     (ast.BinOp,),
-    "arithmetic on names and literals only, evaluated in any case; the new name is new to the program",
+    "arithmetic on names and literals that is always evaluated; the new name is new to the program",
     "y = f(a + 1)",
     "value = a + 1\ny = f(value)",
 )
 def temporary_extracted(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A part of an expression is computed on a line of its own."""
+    """A part of an expression is computed on a separate line."""
     statement = program.statement(node)
     lines = own_lines(program, statement)
     if not lines or "\n" in program.text(node) or not _is_once(node, statement, program):
         return
     if program.parents[node] is statement:
-        return  # the whole value: `x = a + 1` is its own temporary
+        return  # the node is the whole value, as in `x = a + 1`
     for name in fresh_names("value", program)[:2]:
         line = f"{indent(program, statement)}{name} = {program.text(node)}{program.newline}"
         yield (Edit(lines.start, lines.start, line), Edit(*program.outer(node), name))
@@ -52,12 +52,12 @@ def temporary_extracted(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[E
     "temporary-inlined",
     3,
     (ast.Assign,),
-    "a local variable, bound to arithmetic on names and literals, that the next statement uses once and nothing else",
+    "a local variable bound to arithmetic on names and literals; only the next statement uses it, once",
     "def f(a):\n    b = a + 1\n    c = g(b)\n    return c * c",
     "def f(a):\n    c = g(a + 1)\n    return c * c",
 )
 def temporary_inlined(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A variable that is used at once and once is replaced by its value."""
+    """A variable that only the next statement uses, once, is replaced by its value."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
             scope = program.scopes.of(target)
@@ -81,8 +81,10 @@ def temporary_inlined(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Ed
 
 
 def _is_once(node: ast.expr, statement: ast.stmt, program: ProgramAnalysis, value: ast.expr | None = None) -> bool:
-    """Whether evaluating ``value`` (or the node itself) before the statement gives what it gives at the node's place:
-    it is arithmetic on names and literals, and the statement evaluates the node exactly once."""
+    """Whether ``value`` (default: the node) has the same value before the statement as at the node.
+
+    It must be arithmetic on names and literals, and the statement must evaluate the node exactly once.
+    """
     match statement:
         case ast.Assign(value=root) | ast.AugAssign(value=root) | ast.Expr(value=root) | ast.Return(value=root):
             pass
@@ -106,7 +108,7 @@ def _is_once(node: ast.expr, statement: ast.stmt, program: ProgramAnalysis, valu
     "swap-through-temporary",
     3,
     (ast.Assign,),
-    "two names change places; the new name is new to the program",
+    "two names are exchanged; the new name is new to the program",
     "a, b = b, a",
     "tmp = a\na = b\nb = tmp",
 )
@@ -133,7 +135,7 @@ def swap_through_temporary(node: ast.Assign, program: ProgramAnalysis) -> Iterat
     "n = 0\nvalue = n\ngo(n)",
 )
 def no_operation(node: ast.Assign, program: ProgramAnalysis) -> Iterator[Edits]:
-    """A variable that nothing uses."""
+    """An unused variable is added."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name)]) if own_lines(program, node):
             end = program.span(node).end

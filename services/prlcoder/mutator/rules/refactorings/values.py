@@ -1,4 +1,4 @@
-"""Other expressions for the same value."""
+"""Expressions in another form with the same value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SPECIAL = frozenset("{}\\\n\"'")
     "get-as-choice",
     3,
     (ast.Call, ast.IfExp),
-    "a dict (no `defaultdict`); dict, key and default without side effects",
+    "the table is a dict and not a `defaultdict`; dict, key and default have no side effects",
     "d = {}\nn = d.get(k, 0)",
     "d = {}\nn = d[k] if k in d else 0",
 )
@@ -49,7 +49,7 @@ def get_as_choice(node: ast.Call | ast.IfExp, program: ProgramAnalysis) -> Itera
     "last-index",
     3,
     (ast.Subscript,),
-    "the last element of a list, str or tuple that is a name",
+    "the sequence is a name whose type is list, str or tuple",
     "def f(xs: list):\n    return xs[-1]",
     "def f(xs: list):\n    return xs[len(xs) - 1]",
 )
@@ -87,7 +87,7 @@ def parity(node: ast.Compare, program: ProgramAnalysis) -> Iterator[Edits]:
     "halving",
     2,
     (ast.BinOp,),
-    "an int that is a name, a call or in brackets",
+    "the left side is an int: a name, a call or in parentheses",
     "def f(low: int, high: int):\n    return (low + high) // 2",
     "def f(low: int, high: int):\n    return (low + high) >> 1",
 )
@@ -110,7 +110,7 @@ def halving(node: ast.BinOp, program: ProgramAnalysis) -> Iterator[Edits]:
     "string-format",
     3,
     (ast.JoinedStr, ast.Call),
-    "only names, without conversion or format, between plain characters",
+    "all fields are names without conversion or format; the text needs no escapes",
     'x = f"{a}-{b}"',
     'x = "{}-{}".format(a, b)',
 )
@@ -131,7 +131,7 @@ def string_format(node: ast.JoinedStr | ast.Call, program: ProgramAnalysis) -> I
 
 
 def _pieces(parts: list[ast.expr]) -> tuple[list[str], list[str]]:
-    """The template's pieces and the names in it; no names if something is neither plain text nor a name."""
+    """Return the template's pieces and its names; both empty if a part is neither plain text nor a name."""
     pieces: list[str] = []
     names: list[str] = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""An integer expression plus one and minus one, as one writes them."""
+"""Adds one to an integer expression, or subtracts one, in the form that a programmer would write."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from prlcoder.mutator.rules.program import ProgramAnalysis
 _SHIFTED = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
-def one_further(node: ast.expr, program: ProgramAnalysis) -> Iterator[tuple[int, str]]:
-    """The step (1 or -1) and the text, where there is a usual one: ``n - 1`` plus one is ``n``."""
+def off_by_one_texts(node: ast.expr, program: ProgramAnalysis) -> Iterator[tuple[int, str]]:
+    """Yield (1 or -1, text) where the sum has a common form: ``n - 1`` plus one is ``n``."""
     match node:
         case ast.Constant(value=int(value)) if not isinstance(value, bool):
             yield from ((1, str(value + 1)), (-1, str(value - 1)))
