@@ -1,10 +1,10 @@
-"""Whether the executor's verdicts on mutants are those of the data set's own test code, run the plain way.
+"""Compares the executor's verdicts on mutants with plain runs of the data set's own test code.
 
     python benchmarks/agreement.py PROBLEMS [PROBLEMS ...] [--mutants 5000] [--workers 2]
 
-Mutants are the rule teacher's, of the canonical programs. The plain way: one new interpreter a program, which executes
-preamble, program and published tests; it passes if it exits with 0. No isolation, the same CPU, wall and memory limits.
-Every disagreement in pass or fail is listed, with the limit that either side met, if any.
+The mutants are the rule teacher's mutations of canonical programs. A plain run starts one new interpreter per program,
+without isolation, which executes preamble, program and published tests under the same CPU, wall and memory limits; the
+program passes if the interpreter exits with 0. Every disagreement is listed, with the limit that either side reached.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""How many "chosen" mutations are wrong, and how many of those do generated tests catch?
+"""Measures how many "chosen" mutations are wrong, and how many of these generated tests catch.
 
     python benchmarks/label_noise.py LeetCodeDataset-v0.3.0-test.jsonl.gz [--given 3] [--limit N]
 
-Each problem gets only its first ``--given`` tests; the other tests are the reference. A mutation that passes the given
-tests is what ``labels: paper`` calls chosen. It is *wrong* if it fails the reference. ``labels: strict`` puts it into
-``rejected_generated`` if a generated test refutes it, else into ``survivor``. Prints one JSON object; the counts so far
-go to standard error.
+Each problem keeps only its first ``--given`` tests; the other tests are the reference. ``labels: paper`` labels a
+mutation that passes the given tests as chosen. It is *wrong* if it fails the reference. ``labels: strict`` puts it into
+``rejected_generated`` if a generated test refutes it, else into ``survivor``. Prints one JSON object; intermediate
+counts go to standard error.
 
-A refuted mutation that passes the reference is not proven right: the reference too may not look where the generated
-tests do. ``--examples N`` prints N of them.
+A refuted mutation that passes the reference is not proven right, because the reference may also lack the decisive
+input. ``--examples N`` prints N such mutations.
 """
 
 from __future__ import annotations

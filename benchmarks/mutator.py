@@ -1,11 +1,11 @@
-"""Speed of the rule teacher, and the share of each operator.
+"""Measures the speed of the rule teacher and the share of each operator.
 
     python benchmarks/mutator.py [PROBLEMS ...] [--limit N]
 
 Sources are problem files in any format that `prlcoder problems` reads, or `nano`; by default the published sets in
-../shared/data where that folder is there, else `nano`. One process; rates are per second of its CPU time, segmenting
-left out. The named limit is `compile()` of each whole program once, what a teacher that checked every variant that way
-would pay for each: the ratio to it says what the rate of a loaded or slower machine does not.
+../shared/data if that folder exists, else `nano`. One process; rates are per second of its CPU time, without
+segmentation. The reference is `compile()` of a whole program, which a teacher that checked every variant in this way
+would need per variant. The ratio to it does not depend on the speed or load of the machine.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Memory of a supervision of many problems: a data set repeated with fresh ids.
+"""Measures the memory of a supervision of many problems, which are a data set repeated with new ids.
 
     python benchmarks/scale.py LeetCodeDataset-v0.3.0-test.jsonl.gz --problems 10000 --out DIR [--tests 2]
 
-One mutation of one step a problem and the first ``--tests`` of its tests, so that time goes into numbers of problems
-and not into executions; everything else is as `prlcoder supervise` does it. Prints a JSON line each time that problems
-have grown by a tenth (problems begun, MiB resident in the supervising process, seconds), and at the end the peak.
+There is one mutation of one step per problem, and each problem keeps its first ``--tests`` tests, so that the time goes
+into the number of problems rather than into executions. Everything else is as in `prlcoder supervise`. After every
+tenth of the problems it prints a JSON line (problems begun, MiB resident in the supervising process, seconds); the last
+line has the peak.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Segments per second on one core, beside what Python's own parser and tokenizer take for the same programs.
+"""Measures segments per second on one core, and the time of Python's own parser and tokenizer on the same programs.
 
     python benchmarks/segmenter.py [--repeat N]
 
-Programs: every canonical solution of the published sets in ../shared/data; where that folder is absent, the standard
-library's own modules. Times are CPU seconds of this process, the best of ``--repeat`` rounds; the peer (``ast.parse``
-and then ``tokenize``, what a segmenter on the standard library needs at least) is measured in the same rounds.
+Programs: every canonical solution of the published sets in ../shared/data; if that folder is absent, the modules of the
+standard library. Times are CPU seconds of this process, the best of ``--repeat`` rounds. The peer is ``ast.parse``
+followed by ``tokenize``, the minimum for a segmenter built on the standard library; it is measured in the same rounds.
 """
 
 from __future__ import annotations

@@ -41,5 +41,5 @@ def test_what_does_not_compile_is_told_apart_by_its_text() -> None:
         (10**400, 1.5, False),
     ],
 )
-def test_answers_are_alike(left: object, right: object, same: bool) -> None:
+def test_equal_answers(left: object, right: object, same: bool) -> None:
     assert equal_values(left, right) is same
