@@ -101,14 +101,14 @@ def run_human_eval(rows: list[dict[str, str]]) -> None:
 
 def run_floor(rows: list[dict[str, str]], workers: int) -> None:
     """The same programs, each in one clone of a minimal zygote, ``workers`` zygotes side by side."""
-    from prlcoder.executor.jail import PRELOADED
+    from prlcoder.executor.jail import PRELOADED_MODULES
     from prlcoder.executor.jailed.kernel import number
 
     programs = [
         row["prompt"] + row["canonical_solution"] + "\n" + row["test"] + f"\ncheck({row['entry_point']})"
         for row in rows
     ]
-    command = [sys.executable, "-S", "-c", FLOOR, PRELOADED, str(number("clone"))]
+    command = [sys.executable, "-S", "-c", FLOOR, PRELOADED_MODULES, str(number("clone"))]
     zygotes = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for _ in range(workers)]
     for worker, zygote in enumerate(zygotes):
         assert zygote.stdin is not None

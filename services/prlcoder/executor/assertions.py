@@ -1,9 +1,10 @@
-"""Published asserts as (calls, predicate) pairs, so that expected values never enter the jail.
+"""Rewrites published asserts to calls and predicates, so that expected values never enter the jail.
 
 ``assert f(1, [2]) == 3`` becomes the call ``f(1, [2])`` and a predicate over its answer. A predicate may use constants,
-comparisons, arithmetic and a few pure functions (``abs(f(0.5) - 2.0) < 1e-6``, ``sorted(f(3)) == [1, 2]``); it is
-evaluated here on decoded builtins by an interpreter that knows nothing else. What does not fit (loops, helpers,
-names of the candidate's module, calls that may not happen) is left to a tester process: ``rewrite`` answers None.
+comparisons, arithmetic and a few pure functions (``abs(f(0.5) - 2.0) < 1e-6``, ``sorted(f(3)) == [1, 2]``). It is
+evaluated outside the jail, on decoded builtins, by an interpreter that knows nothing else. Tests with anything else
+(loops, helpers, names of the candidate's module, calls that may not happen) run in a tester process: for those
+``rewrite`` returns None.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ class LiteralCall:
 
 @dataclass(frozen=True)
 class Check:
-    """One assert: ``count`` calls from number ``first`` on, and what must hold of their answers.
+    """One assert: ``holds`` judges the answers to the calls ``[first : first + count]``.
 
-    ``expected`` is the encoded answer that surely satisfies it, where the assert is a plain equality.
+    ``expected`` is the encoded answer that satisfies it, where the assert is a plain equality.
     """
 
     first: int
@@ -41,14 +42,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """All asserts of a test, and their calls in order of execution."""
+    """All asserts of a problem's tests, and their calls in order of execution."""
 
     calls: tuple[LiteralCall, ...]
     checks: tuple[Check, ...]
 
 
 def rewrite(tests: AssertTests) -> Rewritten | None:
-    """The pairs that are equivalent to ``tests``; None if there is no such list (``SyntaxError`` is the data's)."""
+    """Calls and checks that are equivalent to ``tests``, or None if there are none. ``SyntaxError`` if the tests have
+    one."""
     if tests.setup.strip():
         return None
     try:
@@ -82,14 +84,14 @@ def _asserts(tests: AssertTests) -> tuple[str, list[ast.Assert]]:
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """A docstring or ``pass``: does nothing."""
+    """Whether the statement is a docstring or ``pass``, which do nothing."""
     return isinstance(statement, ast.Pass) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
 
 
 def _is_metadata(statement: ast.stmt) -> bool:
-    """HumanEval's ``METADATA = {...}``."""
+    """Whether the statement is HumanEval's ``METADATA = {...}``."""
     match statement:
         case ast.Assign(targets=[ast.Name(id="METADATA")], value=ast.Dict()):
             return True
@@ -115,14 +117,14 @@ class _Builder:
         def holds(answers: Sequence[Any]) -> bool:
             try:
                 return bool(Evaluator({node: answers[place] for node, place in positions.items()}).value(test))
-            except Exception:  # a TypeError and the like: the assert would not have passed either
+            except Exception:  # for example TypeError: the assert would not have passed either
                 return False
 
         Evaluator(dict.fromkeys(positions, 0)).check(test)
         self.checks.append(Check(first, len(found), holds, self._expected(test) if len(found) == 1 else None))
 
     def _collect(self, node: ast.AST, found: list[ast.Call]) -> None:
-        """Calls of the candidate in order of evaluation; none may be conditional or nested in another."""
+        """Collect the candidate's calls in order of evaluation. None may be conditional or nested in another call."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == self._candidate:
             found.append(node)
             return
@@ -131,7 +133,7 @@ class _Builder:
             count = len(found)
             self._collect(child, found)
             if isinstance(node, ast.BoolOp) and place > 1 and len(found) > count:
-                raise NotRewritableError  # `f(1) and f(2)`: the second may not happen
+                raise NotRewritableError  # in `f(1) and f(2)` the second call may not happen
         conditional = (ast.IfExp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
         chained = isinstance(node, ast.Compare) and len(node.ops) > 1
         if len(found) > before and (isinstance(node, conditional) or chained):
@@ -147,7 +149,7 @@ class _Builder:
         )
 
     def _expected(self, test: ast.expr) -> bytes | None:
-        """For ``f(...) == constant``: the constant's bytes, unless it is unequal to itself (NaN)."""
+        """The constant's bytes for ``f(...) == constant``, unless the constant is unequal to itself (NaN)."""
         match test:
             case ast.Compare(left=ast.Call(func=ast.Name(id=self._candidate)), ops=[ast.Eq()], comparators=[right]):
                 value = Evaluator({}).constant(right)

@@ -1,6 +1,6 @@
-"""Whether an answer is the expected one. Runs outside the jail, on bytes or on decoded builtins.
+"""Compares answers with expected values, outside the jail, on bytes or on decoded builtins.
 
-No method of the candidate's ever takes part: ``executor.jailed.values`` decodes to exact builtins only.
+No method of the candidate takes part: ``executor.jailed.values`` decodes to exact builtin types only.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from prlcoder.executor.jailed.values import UndecodableError, decode
 from prlcoder.problems.model import Comparison
 
 TOLERANCE: Final = 1e-6
-# Equal values differ in encoded size at most by this factor (a bool's byte against a complex number's 17).
-_SIZE_FACTOR: Final = 20
-_SIZE_SLACK: Final = 1 << 16
+# Equal values can differ in encoded size by at most this factor: a bool takes one byte, a complex number takes 17.
+_MAX_SIZE_RATIO: Final = 20
+_SIZE_SLACK_BYTES: Final = 1 << 16
 
 
 def equal_values(left: Any, right: Any) -> bool:
@@ -31,7 +31,7 @@ def equal_values(left: Any, right: Any) -> bool:
 
 
 def identical_values(left: Any, right: Any) -> bool:
-    """The same type and the same value at every depth; two NaNs are the same, 0.0 and -0.0 are not."""
+    """The same type and the same value at every depth. Two NaNs are identical; 0.0 and -0.0 are not."""
     if type(left) is not type(right):
         return False
     if isinstance(left, (list, tuple)):
@@ -47,7 +47,7 @@ def identical_values(left: Any, right: Any) -> bool:
 
 
 def shallowly_equal(answer: Any, expected: Any) -> bool:
-    """Python's equality, but an answer that is a tuple counts as a list; tuples inside it do not."""
+    """Python's equality, but an answer that is a tuple counts as a list. Tuples inside it stay tuples."""
     return bool((list(answer) if isinstance(answer, tuple) else answer) == expected)
 
 
@@ -59,8 +59,8 @@ VALUE_COMPARISONS: Final[dict[Comparison, Callable[[Any, Any], bool]]] = {
 
 
 def equal_encoded(answer: bytes, expected: bytes, equal: Callable[[Any, Any], bool]) -> bool:
-    """Compare two encoded values. An answer far bigger than what is expected is not even decoded."""
-    if len(answer) > _SIZE_SLACK + _SIZE_FACTOR * len(expected):
+    """Compare two encoded values. An answer that is much larger than the expected value is not decoded."""
+    if len(answer) > _SIZE_SLACK_BYTES + _MAX_SIZE_RATIO * len(expected):
         return False
     try:
         return equal(decode(answer), decode(expected))
@@ -69,7 +69,7 @@ def equal_encoded(answer: bytes, expected: bytes, equal: Callable[[Any, Any], bo
 
 
 def equal_output(answer: bytes, expected: bytes, comparison: Comparison) -> bool:
-    """Whether standard output is right under one of the output comparisons."""
+    """Whether standard output is right under one of the comparisons of output."""
     if comparison is Comparison.EXACT:
         return answer == expected
     if comparison is Comparison.LINES:
@@ -92,7 +92,7 @@ def _lines(output: bytes) -> list[bytes]:
 
 
 def _equal_decimals(answer: bytes, expected: bytes) -> bool:
-    """Equal lines, or lines of equally many numbers with the same exact values: 1.50 is 1.5, 0.1 is not 0.10000001."""
+    """Equal lines, or lines with the same number of tokens and exactly equal decimals: 1.50 equals 1.5."""
     if answer == expected:
         return True
     try:
@@ -110,7 +110,7 @@ def _equal_numbers(answer: list[bytes], expected: list[bytes]) -> bool:
 
 
 def _equal_token(answer: bytes, expected: bytes) -> bool:
-    """Equal text, or two finite numbers close to each other. Two integers must be equal: they have no rounding."""
+    """Equal text, or two finite numbers that are close. Two integers must be equal, because they are not rounded."""
     if answer == expected:
         return True
     if len(answer) > 400 or (_is_integer(expected) and _is_integer(answer)):
@@ -127,6 +127,6 @@ def _is_integer(token: bytes) -> bool:
 
 
 def _digits(token: bytes) -> tuple[bool, bytes]:
-    """Sign and digits without leading zeros: integers of any length compare without being parsed."""
+    """Sign and digits without leading zeros, so that integers of any length compare without being parsed."""
     digits = token.lstrip(b"+-").lstrip(b"0")
     return token.startswith(b"-") and bool(digits), digits

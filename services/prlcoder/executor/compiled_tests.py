@@ -1,6 +1,6 @@
-"""What a problem's tests come to: calls to make in the jail, and outside it what their answers must be.
+"""Compiles a problem's tests into calls to make inside the jail and checks to run on their answers outside.
 
-A plan is made once per tests object and kept for the programs that follow.
+A plan is made once per tests object and reused for the programs that follow.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import builtins
 import marshal
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -17,6 +16,7 @@ from prlcoder.executor import assertions
 from prlcoder.executor.comparison import VALUE_COMPARISONS, equal_encoded
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.jailed.values import VERSION, UndecodableError, decode, encode
+from prlcoder.lru_cache import LruCache
 from prlcoder.problems.model import AssertTests, CallTests, Comparison, StdioTests, Tests
 
 MAX_PLANS: Final = 512
@@ -25,7 +25,7 @@ MAX_PREDICATE_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Case:
-    """One test: answers number ``first`` to ``first + count`` and whether they (encoded) are right."""
+    """One test: ``passes`` judges the encoded answers ``[first : first + count]``."""
 
     first: int
     count: int
@@ -34,10 +34,11 @@ class Case:
 
 @dataclass(frozen=True)
 class CallPlan:
-    """Calls of ``entry_point`` and the cases over their answers. ``fresh``: evaluate it anew for every call.
+    """Calls of ``entry_point`` and the cases over their answers.
 
-    ``right``: the records of a candidate that says exactly what is expected, where that is known; there may be others
-    that pass (``1.0`` for ``1``).
+    ``fresh``: evaluate the entry point's expression anew for every call (``Solution().f`` makes a new object).
+    ``right``: the records of a candidate that answers exactly what is expected, where they are known. Equal bytes pass
+    without being decoded; other bytes may still pass, such as ``1.0`` for ``1``.
     """
 
     entry_point: str
@@ -48,8 +49,8 @@ class CallPlan:
 
 
 @dataclass(frozen=True)
-class DialoguePlan:
-    """Tests that only a tester process can run: its body."""
+class TesterPlan:
+    """Tests that only a tester process can run. ``tester`` is the body of its request."""
 
     entry_point: str
     tester: bytes
@@ -65,38 +66,34 @@ class StdioPlan:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """A call plan with a process of its own for each case."""
+    """A call plan in which each case runs in a separate process."""
 
     parts: tuple[CallPlan, ...]
 
 
-Plan = CallPlan | SplitPlan | DialoguePlan | StdioPlan
+Plan = CallPlan | SplitPlan | TesterPlan | StdioPlan
 
 
-class Plans:
-    """The most recently used plans, by identity of the tests object (which is kept alive with its plan)."""
+class PlanCache:
+    """The most recently used plans, found by the identity of the tests object."""
 
     def __init__(self, fork_per_test: bool) -> None:
         self._fork_per_test = fork_per_test
-        self._kept: OrderedDict[int, tuple[Tests, Plan]] = OrderedDict()
+        # The tests are kept beside their plan: as long as they live, no other object can get their id.
+        self._plans = LruCache[int, tuple[Tests, Plan]](MAX_PLANS)
 
     def plan(self, tests: Tests) -> Plan:
         """The plan of ``tests``."""
-        kept = self._kept.get(id(tests))
-        if kept is not None:
-            self._kept.move_to_end(id(tests))
-            return kept[1]
+        return self._plans.get_or_make(id(tests), lambda: (tests, self._make(tests)))[1]
+
+    def _make(self, tests: Tests) -> Plan:
         plan = make_plan(tests)
-        if self._fork_per_test and isinstance(plan, CallPlan) and len(plan.cases) > 1:
-            plan = split(plan)
-        self._kept[id(tests)] = (tests, plan)
-        if len(self._kept) > MAX_PLANS:
-            self._kept.popitem(last=False)
-        return plan
+        split_up = self._fork_per_test and isinstance(plan, CallPlan) and len(plan.cases) > 1
+        return split(plan) if split_up and isinstance(plan, CallPlan) else plan
 
 
 def make_plan(tests: Tests) -> Plan:
-    """Calls where the tests are pairs or can be rewritten to pairs, a dialogue or standard input/output else."""
+    """The plan that fits the kind of tests: calls where asserts can be rewritten to calls, a tester where not."""
     if isinstance(tests, CallTests):
         return _plan_calls(tests)
     if isinstance(tests, StdioTests):
@@ -106,7 +103,7 @@ def make_plan(tests: Tests) -> Plan:
 
 
 def split(plan: CallPlan) -> SplitPlan:
-    """The same cases, each with only its own calls."""
+    """The same cases as one plan each, with only the calls of that case."""
     calls = marshal.loads(plan.calls)
 
     def part(case: Case) -> CallPlan:
@@ -123,7 +120,7 @@ def _bytes(text: str) -> bytes:
 def _plan_calls(tests: CallTests) -> CallPlan:
     equal = VALUE_COMPARISONS[tests.comparison]
     expected = [encode(test.expected) for test in tests.cases]
-    # a NaN is not equal to itself, however equal the bytes
+    # A NaN is unequal to itself although its bytes are equal, so equal bytes do not prove such an answer right.
     surely = [
         code if equal(test.expected, test.expected) else None for test, code in zip(tests.cases, expected, strict=True)
     ]
@@ -142,7 +139,7 @@ def _equality(
 
 
 def _records(answers: Sequence[bytes | None]) -> bytes | None:
-    """The records of these answers in order; None if one is not known, or there is none to give."""
+    """The records of these answers in order. None if an answer is unknown or there are no answers."""
     if not answers or None in answers:
         return None
     return b"".join(
@@ -150,10 +147,10 @@ def _records(answers: Sequence[bytes | None]) -> bytes | None:
     )
 
 
-def _plan_asserts(tests: AssertTests) -> CallPlan | DialoguePlan:
+def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan:
     rewritten = assertions.rewrite(tests)
     if rewritten is None:
-        return DialoguePlan(tests.entry_point, _tester(tests))
+        return TesterPlan(tests.entry_point, _tester(tests))
     calls = marshal.dumps([(call.args, call.kwargs) for call in rewritten.calls], VERSION)
     cases = tuple(Case(check.first, check.count, _predicate(check)) for check in rewritten.checks)
     right = _records([check.expected if check.count == 1 else None for check in rewritten.checks])
@@ -161,7 +158,7 @@ def _plan_asserts(tests: AssertTests) -> CallPlan | DialoguePlan:
 
 
 def _tester(tests: AssertTests) -> bytes:
-    """The tester's body: compiled here once, for the interpreter in the jail is ours."""
+    """The body of the tester's request. The code is compiled here, once: the jail's interpreter is the same one."""
     setup, source = ast.parse(tests.setup), ast.parse(tests.source)
     names = unbound_names(ast.Module([*setup.body, *source.body], []))
     code = [compile(tree, name, "exec", dont_inherit=True) for tree, name in ((setup, "<setup>"), (source, "<tests>"))]
@@ -169,7 +166,7 @@ def _tester(tests: AssertTests) -> bytes:
 
 
 def unbound_names(tree: ast.Module) -> list[str]:
-    """Names that are read somewhere in ``tree`` and bound nowhere in it or in builtins."""
+    """Names that ``tree`` reads somewhere and that neither it nor ``builtins`` binds."""
     read: dict[str, None] = {}
     bound: set[str] = set()
     for node in ast.walk(tree):

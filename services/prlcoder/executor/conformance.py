@@ -1,7 +1,7 @@
-"""Which layers of the sandbox this host really gives: each is probed by an attempt inside a jail, none is believed.
+"""Finds out which layers of the sandbox a host provides, by an attempt inside a jail for each layer.
 
-A probe is a program whose ``f()`` is True where the attempt was refused; a limit is probed by meeting it. Namespaces
-are also compared from outside: the jail's against ours.
+A probe is a program whose ``f()`` returns True if its attempt was refused. A limit is probed by reaching it.
+Namespaces are also compared from outside: those of the jail with those of this process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROBE_TEST: Final = CallTests("f", (CallTest((), {}, True),))
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. ``required``: without it the profile does not keep its promise."""
+    """One layer of the sandbox. ``required``: the profile promises this layer."""
 
     name: str
     state: LayerState
@@ -37,7 +37,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Probe:
-    """A program, the verdict and reason that show that the layer holds, and the profiles that promise it."""
+    """A program, the verdict and reason that prove that a layer holds, and the profiles that promise the layer."""
 
     name: str
     attempt: str
@@ -48,7 +48,7 @@ class Probe:
     limits: ResourceLimits = LIMITS
 
 
-_REFUSED: Final = """\
+_RETURN_EPERM: Final = """\
 def f():
     try:
         {attempt}
@@ -116,7 +116,7 @@ PROBES: Final = (
     Probe(
         "host files",
         "reads the password file",
-        _REFUSED.format(attempt="open('/etc/passwd')"),
+        _RETURN_EPERM.format(attempt="open('/etc/passwd')"),
         profiles=("namespaces", "gvisor"),
     ),
     Probe(
@@ -127,7 +127,7 @@ PROBES: Final = (
         "        return False\n    return True",
         profiles=("namespaces", "gvisor"),
     ),
-    Probe("network", "opens a socket", "import socket\n" + _REFUSED.format(attempt="socket.socket()")),
+    Probe("network", "opens a socket", "import socket\n" + _RETURN_EPERM.format(attempt="socket.socket()")),
     Probe("system call filter", "calls unshare, ptrace, mount, bpf and io_uring", _SYSTEM_CALLS),
     Probe("memory", "allocates 512 MiB of 256", "x = bytearray(512 << 20)", Verdict.RUNTIME_ERROR, "memory"),
     Probe("CPU time", "loops", "while True: pass", Verdict.TIMEOUT, "cpu", limits=replace(LIMITS, cpu_s=0.5)),
@@ -154,7 +154,7 @@ PROBES: Final = (
 
 
 def examine(profile: str) -> Iterator[Layer]:
-    """Every layer of the profile. ``WorkError`` with a remedy if no jail starts at all."""
+    """Yields every layer of the profile. Raises ``WorkError`` with a remedy if no jail starts at all."""
     known = require_profile(profile)
     yield from _namespaces(known)
     with Executor(workers=1, profile=known, limits=LIMITS) as executor:
@@ -172,12 +172,12 @@ def examine(profile: str) -> Iterator[Layer]:
 def _judge(probe: Probe, result: ExecutionResult, profile: jail.Profile) -> Layer:
     holds = (result.verdict, result.reason) == (probe.verdict, probe.reason)
     got = f"{result.verdict or 'no verdict'} {result.reason}".strip()
-    detail = f"a program that {probe.attempt}: {'as it should be' if holds else f'got {got}'}"
+    detail = f"a program that {probe.attempt}: {'the layer holds' if holds else f'got {got}'}"
     return Layer(probe.name, "enforced" if holds else "missing", detail, profile in probe.profiles)
 
 
 def _namespaces(profile: jail.Profile) -> Iterator[Layer]:
-    """Compares the links below ``/proc/PID/ns`` of a jail's innermost process with ours."""
+    """Compares the links below ``/proc/PID/ns`` of a jail's innermost process with those of this process."""
     running = jail.start(profile)
     try:
         jail.await_ready(running)
@@ -189,14 +189,14 @@ def _namespaces(profile: jail.Profile) -> Iterator[Layer]:
             except OSError as error:
                 yield Layer(f"{what} namespace", "missing", f"cannot be compared: {error.strerror}", False)
                 continue
-            detail = "the jail has its own" if own else "the jail shares ours"
+            detail = "the jail has its own" if own else "the jail shares the host's"
             yield Layer(f"{what} namespace", "enforced" if own else "missing", detail, required)
     finally:
         running.close()
 
 
 def _innermost(pid: int) -> int:
-    """The last of the chain of only children below ``pid``: the zygote."""
+    """The zygote: the last process in the chain of only children below ``pid``."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:

@@ -1,4 +1,4 @@
-"""The executor: programs in, verdicts out, in order, with every worker busy and memory flat."""
+"""The executor: it takes programs and yields verdicts in input order, with every worker busy and bounded memory."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-from prlcoder.executor.compiled_tests import Plans
+from prlcoder.executor.compiled_tests import PlanCache
 from prlcoder.executor.judge import RunOutcome, Session, open_session
-from prlcoder.executor.pool import DEPTH, JailPool, JailTask, require_profile
+from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, JailTask, require_profile
+from prlcoder.executor.protocol import ClosingRunner
 from prlcoder.executor.run_code import FreeRun, open_free_run
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits
 
 ResultCallback = Callable[[ExecutionResult], None]
 Abandon = Callable[[], None]
 
-LOOK_AHEAD: Final = 32  # items a worker that are drawn before the oldest result is due
+MAX_OPEN_PER_WORKER: Final = 32  # items drawn per worker while the oldest result is still missing
 
 
-class Executor:
-    """A pool of jails. Not for use by several threads at once; several open ``run`` iterators are fine."""
+class Executor(ClosingRunner):
+    """A pool of jails, for one thread. Several ``run`` iterators may be open at once."""
 
     def __init__(
         self,
@@ -34,35 +34,23 @@ class Executor:
         limits: ResourceLimits = ResourceLimits(),  # noqa: B008 (frozen)
         fork_per_test: bool = False,
     ) -> None:
-        """Starts the jails. ``WorkError`` with a remedy where the kernel refuses the profile's isolation.
+        """Start the jails. Raises ``WorkError`` with a remedy if the kernel refuses the profile's isolation.
 
-        ``fork_per_test``: a process of its own for every test that is a call or an assert, so that nothing a test
-        changes is seen by the next (tests with loops and helpers of their own still share one).
+        ``jail="per-run"`` starts a new jail for every run. ``fork_per_test`` runs every call or assert in a separate
+        process, so that no test sees what an earlier one changed; tests with loops or helpers still share a process.
         """
         self.profile = require_profile(profile)
         self._limits = limits
         self._workers = workers or len(os.sched_getaffinity(0))
-        self._plans = Plans(fork_per_test)
+        self._plans = PlanCache(fork_per_test)
         self._pool = JailPool(self._workers, self.profile, single_use=jail == "per-run")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End every jail, whatever it is doing."""
         self._pool.close()
 
-    def execute(self, item: ExecutionRequest) -> ExecutionResult:
-        """One item's result."""
-        return next(self.run([item]))
-
     def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
-        """Results in input order. Items are drawn as workers come free, a bounded number ahead of the results."""
+        """Yield results in input order. Items are drawn as workers become free, a bounded number ahead."""
         source = iter(items)
         jobs: deque[_ExecutionJob] = deque()
         drawn = 0
@@ -70,7 +58,11 @@ class Executor:
         exhausted = False
         try:
             while True:
-                while not exhausted and len(unfinished) < self._workers * (DEPTH + 1) and len(jobs) < self._window():
+                while (
+                    not exhausted
+                    and len(unfinished) < self._workers * (ORDERS_PER_WORKER + 1)
+                    and len(jobs) < self._window()
+                ):
                     item = next(source, None)
                     if item is None:
                         exhausted = True
@@ -89,21 +81,25 @@ class Executor:
                 job.abandon()
 
     def submit(self, item: ExecutionRequest | FreeRun, done: ResultCallback) -> Abandon:
-        """Start one item beside the others; ``done`` gets its result from ``pump``, whenever it is ready. Returns the
-        function that abandons it: it frees the item's work, and ``done`` is not called."""
+        """Start one item beside the others; ``pump`` calls ``done`` with its result as soon as it is ready.
+
+        Returns a function that abandons the item: its runs are ended and ``done`` is not called.
+        """
         return self._start(item, done).abandon
 
     def pump(self, timeout_s: float) -> None:
-        """Go on with what was submitted; returns after at most ``timeout_s`` seconds, or ``wake``, without any news.
-        ``WorkError`` if a jail that died cannot be replaced: the executor is then of no more use."""
+        """Make progress with the submitted items. Returns on ``wake``, or after ``timeout_s`` seconds.
+
+        Raises ``WorkError`` if a jail that died cannot be replaced. The executor is then unusable.
+        """
         self._pool.pump(timeout_s)
 
     def wake(self) -> None:
-        """Let a waiting ``pump`` return. The one method that another thread may call."""
+        """Let a waiting ``pump`` return. This is the only method that another thread may call."""
         self._pool.wake()
 
     def _window(self) -> int:
-        return self._workers * LOOK_AHEAD
+        return self._workers * MAX_OPEN_PER_WORKER
 
     def _start(self, item: ExecutionRequest | FreeRun, done: ResultCallback | None = None) -> _ExecutionJob:
         session = (
@@ -121,10 +117,7 @@ def _forget(unfinished: set[int], number: int, _: ExecutionResult) -> None:
 
 
 class _ExecutionJob:
-    """Drives one session: submits its orders, feeds it their outcomes, keeps its result.
-
-    ``done`` gets it as well.
-    """
+    """Drives one session: submits its orders, sends it their outcomes, stores its result and passes it to ``done``."""
 
     def __init__(self, pool: JailPool, session: Session, profile: str, done: ResultCallback | None) -> None:
         self._pool, self._session, self._profile, self._done = pool, session, profile, done
@@ -132,7 +125,7 @@ class _ExecutionJob:
         self.result: ExecutionResult | None = None
 
     def advance(self, outcome: RunOutcome | str | None) -> None:
-        """Go on with what came back: an outcome, or the reason why there is none."""
+        """Continue the session with an outcome (None at the start), or fail it with the reason why there is none."""
         if isinstance(outcome, str):
             self._session.close()
             self._finish(ExecutionResult(None, f"sandbox_error: {outcome}", profile=self._profile))
@@ -150,7 +143,7 @@ class _ExecutionJob:
             self._done(self.result)
 
     def abandon(self) -> None:
-        """Nobody waits for this job any more: end what runs of it."""
+        """End this job's run, because nobody waits for its result any more."""
         if self.result is None and self._task is not None:
             self._session.close()
             self._pool.cancel(self._task)

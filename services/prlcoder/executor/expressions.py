@@ -1,5 +1,6 @@
-"""The small language of predicates over answers, and its evaluator: constants, comparisons, arithmetic, a few pure
-functions. It works on decoded builtins and cannot be made to fill memory or to reach anything else.
+"""Evaluates predicates over answers: constants, comparisons, arithmetic and a few pure functions.
+
+The evaluator works on decoded builtins. No expression can make it fill memory or reach anything else.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-MAX_ITEMS: Final = 1_000_000  # of a sequence that a constant expression builds
+MAX_ITEMS: Final = 1_000_000  # of a sequence that an expression builds
 
 
 class NotRewritableError(Exception):
-    """The test uses something that only a tester process can run."""
+    """Raised if a test uses something that only a tester process can run."""
 
 
 def _bounded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Arithmetic for numbers only: `"a" * answer` must not fill our memory."""
+    """Restrict ``function`` to numbers, because ``"a" * answer`` must not fill the supervisor's memory."""
 
     def apply(left: Any, right: Any) -> Any:
         if not isinstance(left, (int, float, complex)) or not isinstance(right, (int, float, complex)):
@@ -33,7 +34,7 @@ def _add(left: Any, right: Any) -> Any:
 
 
 def _multiply(left: Any, right: Any) -> Any:
-    """Products of numbers, and of a sequence with a small integer."""
+    """The product of two numbers, or of a sequence and a small integer."""
     for sequence, count in ((left, right), (right, left)):
         if isinstance(sequence, (str, bytes, list, tuple)):
             if type(count) is not int or len(sequence) * count > MAX_ITEMS:
@@ -113,13 +114,13 @@ _NAMES: Final[Mapping[str, Any]] = {"math.inf": math.inf, "math.pi": math.pi, "m
 
 
 class Evaluator:
-    """Evaluates the small language above; ``answers`` maps the id of a candidate's call node to its value."""
+    """Evaluates expressions; ``answers`` maps the ``id`` of each node that calls the candidate to its answer."""
 
     def __init__(self, answers: dict[int, Any]) -> None:
         self._answers = answers
 
     def check(self, node: ast.expr) -> None:
-        """``NotRewritableError`` if the expression leaves the language, whatever the answers are."""
+        """Raises ``NotRewritableError`` if the expression uses anything that the evaluator lacks."""
         if id(node) in self._answers:
             return
         match node:
@@ -146,7 +147,7 @@ class Evaluator:
                 self.check(child)
 
     def constant(self, node: ast.expr) -> Any:
-        """The value of an expression without answers; anything that goes wrong makes it not a constant."""
+        """The value of an expression without answers. Raises ``NotRewritableError`` if it has none."""
         self.check(node)
         try:
             return self.value(node)
@@ -154,7 +155,7 @@ class Evaluator:
             raise NotRewritableError from error
 
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression that ``check`` has let through; raises what Python would raise."""
+        """The value of an expression that ``check`` has accepted. Raises what Python would raise."""
         if id(node) in self._answers:
             return self._answers[id(node)]
         match node:
@@ -200,7 +201,7 @@ class Evaluator:
 
 
 def _dotted(node: ast.expr) -> str:
-    """``math.pi`` for that attribute, ``abs`` for that name, else nothing."""
+    """The text ``math.pi`` for that attribute and ``abs`` for that name; an empty string for any other node."""
     match node:
         case ast.Name(id=name):
             return name

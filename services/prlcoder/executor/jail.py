@@ -1,7 +1,8 @@
-"""Starting a jail: the zygote's text, nsjail's arguments, and what to say when the kernel refuses.
+"""Starts a jail: the zygote's script, nsjail's arguments, and messages with a remedy when the kernel refuses.
 
-nsjail's units are traps: ``rlimit_as``, ``_fsize``, ``_core`` and ``_stack`` are MiB, ``_memlock`` KiB; its defaults
-(1 MiB files, 32 descriptors, 600 s) would bite, so every limit is named. Its exit code is ambiguous and never used.
+nsjail's units differ: ``rlimit_as``, ``_fsize``, ``_core`` and ``_stack`` are MiB, ``_memlock`` is KiB. Its default
+limits (1 MiB files, 32 descriptors, 600 s) are too small, so every limit is set here. Its exit code is ambiguous and
+is never used.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CLOSE_TIMEOUT_S: Final = 1.0
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "HOME": SCRATCH}
 # In order of import.
 MODULES: Final = ("wire", "kernel", "values", "candidate", "candidate_rpc", "tester_rpc", "process", "run", "zygote")
-PRELOADED: Final = """
+PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum
     fractions functools hashlib heapq inspect io itertools json math numbers operator os pprint queue random re select
     socket statistics string struct sys textwrap threading time traceback types typing unicodedata zlib
@@ -59,8 +60,11 @@ def load(preloaded, package, modules):
 
 @cache
 def compiled_modules() -> list[tuple[str, bytes]]:
-    """The ``jailed`` modules, compiled here and once: a compiler's work in the zygote leaves pages behind that every
-    clone would inherit."""
+    """The ``jailed`` modules as marshalled code, compiled once per process.
+
+    They are compiled here and not in the zygote, because the compiler would leave dirty pages that every clone
+    inherits and has to copy.
+    """
     folder = Path(__file__).with_name("jailed")
     texts = [(name, (folder / f"{name}.py").read_text(encoding="utf-8")) for name in MODULES]
     return [
@@ -69,28 +73,31 @@ def compiled_modules() -> list[tuple[str, bytes]]:
 
 
 def zygote_text(*arguments: object) -> str:
-    """A script that needs nothing but the standard library: the ``jailed`` modules and a call of ``zygote.main``. For
-    the interpreter of ``host_interpreter`` alone, whose version is ours."""
-    return f"{_BOOT}load({PRELOADED!r}, {PACKAGE!r}, {compiled_modules()!r}).main{arguments!r}\n"
+    """A script that loads the ``jailed`` modules and calls ``zygote.main`` with ``arguments``.
+
+    It needs only the standard library. It holds marshalled code, so it runs only on ``host_interpreter``, which has
+    the same version as this process.
+    """
+    return f"{_BOOT}load({PRELOADED_MODULES!r}, {PACKAGE!r}, {compiled_modules()!r}).main{arguments!r}\n"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """The Python that candidates run on: ours, without its site-packages."""
+    """The Python that candidates run on: the interpreter of this process without its site-packages."""
 
     executable: str
     prefix: str
 
 
 def host_interpreter() -> Interpreter:
-    """The interpreter behind this process's virtual environment."""
+    """The interpreter that this process's virtual environment was made from."""
     executable = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
     return Interpreter(str(executable), str(Path(sys.base_prefix).resolve()))
 
 
 @dataclass
 class Jail:
-    """A running jail: the process outside, our end of its control socket, the write end of its stop pipe."""
+    """A running jail: its outermost process, this side's end of the control socket, the write end of its stop pipe."""
 
     process: subprocess.Popen[bytes]
     control: socket.socket
@@ -100,11 +107,11 @@ class Jail:
     closed: bool = False
 
     def close(self) -> None:
-        """End it, whatever it is doing: the zygote's death takes everything in its PID namespace with it."""
+        """End the jail, whatever it is doing. The kernel kills everything in the zygote's PID namespace with it."""
         if self.closed:
             return
         self.closed = True
-        self.control.close()  # the zygote sees this, even while a program runs, and leaves
+        self.control.close()  # the zygote polls this socket, even while a program runs, and exits on hang-up
         os.close(self.stop)
         try:
             self.process.wait(CLOSE_TIMEOUT_S)
@@ -117,9 +124,9 @@ class Jail:
 
 
 def start(profile: Profile, place: Path | None = None) -> Jail:
-    """Start a jail whose zygote is loading. ``WorkError`` if there is no nsjail to start.
+    """Start a jail and return while its zygote is still loading. Raises ``WorkError`` if nsjail is missing.
 
-    With a ``place`` it gets a control group of its own below that one, where the kernel lets us.
+    With a ``place``, the jail gets a control group below that one, if the kernel permits it.
     """
     ours, theirs = socket.socketpair()
     stop_end, stop = os.pipe()
@@ -130,6 +137,7 @@ def start(profile: Profile, place: Path | None = None) -> Jail:
     group = cgroups.open_group(place, Path(folder.name).name) if place is not None else None
     command = _command(profile, folder.name, (theirs.fileno(), stop_end))
     if group is not None:
+        # The shell enters the group before it becomes the jail, so that every process of the jail is born in it.
         command = ["sh", "-ec", _ENTER_THEN_EXEC, str(group.folder / "cgroup.procs"), *command]
     with theirs, open(Path(folder.name, "log"), "wb") as log, tempfile.TemporaryFile() as script:
         script.write(text.encode())
@@ -148,13 +156,13 @@ def start(profile: Profile, place: Path | None = None) -> Jail:
 
 
 def await_ready(jail: Jail) -> None:
-    """Wait for the zygote's first words. ``WorkError`` with the reason and a remedy if it does not come up."""
+    """Wait for the zygote's greeting. Raises ``WorkError`` with the reason and a remedy if it does not arrive."""
     jail.control.settimeout(START_TIMEOUT_S)
     try:
-        words = jail.control.recv(len(wire.READY), socket.MSG_WAITALL)
+        greeting = jail.control.recv(len(wire.READY), socket.MSG_WAITALL)
     except OSError:
-        words = b""
-    if words != wire.READY:
+        greeting = b""
+    if greeting != wire.READY:
         log = log_of(jail)
         jail.close()
         raise WorkError(explain(log))
@@ -162,12 +170,12 @@ def await_ready(jail: Jail) -> None:
 
 
 def log_of(jail: Jail) -> str:
-    """What was written to a jail's standard output and error so far."""
+    """What the jail has written to its standard output and error so far."""
     return Path(jail.folder.name, "log").read_text(encoding="utf-8", errors="replace")
 
 
 def _own_scratch(folder: str) -> str:
-    """Without a mount namespace: a folder in the jail's own."""
+    """A scratch folder inside the jail's temporary folder, for a profile without a mount namespace."""
     scratch = Path(folder, "scratch")
     scratch.mkdir()
     return str(scratch)
@@ -185,15 +193,18 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...]) -> lis
     jail = nsjail_command(python.prefix, stage if staged else python.prefix, descriptors)
     if not staged:
         return [*jail, *run_python]
-    Path(stage).mkdir()  # the jail's user may not walk through root's home: bind the interpreter where it may
+    # The jail's user may not enter root's home, where root's interpreter may be: bind it to a folder that it may enter.
+    Path(stage).mkdir()
     return ["unshare", "--mount", "sh", "-ec", _BIND_THEN_EXEC, python.prefix, stage, *jail, *run_python]
 
 
 def gvisor_command(prefix: str, descriptors: tuple[int, ...]) -> list[str]:
-    """What works under gVisor in a restricted pod. ``unshare`` makes every namespace but the mounts', around all
-    programs of a worker: nsjail's own way to them sets secure bits that gVisor refuses, and asks netlink. It keeps the
-    capabilities that its user namespace gives it, so that nsjail can mount; nsjail drops them. Its limits are
-    not asked for, because it also sets one that gVisor refuses (``RLIMIT_MSGQUEUE``).
+    """The command up to and including ``--`` that starts a jail under gVisor in a restricted pod.
+
+    ``unshare`` makes every namespace except the mount namespace, because nsjail would set secure bits that gVisor
+    refuses and would use netlink, which gVisor lacks. ``unshare`` keeps the capabilities of its user namespace, so
+    that nsjail can mount; nsjail drops them afterwards. nsjail's limits are disabled, because it would also set
+    ``RLIMIT_MSGQUEUE``, which gVisor refuses.
     """
     drop = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups") if os.geteuid() == 0 else ()
     kinds = ("user", "net", "cgroup", "pid", "ipc", "uts")
@@ -204,14 +215,14 @@ def gvisor_command(prefix: str, descriptors: tuple[int, ...]) -> list[str]:
         *("--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
         *(_nsjail(), "--mode", "e", "--quiet", "--disable_rlimits"),
         *(f"--disable_clone_new{kind}" for kind in kinds),
-        *_view(prefix, prefix),
-        *_handed_over(descriptors),
+        *_mounts(prefix, prefix),
+        *_inherited(descriptors),
         "--",
     ]
 
 
 def inside_gvisor(version: Path = Path("/proc/version")) -> bool:
-    """Whether this kernel is gVisor's: it calls itself so, or shows the date that all its releases have shown."""
+    """Whether this kernel is gVisor's: it names itself, or shows the build date that all gVisor releases show."""
     try:
         text = version.read_text()
     except OSError:
@@ -224,13 +235,14 @@ _BIND_THEN_EXEC: Final = 'mount --bind -- "$0" "$1"; shift; exec "$@"'
 
 
 def reachable_by_others(path: Path) -> bool:
-    """Whether any user may walk to ``path``."""
+    """Whether every user may enter ``path`` and all of its parents."""
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...]) -> list[str]:
     """nsjail's arguments up to and including ``--``. ``source`` is mounted as the interpreter's ``prefix``."""
-    outer = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())  # root's processes have no limit
+    # RLIMIT_NPROC does not bind root, so root's jails run as another user.
+    outer = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     limits = {"as": "max", "cpu": "max", "fsize": "max", "nproc": "max", "nofile": "256", "core": "0"}
     limits["stack"] = str(STACK_MIB)
     return [
@@ -238,15 +250,15 @@ def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...]) -> li
         *("--mode", "o", "--quiet", "--time_limit", "0", "--nice_level", "0"),
         *("--user", f"{NOBODY}:{outer[0]}:1", "--group", f"{NOBODY}:{outer[1]}:1"),
         *("--iface_no_lo", "--hostname", "jail"),
-        *_view(prefix, source),
+        *_mounts(prefix, source),
         *(part for name, value in limits.items() for part in (f"--rlimit_{name}", value)),
-        *_handed_over(descriptors),
+        *_inherited(descriptors),
         "--",
     ]
 
 
-def _view(prefix: str, source: str) -> list[str]:
-    """What a jail sees of the file system: the system and the interpreter, read-only, and an empty scratch folder."""
+def _mounts(prefix: str, source: str) -> list[str]:
+    """The jail's file system: the system and the interpreter, read-only, and an empty scratch folder."""
     mounts = [path for path in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
     if not Path(prefix).is_relative_to("/usr"):
         mounts.append(f"{source}:{prefix}")
@@ -258,8 +270,8 @@ def _view(prefix: str, source: str) -> list[str]:
     ]
 
 
-def _handed_over(descriptors: tuple[int, ...]) -> list[str]:
-    """What a jail is given of ours: the environment and these descriptors."""
+def _inherited(descriptors: tuple[int, ...]) -> list[str]:
+    """Arguments that pass the environment and these descriptors into the jail."""
     return [
         *(part for name, value in ENVIRONMENT.items() for part in ("--env", f"{name}={value}")),
         *(part for descriptor in descriptors for part in ("--pass_fd", str(descriptor))),
@@ -276,8 +288,8 @@ def _nsjail() -> str:
 
 
 def explain(log: str) -> str:
-    """Why a jail did not come up, and what to do, from nsjail's log and the kernel's settings."""
-    words = " ".join(log.split())[-600:] or "it ended without a word"
+    """Why a jail did not start and what to do, from nsjail's log and the kernel's settings."""
+    words = " ".join(log.split())[-600:] or "it ended without a message"
     for setting, refuses, remedy in _SETTINGS:
         try:
             value = Path("/proc/sys", setting).read_text().strip()

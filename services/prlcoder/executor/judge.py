@@ -1,6 +1,7 @@
-"""From one execution to its verdict: which runs to order, and what their outcomes mean (contracts, section 2).
+"""Orders the runs of one execution and judges their outcomes (``docs/reference/contracts.md``, 2).
 
-A session is a generator: it yields orders, is sent outcomes, and returns the result. It does no I/O.
+A session is a generator: it yields orders, is sent their outcomes, and returns the result. It does no I/O, so that
+the pool can interleave any number of sessions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from prlcoder.executor.comparison import equal_output
-from prlcoder.executor.compiled_tests import CallPlan, Case, DialoguePlan, Plan, SplitPlan, StdioPlan
+from prlcoder.executor.compiled_tests import CallPlan, Case, Plan, SplitPlan, StdioPlan, TesterPlan
 from prlcoder.executor.jailed import tester_rpc, wire
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
@@ -22,7 +23,7 @@ MIB: Final = 1 << 20
 
 
 class Order(NamedTuple):
-    """One run to be made. ``certain`` tells from the answers so far whether the rest cannot matter any more."""
+    """One run to make. ``certain`` decides from the answers so far whether the rest can still change the verdict."""
 
     kind: int
     preamble: str
@@ -33,7 +34,10 @@ class Order(NamedTuple):
 
 
 class RunOutcome(NamedTuple):
-    """How a run went."""
+    """How a run went: the zygote's report, the stage text, the candidate's records, and the output.
+
+    ``output`` is standard output for a standard input/output program and the tester's records for a tester.
+    """
 
     report: wire.Report
     stage: bytes
@@ -46,19 +50,19 @@ Judgement = tuple[Verdict, str]
 
 
 def open_session(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, profile: str) -> Session:
-    """The session that executes ``item``, whose tests are ``plan``; the result will name the profile."""
+    """The session that executes ``item`` with the plan of its tests. The result names the profile."""
     if isinstance(plan, CallPlan):
         return _calls(item, plan, limits, profile)
     if isinstance(plan, SplitPlan):
-        return _each_call(item, plan, limits, profile)
+        return _calls_apart(item, plan, limits, profile)
     if isinstance(plan, StdioPlan):
         return _stdio(item, plan, limits, profile)
-    return _dialogue(item, plan, limits, profile)
+    return _run_tester(item, plan, limits, profile)
 
 
 @dataclass
 class _Tally:
-    """Adds up the runs of one program."""
+    """Sums up the runs of one program."""
 
     total: int
     profile: str
@@ -107,14 +111,15 @@ class _Tally:
 
 
 def _calls(item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, profile: str) -> Session:
-    def certain(answers: bytes) -> bool:
-        said = _Said(answers)
-        return any(judged is not None and judged[0] is not Verdict.PASSED for judged in map(said.judge, plan.cases))
+    def certain(answers: bytes) -> bool:  # one test that fails decides, so the run may stop while the program loops
+        records = _CandidateRecords(answers)
+        return any(judged is not None and judged[0] is not Verdict.PASSED for judged in map(records.judge, plan.cases))
 
     outcome = yield _order(item, plan, limits, None if item.all_tests else certain)
     tally = _Tally(len(plan.cases), profile)
     tally.spend(outcome.report)
     began = time.perf_counter()
+    # Most programs in training are right, so the common case is one comparison of bytes without decoding anything.
     if outcome.stage == wire.COMPILED and outcome.answers == plan.right and not item.keep_answers:
         tally.passed = tally.total
     else:
@@ -130,8 +135,8 @@ def _order(
     return Order(wire.CALLS, item.preamble, body, b"", limits, certain)
 
 
-def _each_call(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits, profile: str) -> Session:
-    """One process a case; the limits are still those of the program."""
+def _calls_apart(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits, profile: str) -> Session:
+    """Run each case in a separate process. The limits stay those of the program as a whole."""
     tally = _Tally(len(plan.parts), profile)
     for part in plan.parts:
         left = _left(limits, tally)
@@ -148,25 +153,29 @@ def _each_call(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits, 
 def _judge_calls(
     item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, outcome: RunOutcome, tally: _Tally
 ) -> None:
-    """Case by case, up to the first that does not pass unless all are wanted."""
+    """Judge case by case and stop at the first one that does not pass, unless ``all_tests`` is set."""
     not_run = not_compiled(outcome)
-    said = _Said(outcome.answers)
+    records = _CandidateRecords(outcome.answers)
     ending: Judgement | None = None
     for case in plan.cases:
-        judged = not_run or said.judge(case)
-        if judged is None:
-            ending = judged = ending or _unanswered(outcome, said, limits)
+        judged = not_run or records.judge(case)
+        if judged is None:  # every case without an answer has the same reason: how the process ended
+            ending = judged = ending or _unanswered(outcome, records, limits)
         tally.note(judged)
         if judged[0] is not Verdict.PASSED and not item.all_tests:
             break
     if not plan.cases:
-        tally.note(not_run or said.loading or (Verdict.PASSED, ""))
+        tally.note(not_run or records.loading or (Verdict.PASSED, ""))
     if item.keep_answers:
-        tally.answers += tuple(said.answer(case) for case in plan.cases)
+        tally.answers += tuple(records.answer(case) for case in plan.cases)
 
 
-class _Said:
-    """A candidate's records, as far as they are in order."""
+class _CandidateRecords:
+    """A candidate's records, up to the first one that is out of order.
+
+    The candidate can write anything into the file of records. A record only counts at its own position, so a forged
+    record can replace a right answer by a wrong one but cannot make an answer right whose value is unknown to it.
+    """
 
     def __init__(self, answers: bytes) -> None:
         self.loading: Judgement | None = None
@@ -180,12 +189,12 @@ class _Said:
                 self._records.append(record)
 
     def answer(self, case: Case) -> bytes | None:
-        """The encoded answer to a case of one call; None if it has none."""
+        """The encoded answer to a case of one call, or None if there is no answer."""
         records = self._records[case.first : case.first + case.count]
         return records[0].payload if len(records) == 1 and records[0].kind == wire.ANSWER else None
 
     def judge(self, case: Case) -> Judgement | None:
-        """What the answers to one case mean; None if it was not answered."""
+        """The judgement of one case, or None if it was not answered."""
         records = self._records[case.first : case.first + case.count]
         for record in records:
             if record.kind != wire.ANSWER:
@@ -203,7 +212,7 @@ def _raised(name: bytes) -> Judgement:
 
 
 def not_compiled(outcome: RunOutcome) -> Judgement | None:
-    """The judgement of a program that never came to run; None for one that did."""
+    """The judgement of a program that never started to run, or None if it did start."""
     report, stage = outcome.report, outcome.stage
     if stage == wire.COMPILED:
         return None
@@ -211,25 +220,25 @@ def not_compiled(outcome: RunOutcome) -> Judgement | None:
         return Verdict.COMPILE_ERROR, stage.decode("utf-8", "replace")
     if report.end in (wire.WALL, wire.CPU):
         return Verdict.TIMEOUT, _clock(report.end)
-    return Verdict.COMPILE_ERROR, _signal(report.status)  # the compiler crashed; other ends never get here (pool)
+    return Verdict.COMPILE_ERROR, _signal(report.status)  # the compiler crashed; the pool retries all other ends
 
 
-def _unanswered(outcome: RunOutcome, said: _Said, limits: ResourceLimits) -> Judgement:
-    """Why a test has no answer."""
-    if said.loading is not None:
-        return said.loading
+def _unanswered(outcome: RunOutcome, records: _CandidateRecords, limits: ResourceLimits) -> Judgement:
+    """The reason why a test has no answer."""
+    if records.loading is not None:
+        return records.loading
     if len(outcome.answers) > limits.output_mib * MIB:
         return Verdict.RUNTIME_ERROR, "output_limit"
     return _ended(outcome.report, limits) or (Verdict.RUNTIME_ERROR, "unanswered")
 
 
 def _ended(report: wire.Report, limits: ResourceLimits) -> Judgement | None:
-    """What the end of the process says by itself; None for a normal end with exit status 0."""
+    """The judgement that follows from the end of the process alone, or None for exit status 0."""
     if report.end in (wire.WALL, wire.CPU):
         return Verdict.TIMEOUT, _clock(report.end)
     if os.WIFSIGNALED(report.status):
         if os.WTERMSIG(report.status) == signal.SIGKILL and report.cpu_s >= limits.cpu_s:
-            return Verdict.TIMEOUT, "cpu"  # the kernel's own limit was faster than the zygote's clock
+            return Verdict.TIMEOUT, "cpu"  # the kernel enforced its limit before the zygote's clock did
         return Verdict.RUNTIME_ERROR, _signal(report.status)
     code = os.WEXITSTATUS(report.status)
     return (Verdict.RUNTIME_ERROR, f"exit_code {code}") if code else None
@@ -271,7 +280,7 @@ def _stdio(item: ExecutionRequest, plan: StdioPlan, limits: ResourceLimits, prof
 
 
 def _left(limits: ResourceLimits, tally: _Tally) -> ResourceLimits:
-    """What the tests so far have left of the program's limits (at least a moment, so that the end is a timeout)."""
+    """The program's limits less what earlier tests used, but at least a millisecond, so that the end is a timeout."""
     return ResourceLimits(
         cpu_s=max(limits.cpu_s - tally.cpu_s, 0.001),
         wall_s=max(limits.wall_s - tally.wall_s, 0.001),
@@ -282,36 +291,36 @@ def _left(limits: ResourceLimits, tally: _Tally) -> ResourceLimits:
 
 
 def _stdio_ended(outcome: RunOutcome, limits: ResourceLimits) -> Judgement | None:
-    """Why the output does not count; None if it does."""
+    """The reason why the output does not count, or None if it counts."""
     ended = _ended(outcome.report, limits)
     if ended is not None and ended[0] is Verdict.TIMEOUT:
         return ended
     if len(outcome.output) > limits.output_mib * MIB:
         return Verdict.RUNTIME_ERROR, "output_limit"
     if ended is not None and os.WIFEXITED(outcome.report.status):
-        return _Said(outcome.answers).loading or ended
+        return _CandidateRecords(outcome.answers).loading or ended
     return ended
 
 
 # --- a tester and a candidate ---------------------------------------------------------------------------------------
 
 
-def _dialogue(item: ExecutionRequest, plan: DialoguePlan, limits: ResourceLimits, profile: str) -> Session:
+def _run_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits, profile: str) -> Session:
     body = marshal.dumps((item.program, plan.entry_point), 2)
     outcome = yield Order(wire.SERVE, item.preamble, body, plan.tester, limits)
     tally = _Tally(1, profile)
     tally.spend(outcome.report)
-    tally.note(not_compiled(outcome) or _tested(outcome, limits))
+    tally.note(not_compiled(outcome) or _tester_judgement(outcome, limits))
     return tally.result()
 
 
-def _tested(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
-    """The tester's word, which no candidate can forge; without it, the candidate's end decides."""
-    word = next(wire.records(outcome.output), None)
-    if word is not None and word.kind == wire.RAISED:
-        return _raised(word.payload)
-    if word is not None and word.payload == tester_rpc.PASSED:
+def _tester_judgement(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
+    """The tester's record, which no candidate can forge, decides. Without a record, the candidate's end decides."""
+    record = next(wire.records(outcome.output), None)
+    if record is not None and record.kind == wire.RAISED:
+        return _raised(record.payload)
+    if record is not None and record.payload == tester_rpc.PASSED:
         return Verdict.PASSED, ""
-    if word is not None and word.payload == tester_rpc.WRONG:
+    if record is not None and record.payload == tester_rpc.WRONG:
         return Verdict.WRONG_ANSWER, ""
-    return _unanswered(outcome, _Said(outcome.answers), limits)
+    return _unanswered(outcome, _CandidateRecords(outcome.answers), limits)

@@ -1,4 +1,4 @@
-"""Workers: jails that are fed orders ahead of time, watched, and replaced when they die."""
+"""A pool of workers: jails that get orders ahead of time, are watched, and are replaced when they die."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from prlcoder.executor import cgroups, jail
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.judge import MIB, Order, RunOutcome
 
-DEPTH: Final = 2  # orders a worker holds: one runs, the next waits at its door
-ATTEMPTS: Final = 3
-STOP_AGAIN_S: Final = 0.02  # between two requests to end a cancelled run
-GRACE_S: Final = 10.0  # beyond its wall limit, before a run counts as lost and its jail is killed
-PREAMBLES: Final = 64  # compiled preambles that a zygote keeps
-BUFFER: Final = 1 << 16
+ORDERS_PER_WORKER: Final = 2  # one runs, and the next waits in the socket so that the jail is never idle
+MAX_ATTEMPTS: Final = 3
+STOP_REPEAT_S: Final = 0.02  # the pause between two requests to end a cancelled run
+OVERDUE_S: Final = 10.0  # a run that exceeds its wall limit by this much counts as lost, and its jail is killed
+MAX_PREAMBLES: Final = 64  # compiled preambles kept per zygote
+READ_BUFFER_BYTES: Final = 1 << 16
 
 OutcomeCallback = Callable[[RunOutcome | str], None]
 
 
 @dataclass(eq=False)
 class JailTask:
-    """An order on its way. ``done`` gets its outcome, or what went wrong three times."""
+    """An order that is waiting or running. ``done`` gets its outcome, or the reason why it failed three times.
+
+    ``answers`` collects the candidate's records that partial reports have delivered so far.
+    """
 
     number: int
     order: Order
@@ -40,24 +43,34 @@ class JailTask:
     stopped: bool = False
 
 
+class HandshakeError(EOFError):
+    """The first bytes from a jail are not the zygote's greeting, so nothing in it can be trusted to work."""
+
+
 class Worker:
-    """One jail with its queue. Reads and writes never block."""
+    """One jail with its queue of tasks. Reads and writes never block.
+
+    A zygote runs its orders one after the other, so the task at the head of the queue is the one that is running, and
+    every report that arrives is about the head.
+    """
 
     def __init__(self, running: jail.Jail, *, ready: bool = True, failed_starts: int = 0) -> None:
         self.jail = running
-        self.ready = ready  # whether its zygote has loaded; no orders before that
-        self.broken = False  # its zygote has said that it could not run an order, and leaves
-        self.failed_starts = failed_starts  # jails in this one's place that never became ready, one after the other
+        self.ready = ready  # whether the zygote has loaded; orders are sent only after that
+        self.broken = False  # whether the zygote has reported that it could not run an order; it then exits
+        self.failed_starts = failed_starts  # consecutive jails in this place that never became ready
         self.tasks: deque[JailTask] = deque()
         self.head_since = time.monotonic()
         self.outgoing = bytearray()
-        self.watched_for_room = False  # whether the pool waits for room to write
+        self.watched_for_room = False  # whether the pool's selector watches for room to write
         self._incoming = bytearray()
-        self._buffer = bytearray(BUFFER)  # one for all reads: a new large one each time is a mapping made and unmade
+        self._buffer = bytearray(
+            READ_BUFFER_BYTES
+        )  # reused: allocating a large buffer per read costs an mmap and a munmap
         self._preambles: OrderedDict[str, int] = OrderedDict()
 
     def accept(self, task: JailTask) -> None:
-        """Queue the order's bytes and send what the socket takes."""
+        """Queue the order's bytes and send as much as the socket takes."""
         order, limits = task.order, task.order.limits
         if self.jail.group is not None:
             self.jail.group.allow(limits.memory_mib, limits.processes)
@@ -74,7 +87,7 @@ class Worker:
             len(order.tester),
         )
         self.outgoing += b"".join((header, order.tester, order.body))
-        task.answers.clear()
+        task.answers.clear()  # of an earlier attempt: a task that runs again starts without records
         task.stopped = False
         if not self.tasks:
             self.head_since = time.monotonic()
@@ -82,13 +95,17 @@ class Worker:
         self.flush()
 
     def _preamble(self, text: str) -> int:
-        """The number under which the zygote knows the preamble; sent first if it does not."""
+        """The number under which the zygote knows the preamble. A new preamble is sent first.
+
+        The zygote keeps what it was sent under a number until the number is sent again, so both sides agree without
+        any answer: this side decides which number to reuse.
+        """
         if not text:
             return wire.NO_PREAMBLE
         if text in self._preambles:
             self._preambles.move_to_end(text)
             return self._preambles[text]
-        full = len(self._preambles) >= PREAMBLES
+        full = len(self._preambles) >= MAX_PREAMBLES
         number = self._preambles.popitem(last=False)[1] if full else len(self._preambles)
         self._preambles[text] = number
         data = text.encode("utf-8", "surrogatepass")
@@ -96,7 +113,7 @@ class Worker:
         return number
 
     def flush(self) -> None:
-        """Send without blocking. ``OSError`` if the jail has gone."""
+        """Send without blocking. Raises ``OSError`` if the jail has ended."""
         try:
             sent = self.jail.control.send(self.outgoing)
         except BlockingIOError:
@@ -104,33 +121,38 @@ class Worker:
         del self.outgoing[:sent]
 
     def receive(self) -> list[tuple[JailTask, RunOutcome]]:
-        """Finished tasks; ``broken`` may be true after them. ``EOFError`` or ``OSError`` if the jail has gone."""
+        """Read what has arrived and return the finished tasks.
+
+        A broken run sets ``broken`` and stays at the head of the queue, so that it runs again in the next jail. Raises
+        ``EOFError`` or ``OSError`` if the jail has ended.
+        """
         count = self.jail.control.recv_into(self._buffer)
         if not count:
             raise EOFError
         self._incoming += memoryview(self._buffer)[:count]
-        if not self.ready and not self._take_greeting():
+        if not self.ready and not self._read_handshake():
             return []
         finished = []
         while (outcome := self._next_outcome()) is not None:
             task = self.tasks[0]
-            if outcome.report.end == wire.PARTIAL:
-                self._weigh(task, outcome.answers)
+            if outcome.report.end == wire.PARTIAL:  # the run goes on: the task stays at the head of the queue
+                self._keep_partial(task, outcome.answers)
                 continue
             if _failed(outcome):
                 self.broken = True
                 break
             self.tasks.popleft()
             self.head_since = time.monotonic()
+            # Each report holds only the bytes since the one before, so all of them together are the run's answers.
             whole = bytes(task.answers) + outcome.answers if task.answers else outcome.answers
             finished.append((task, RunOutcome(outcome.report, outcome.stage, whole, outcome.output)))
         return finished
 
-    def _take_greeting(self) -> bool:
-        """Whether the zygote's first words have come. ``EOFError`` if they are not what a zygote says."""
+    def _read_handshake(self) -> bool:
+        """Whether the zygote's greeting has arrived in full. Raises ``HandshakeError`` if the bytes are wrong."""
         size = len(wire.READY)
         if not wire.READY.startswith(self._incoming[:size]):
-            raise EOFError
+            raise HandshakeError
         if len(self._incoming) < size:
             return False
         del self._incoming[:size]
@@ -138,7 +160,7 @@ class Worker:
         return True
 
     def _next_outcome(self) -> RunOutcome | None:
-        """Cut one whole report off the incoming bytes."""
+        """Take one whole report off the incoming bytes, or return None if it has not arrived in full."""
         if len(self._incoming) < wire.REPORT.size:
             return None
         report = wire.Report(*wire.REPORT.unpack_from(self._incoming))
@@ -151,58 +173,61 @@ class Worker:
         del self._incoming[:end]
         return RunOutcome(report, data[wire.REPORT.size : answers], data[answers:output], data[output:])
 
-    def _weigh(self, task: JailTask, answers: bytes) -> None:
-        """Stop a long run whose verdict is certain already."""
+    def _keep_partial(self, task: JailTask, answers: bytes) -> None:
+        """Add the records of a partial report, and stop the run if they already decide the verdict.
+
+        A program that answers the first call wrongly and loops in the second would otherwise run to its limit.
+        """
         task.answers += answers
         if task.order.certain is not None and not task.stopped and task.order.certain(bytes(task.answers)):
             self.stop(task)
 
     def stop(self, task: JailTask) -> None:
-        """Ask the zygote to end this run; it ignores the number of a run that is not the current one."""
+        """Ask the zygote to end this run. It ignores the number of any run but the current one."""
         task.stopped = True
         os.write(self.jail.stop, struct.pack("<Q", task.number))
 
     def overdue(self, now: float) -> bool:
-        """Whether the zygote should have loaded, or ended the run at the head, long ago."""
+        """Whether the zygote has failed to load, or to end the run at the head, in time."""
         if not self.ready:
             return now > self.head_since + jail.START_TIMEOUT_S
-        return bool(self.tasks) and now > self.head_since + self.tasks[0].order.limits.wall_s + GRACE_S
+        return bool(self.tasks) and now > self.head_since + self.tasks[0].order.limits.wall_s + OVERDUE_S
 
 
 def _failed(outcome: RunOutcome) -> bool:
-    """Whether the run broke before any of the program's code: nothing can be said about the program."""
+    """Whether the run broke before any code of the program ran, so that it says nothing about the program."""
     report = outcome.report
     trusted = report.end == wire.EXITED and os.waitstatus_to_exitcode(report.status) == wire.TRUSTED_FAILURE
     return report.end == wire.BROKEN or (trusted and not outcome.stage)
 
 
 class JailPool:
-    """``workers`` jails of one profile. With ``single_use`` each runs one order and is replaced."""
+    """``workers`` jails of one profile. With ``single_use`` each jail runs one order and is then replaced."""
 
     def __init__(self, workers: int, profile: jail.Profile, single_use: bool) -> None:
         self._profile: jail.Profile = profile
         place = cgroups.delegated()
         self._place = place if isinstance(place, Path) and cgroups.prepare(place) else None
         self._single_use = single_use
-        self._depth = 1 if single_use else DEPTH
+        self._depth = 1 if single_use else ORDERS_PER_WORKER
         self._selector = selectors.DefaultSelector()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._wakeup_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector.register(self._wakeup_fd, selectors.EVENT_READ)
         self._waiting: deque[JailTask] = deque()
         self._numbers = 0
         self._workers: list[Worker] = []
         started: list[jail.Jail] = []
         try:
             for _ in range(workers):
-                started.append(jail.start(profile, self._place))  # noqa: PERF401 (what has started must be closed on an error)
-            for running in started:  # they load side by side
+                started.append(jail.start(profile, self._place))  # noqa: PERF401 (started jails must be closed on an error)
+            for running in started:  # wait only now, so that all zygotes load at the same time
                 jail.await_ready(running)
                 self._adopt(Worker(running))
         except BaseException:
             for running in started:
                 running.close()
             self._selector.close()
-            os.close(self._bell)
+            os.close(self._wakeup_fd)
             raise
 
     def close(self) -> None:
@@ -211,14 +236,14 @@ class JailPool:
             worker.jail.close()
         self._workers.clear()
         self._selector.close()
-        os.close(self._bell)
+        os.close(self._wakeup_fd)
 
     def wake(self) -> None:
-        """Let a waiting ``pump`` return; from any thread."""
-        os.eventfd_write(self._bell, 1)
+        """Let a waiting ``pump`` return. Any thread may call this."""
+        os.eventfd_write(self._wakeup_fd, 1)
 
     def submit(self, order: Order, done: OutcomeCallback) -> JailTask:
-        """Queue an order; ``done`` is called from ``pump``."""
+        """Queue an order. ``pump`` calls ``done`` with its outcome."""
         self._numbers += 1
         task = JailTask(self._numbers, order, done)
         self._waiting.append(task)
@@ -226,8 +251,12 @@ class JailPool:
         return task
 
     def cancel(self, task: JailTask) -> None:
-        """Forget a task, and end its run if it has one."""
-        task.done = _ignore
+        """Discard a task's outcome, and end its run if it is running.
+
+        A task that was sent must stay in its worker's queue until its report arrives, because reports are matched to
+        tasks by order.
+        """
+        task.done = _discard
         if task in self._waiting:
             self._waiting.remove(task)
         for worker in self._workers:
@@ -235,21 +264,22 @@ class JailPool:
                 self._ask_to_stop(worker, task)
 
     def pump(self, timeout_s: float) -> None:
-        """Move bytes and finish tasks; returns after at most ``timeout_s`` seconds without any."""
+        """Move bytes and finish tasks. Returns after at most ``timeout_s`` seconds without news."""
         if self._stop_cancelled():
-            timeout_s = min(timeout_s, STOP_AGAIN_S)
+            timeout_s = min(timeout_s, STOP_REPEAT_S)
         for key, events in self._selector.select(timeout_s):
             worker = key.data
             if worker is None:
-                os.eventfd_read(self._bell)
+                os.eventfd_read(self._wakeup_fd)
                 continue
-            if worker not in self._workers:  # replaced on account of an earlier event: a new order found it dead
+            if worker not in self._workers:  # it was replaced while an earlier event of this round was handled
                 continue
             try:
                 if events & selectors.EVENT_WRITE:
                     self._flush(worker)
                 if events & selectors.EVENT_READ:
                     self._deliver(worker, worker.receive())
+                    # The callbacks in _deliver may submit new orders, which may already have replaced this worker.
                     if worker.broken and worker in self._workers:
                         raise EOFError
             except (EOFError, OSError):
@@ -260,15 +290,17 @@ class JailPool:
         self._dispatch()
 
     def _stop_cancelled(self) -> bool:
-        """Ask again for the end of cancelled runs that are at a head: a zygote ignores what comes before the run has
-        begun. Whether there are any."""
-        heads = [worker for worker in self._workers if worker.tasks and worker.tasks[0].done is _ignore]
+        """Ask again for the end of cancelled runs, and return whether there are any.
+
+        A zygote ignores a request that arrives before the run has begun, so one request is not enough.
+        """
+        heads = [worker for worker in self._workers if worker.tasks and worker.tasks[0].done is _discard]
         for worker in heads:
             self._ask_to_stop(worker, worker.tasks[0])
         return bool(heads)
 
     def _ask_to_stop(self, worker: Worker, task: JailTask) -> None:
-        with suppress(OSError):  # the jail has gone; its control channel tells
+        with suppress(OSError):  # the jail has ended, which its control socket will report
             worker.stop(task)
 
     def _adopt(self, worker: Worker) -> None:
@@ -276,10 +308,10 @@ class JailPool:
         self._selector.register(worker.jail.control, selectors.EVENT_READ, worker)
 
     def _dispatch(self) -> None:
-        """Hand waiting tasks to the workers with the shortest queues."""
+        """Give waiting tasks to the workers with the shortest queues."""
         while self._waiting:
-            worker = min(self._workers, key=self._burden)
-            if self._burden(worker) >= self._depth:
+            worker = min(self._workers, key=self._queue_length)
+            if self._queue_length(worker) >= self._depth:
                 return
             try:
                 worker.accept(self._waiting.popleft())
@@ -287,8 +319,8 @@ class JailPool:
             except OSError:
                 self._replace(worker, "its jail died")
 
-    def _burden(self, worker: Worker) -> int:
-        """The length of its queue; one that is not ready counts as full."""
+    def _queue_length(self, worker: Worker) -> int:
+        """The length of the worker's queue. A worker that is not ready counts as full."""
         return len(worker.tasks) if worker.ready else self._depth
 
     def _flush(self, worker: Worker) -> None:
@@ -296,7 +328,7 @@ class JailPool:
         self._watch(worker)
 
     def _watch(self, worker: Worker) -> None:
-        """Wait for room to write only while something is left to send."""
+        """Watch for room to write only while something is left to send."""
         wanted = bool(worker.outgoing)
         if worker.watched_for_room != wanted:
             worker.watched_for_room = wanted
@@ -310,14 +342,17 @@ class JailPool:
             task.done(outcome)
 
     def _replace(self, worker: Worker, why: str) -> None:
-        """A new jail for ``worker``'s place, which loads while the others go on. Its tasks run again; the first one
-        loses an attempt. ``WorkError`` if no jail comes up there."""
+        """Start a new jail in place of ``worker``'s; it loads while the other workers continue.
+
+        The tasks of the old jail run again. Only the one at the head can have caused its death, so only that one loses
+        an attempt; after ``MAX_ATTEMPTS`` it fails with the reason ``why``. Raises ``WorkError`` if no jail starts.
+        """
         self._selector.unregister(worker.jail.control)
         self._workers.remove(worker)
         failed = 0 if worker.ready else worker.failed_starts + 1
-        cause = jail.log_of(worker.jail) if failed >= ATTEMPTS else ""
+        cause = jail.log_of(worker.jail) if failed >= MAX_ATTEMPTS else ""
         worker.jail.close()
-        if failed >= ATTEMPTS:
+        if failed >= MAX_ATTEMPTS:
             raise WorkError(jail.explain(cause))
         tasks = list(worker.tasks)
         if tasks:
@@ -326,18 +361,18 @@ class JailPool:
         running.control.setblocking(False)
         self._adopt(Worker(running, ready=False, failed_starts=failed))
         for task in reversed(tasks):
-            if task.attempts >= ATTEMPTS:
+            if task.attempts >= MAX_ATTEMPTS:
                 task.done(why)
             else:
                 self._waiting.appendleft(task)
 
 
-def _ignore(_: RunOutcome | str) -> None:
-    """What a cancelled task's outcome is for."""
+def _discard(_: RunOutcome | str) -> None:
+    """Discard the outcome of a cancelled task."""
 
 
 def require_profile(profile: str) -> jail.Profile:
-    """``auto`` means real isolation, by what the kernel is; anything weaker must be asked for by name."""
+    """``auto`` selects the isolating profile that this kernel supports. A weaker one must be named explicitly."""
     match profile:
         case "auto":
             return "gvisor" if jail.inside_gvisor() else "namespaces"

@@ -1,4 +1,4 @@
-"""A program that is run for its output and not judged: what compatible interfaces of other sandboxes ask for."""
+"""Runs a program without tests and returns its output (SandboxFusion's ``run_code``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prlcoder.executor.verdicts import ExecutionResult, ResourceLimits, Verdict
 
 @dataclass(frozen=True)
 class FreeRun:
-    """One program, its standard input, and what it may use."""
+    """One program, its standard input and its limits."""
 
     program: str
     stdin: str
@@ -23,8 +23,11 @@ class FreeRun:
 
 @dataclass(frozen=True)
 class RunOutput(ExecutionResult):
-    """``verdict`` is PASSED for exit status 0. ``return_code`` is as Python's ``subprocess`` gives it, None for a
-    program that was stopped at its time limit; ``stdout`` is cut at the output limit."""
+    """The outcome of a free run. ``verdict`` is PASSED for exit status 0.
+
+    ``return_code`` follows Python's ``subprocess``; it is None for a program that reached its time limit. ``stdout``
+    is truncated at the output limit.
+    """
 
     stdout: bytes = b""
     return_code: int | None = None

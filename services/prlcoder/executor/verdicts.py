@@ -1,7 +1,7 @@
-"""The closed list of verdicts, and what one execution is asked and answers (contracts, section 2).
+"""The closed list of verdicts, the request and the result of one execution (``docs/reference/contracts.md``, 2).
 
-``sandbox_error`` is not a verdict: it means *we* failed, it never becomes a label or a reward. A result then has
-``verdict is None`` and ``reason`` says what broke.
+``sandbox_error`` is not a verdict: it means that the sandbox failed, and it never becomes a label or a reward. The
+result then has ``verdict is None``, and ``reason`` says what broke.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from prlcoder.problems.model import Tests
 
 
 class Verdict(StrEnum):
-    """How a whole program did on its tests."""
+    """How a whole program fared on its tests."""
 
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """What one program may use, all its tests together. Seconds and MiB."""
+    """What one program may use for all of its tests together, in seconds and MiB."""
 
     cpu_s: float = 10.0
     wall_s: float = 20.0
@@ -35,19 +35,19 @@ class ResourceLimits:
 
 @dataclass(frozen=True)
 class ExecutionRequest:
-    """One program to run against one set of tests. ``program`` is the whole program, the preamble apart."""
+    """One program to run against one set of tests. ``program`` is the whole program without the preamble."""
 
     program: str
     tests: Tests
     preamble: str = ""
-    limits: ResourceLimits | None = None  # None: the executor's own
+    limits: ResourceLimits | None = None  # None: the executor's limits
     all_tests: bool = False  # False: stop at the first test that does not pass
-    keep_answers: bool = False  # True: the result holds what the program answered
+    keep_answers: bool = False  # True: the result contains the program's answers
 
 
 @dataclass(frozen=True)
 class ExecutionResult:
-    """What happened. ``cpu_s``, ``wall_s`` in seconds; ``memory_mib`` is the peak resident size."""
+    """How an execution went. ``cpu_s`` and ``wall_s`` are seconds; ``memory_mib`` is the peak resident size."""
 
     verdict: Verdict | None
     reason: str = ""
@@ -57,8 +57,8 @@ class ExecutionResult:
     cpu_s: float = 0.0
     memory_mib: float = 0.0
     profile: str = ""
-    timings_s: dict[str, float] = field(default_factory=dict)  # by part: fork, compile, run, compare
-    answers: tuple[bytes | None, ...] = ()  # with keep_answers: a test's encoded value or output, None if it has none
+    timings_s: dict[str, float] = field(default_factory=dict)  # per part: fork, compile, run, compare
+    answers: tuple[bytes | None, ...] = ()  # with keep_answers: per test the encoded value or output, or None
 
     @property
     def passed(self) -> bool:

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ProgramRunner, ResourceLimits, Verdict
+from prlcoder.executor.protocol import ClosingRunner
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError, segment_each
 from prlcoder.spec import ExecutionSettings as ExecutionSection
@@ -62,7 +62,7 @@ def rule_teacher(services: Services, section: RulesTeacher, seed: int) -> Teache
     return RuleTeacher(seed, mutations=section.mutations, refactorings=section.refactorings)
 
 
-class RemoteExecutor:
+class RemoteExecutor(ClosingRunner):
     """``Executor`` behind an address. ``limits`` are those of items that have none."""
 
     def __init__(self, target: Address, limits: ResourceLimits) -> None:
@@ -73,21 +73,9 @@ class RemoteExecutor:
         self._limits = limits
         self.profile = self._client.capabilities().profile
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Close the connection; what still runs there is abandoned."""
+        """Close the connection. The server abandons the runs that have not finished."""
         self._client.close()
-
-    def execute(self, item: ExecutionRequest) -> ExecutionResult:
-        """One item's result."""
-        return next(self.run([item]))
 
     def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
         """Results in input order."""

@@ -34,7 +34,7 @@ def test_the_doctor_finds_every_layer_that_the_profile_promises() -> None:
 
 @pytest.mark.timeout(450)
 def test_the_sandbox_tests_pass_there() -> None:
-    files = [str(ROOT / "tests" / "executor" / "sandbox" / name) for name in ("test_attacks.py", "test_executor.py")]
+    files = [str(ROOT / "tests" / "executor" / "sandbox" / name) for name in ("attacks", "test_executor.py")]
     pytest_there = [sys.executable, "-m", "pytest", "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-q"]
     done = run([*pytest_there, "-m", "not namespaces_profile", "-k", SUPERVISORS, *files], timeout_s=TIMEOUT_S)
     assert done.returncode == 0, done.stdout + done.stderr

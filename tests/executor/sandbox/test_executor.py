@@ -459,7 +459,7 @@ def test_what_was_killed_is_replaced_and_its_items_run_again(victim: str) -> Non
 @pytest.mark.namespaces_profile
 def test_a_jail_that_answers_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last resort: a zygote that is stopped keeps no clock, so the supervisor's has to end it."""
-    monkeypatch.setattr(pool, "GRACE_S", 0.5)
+    monkeypatch.setattr(pool, "OVERDUE_S", 0.5)
     known = set(jail_processes()[1])
     with Executor(workers=1, limits=ResourceLimits(cpu_s=2, wall_s=2)) as executor:
         results = executor.run([ExecutionRequest(RIGHT, TWICE), *[ExecutionRequest(SLEEPY, TWICE)] * 2])

@@ -1,7 +1,7 @@
-"""The process of one candidate: compile (trusted), confine, then hand over to its code.
+"""The process of one candidate: it compiles the program, which is still trusted, and then runs the program's code.
 
-Every function here that runs before ``confine`` is trusted; nothing after it is. Whatever happens to these functions
-later only changes what the candidate *says*, and the supervisor knows what it should have said.
+Nothing in this process is trusted once the program's code runs: the program may patch every function here. That only
+changes which answers it sends, and the answers are compared with the expected values outside.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ ANSWERS_FD: Final = 3
 CHANNEL_FD: Final = 4
 CLEAN_EXIT: Final = 0
 CRASH_EXIT: Final = 1
-IMPORTED: Final = "solution"  # ``__name__`` of a program whose functions are called
+MODULE_NAME: Final = "solution"  # ``__name__`` of a program whose functions are called
 
 CodeType = types.CodeType
-Say = Callable[[int, int, bytes], None]
+WriteRecord = Callable[[int, int, bytes], None]
 
 
 def compile_program(program: str) -> CodeType | str:
-    """The program's code, or the class name of what is wrong with it. A byte order mark is skipped, as in a file."""
+    """The program's code, or the class name of the exception. A byte order mark is skipped, as in a file."""
     try:
         return compile(program.removeprefix("\ufeff"), "<program>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         return type(error).__name__
 
 
-def fresh_main(name: str = IMPORTED) -> dict[str, Any]:
-    """The namespace of a new module, registered under its name (dataclasses and pickle look it up) and as the main one.
+def fresh_main(name: str = MODULE_NAME) -> dict[str, Any]:
+    """The namespace of a new module, registered under ``name`` (dataclasses and pickle look there) and as ``__main__``.
 
-    A program whose functions are called is imported, as in the published harnesses: what it keeps behind
-    ``if __name__ == "__main__"`` does not run. One that reads standard input is ``__main__``.
+    A program whose functions are called is imported, as in the published harnesses, so that its code behind
+    ``if __name__ == "__main__"`` does not run. A program that reads standard input has the name ``__main__``.
     """
     main = types.ModuleType(name)
     main.__dict__["__builtins__"] = builtins
@@ -50,40 +50,40 @@ def fresh_main(name: str = IMPORTED) -> dict[str, Any]:
     return main.__dict__
 
 
-def speaker() -> Say:
-    """A function that appends one record to the answers, holding on to what it needs."""
-    write, frame = os.write, wire.frame
+def record_writer() -> WriteRecord:
+    """A function that appends one record to the answers."""
+    write, frame = os.write, wire.frame  # kept here, because honest programs may patch ``os`` too
 
-    def say(index: int, kind: int, payload: bytes) -> None:
+    def write_record(index: int, kind: int, payload: bytes) -> None:
         data = memoryview(frame(index, kind, payload))
         while data:
             data = data[write(ANSWERS_FD, data) :]
 
-    return say
+    return write_record
 
 
 def class_name(error: BaseException) -> bytes:
-    """What a record says about an exception."""
+    """The class name of an exception as a record holds it."""
     return type(error).__name__.encode("utf-8", "backslashreplace")[:200]
 
 
-def load(preamble: CodeType | None, code: CodeType, namespace: dict[str, Any], say: Say) -> bool:
-    """Execute preamble and program; an exception becomes the record ``LOADED`` and False."""
+def load(preamble: CodeType | None, code: CodeType, namespace: dict[str, Any], write_record: WriteRecord) -> bool:
+    """Execute preamble and program. An exception is recorded as ``LOADED``, and the result is False."""
     try:
         if preamble is not None:
             exec(preamble, namespace)
         exec(code, namespace)
     except BaseException as error:
-        say(wire.LOADED, wire.RAISED, class_name(error))
+        write_record(wire.LOADED, wire.RAISED, class_name(error))
         return False
     return True
 
 
 def answer_calls(body: tuple[Any, ...], preamble: CodeType | None, code: CodeType) -> int:
-    """Run the program once, then each call in order; stop at the first exception unless told to go on."""
+    """Run the program once, then each call in order. Stop at the first exception unless ``keep_going`` is set."""
     _, entry_point, fresh, calls, keep_going = body
-    say, namespace = speaker(), fresh_main()
-    if not load(preamble, code, namespace, say):
+    write_record, namespace = record_writer(), fresh_main()
+    if not load(preamble, code, namespace, write_record):
         return CRASH_EXIT
     target: Any = None
     for index, (arguments, keywords) in enumerate(marshal.loads(calls)):
@@ -91,16 +91,16 @@ def answer_calls(body: tuple[Any, ...], preamble: CodeType | None, code: CodeTyp
             if fresh or index == 0:
                 target = look_up(entry_point, namespace)
             payload = encode(target(*arguments, **keywords))
-            say(index, wire.ANSWER, payload)
+            write_record(index, wire.ANSWER, payload)
         except BaseException as error:
-            say(index, wire.RAISED, class_name(error))
+            write_record(index, wire.RAISED, class_name(error))
             if not keep_going:
                 return CRASH_EXIT
     return CLEAN_EXIT
 
 
 def look_up(entry_point: str, namespace: dict[str, Any]) -> Any:
-    """The value of the entry point's expression; a plain name costs no compilation."""
+    """The value of the entry point's expression. A plain name is looked up without compiling it."""
     if entry_point in namespace:
         return namespace[entry_point]
     return eval(entry_point, namespace)
@@ -109,7 +109,7 @@ def look_up(entry_point: str, namespace: dict[str, Any]) -> Any:
 def run_stdio(preamble: CodeType | None, code: CodeType) -> int:
     """Run the program as ``python program.py`` would, to the end of its threads and exit functions."""
     sys.stdin, sys.stdout = _text_file(0, "r"), _text_file(1, "w")
-    say, namespace = speaker(), fresh_main("__main__")
+    write_record, namespace = record_writer(), fresh_main("__main__")
     status = CLEAN_EXIT
     try:
         if preamble is not None:
@@ -118,9 +118,9 @@ def run_stdio(preamble: CodeType | None, code: CodeType) -> int:
     except SystemExit as exit_request:
         status = _exit_code(exit_request.code)
     except BaseException as error:
-        say(wire.LOADED, wire.RAISED, class_name(error))
+        write_record(wire.LOADED, wire.RAISED, class_name(error))
         status = CRASH_EXIT
-    return _finish(status, say)
+    return _finish(status, write_record)
 
 
 def _text_file(descriptor: int, mode: str) -> TextIO:
@@ -128,15 +128,15 @@ def _text_file(descriptor: int, mode: str) -> TextIO:
     return open(descriptor, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[return-value]
 
 
-def _finish(status: int, say: Say) -> int:
-    """What the interpreter does at exit: wait for threads, run exit functions, flush (exit code 120 if it fails)."""
+def _finish(status: int, write_record: WriteRecord) -> int:
+    """Do what the interpreter does at exit: wait for threads, run exit functions, flush. A failure is exit code 120."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         if sys.stdout is not None and not sys.stdout.closed:
             sys.stdout.flush()
     except BaseException as error:
-        say(wire.LOADED, wire.RAISED, class_name(error))
+        write_record(wire.LOADED, wire.RAISED, class_name(error))
         return status or 120
     return status
 
@@ -148,5 +148,5 @@ def _exit_code(code: object) -> int:
 
 
 def prepare_interpreter() -> None:
-    """Give the candidate the collector that the zygote does without."""
+    """Enable the garbage collector, which the zygote keeps disabled."""
     gc.enable()

@@ -26,7 +26,7 @@ _READ_SIZE: Final = 1 << 14
 _TYPES_BY_NAME: Final = {name: value for name, value in vars(builtins).items() if type(value) is type}
 _BUILTIN_TYPES: Final = {value: name for name, value in _TYPES_BY_NAME.items()}
 
-Ask = Callable[..., Any]
+SendRequest = Callable[..., Any]
 
 
 class Handle:
@@ -35,7 +35,7 @@ class Handle:
     Equal to itself only, whatever the candidate's class says.
     """
 
-    def __init__(self, number: int, ask: Ask) -> None:
+    def __init__(self, number: int, ask: SendRequest) -> None:
         object.__setattr__(self, "number", number)
         object.__setattr__(self, "ask", ask)
 
@@ -54,7 +54,7 @@ class Handle:
 class Exchange:
     """Turns values into messages and back on one side of the channel."""
 
-    def __init__(self, classes: dict[str, type], ask: Ask | None) -> None:
+    def __init__(self, classes: dict[str, type], ask: SendRequest | None) -> None:
         self.classes = classes
         self._ask = ask  # how handles reach the candidate; None on the candidate's side
         self._kept: list[Any] = []  # the candidate's objects behind handles

@@ -1,6 +1,11 @@
-"""What the kernel is asked for each run: one ``clone`` with namespaces, no capabilities, a system call filter.
+"""The system calls that isolate a run: one ``clone`` with namespaces, no capabilities, a system call filter.
 
-Everything that costs time to prepare (structures, filter programs) is prepared once, in the zygote.
+Everything that takes time to prepare (structures, filter programs) is prepared once, in the zygote.
+
+Two seccomp filters apply to a candidate. The zygote installs the first on itself, so that every clone inherits it; each
+candidate installs the second. The kernel runs both for every system call, and the more restrictive result counts. A
+filter is a program of the classic Berkeley Packet Filter (BPF): it has one accumulator, reads a ``struct seccomp_data``
+(the call's number at offset 0, the architecture at 4, six 64-bit arguments from 16 on), and can only jump forwards.
 """
 
 from __future__ import annotations
@@ -14,14 +19,14 @@ from typing import Final
 MACHINE: Final = os.uname().machine
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWPID: Final = 0x20000000
-CLONE_NEW_ANY: Final = 0x7E020080  # every CLONE_NEW* flag
+CLONE_NEW_ANY: Final = 0x7E020080  # all CLONE_NEW* flags together
 CLONE_THREAD: Final = 0x00010000
 SIGCHLD: Final = 17
 
 _AUDIT_ARCH: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT: Final = 0x40000000
 
-# name: (number on x86_64, number on aarch64); None where the architecture lacks it
+# name: (number on x86_64, number on aarch64); None where the architecture lacks the call
 NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
@@ -108,30 +113,42 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "sched_setscheduler": (144, 119),
     "setpriority": (141, 140),
 }
-# By the zygote; not all by candidates.
+# The zygote's filter permits the following calls, because the zygote or honest candidates need them. The candidate's
+# own filter restricts some of them further.
 _FORKS: Final = ("fork", "vfork")
 _SIGNALS: Final = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal")
 _PRIORITIES: Final = ("ioprio_set", "setpriority")
-_OF_ONE: Final = ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler")
-_AIMING: Final = {"fcntl": (8, 15), "ioctl": (0x8901, 0x8902)}  # F_SETOWN, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP
-_REACHING: Final = (*_SIGNALS, *_PRIORITIES, *_OF_ONE, *_AIMING)
-_NEEDED: Final = {"clone", "unshare", "capset", "prctl", "wait4", *_FORKS, *_REACHING}
+_CALLS_NAMING_A_PROCESS: Final = (
+    "prlimit64",
+    "sched_setaffinity",
+    "sched_setattr",
+    "sched_setparam",
+    "sched_setscheduler",
+)
+# F_SETOWN, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: they name the process that gets a file's signals
+_SIGNAL_OWNER_COMMANDS: Final = {"fcntl": (8, 15), "ioctl": (0x8901, 0x8902)}
+_CALLS_REACHING_OTHERS: Final = (*_SIGNALS, *_PRIORITIES, *_CALLS_NAMING_A_PROCESS, *_SIGNAL_OWNER_COMMANDS)
+_ZYGOTE_CALLS: Final = {"clone", "unshare", "capset", "prctl", "wait4", *_FORKS, *_CALLS_REACHING_OTHERS}
 _LIMITED: Final = (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC)
-_LIMITS: Final = struct.Struct("=8Q")  # soft and hard of each
+_LIMITS: Final = struct.Struct("=8Q")  # the soft and the hard limit of each
 _USAGE: Final = struct.Struct("=qqqqq")  # the start of ``struct rusage``: user and system seconds and microseconds, KiB
-_USAGE_SIZE: Final = 144
+_USAGE_BYTES: Final = 144
 
+# BPF instructions are (operation, jump if true, jump if false, operand); jumps count the instructions to skip.
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _EAGAIN, _ENOSYS = 1, 11, 38
-_ALLOWED, _REFUSED = (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERRNO | _EPERM)
-_FIRST_ARGUMENT, _SECOND_ARGUMENT = 16, 24  # where their low halves are
+_RETURN_ALLOW, _RETURN_EPERM = (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERRNO | _EPERM)
+_FIRST_ARGUMENT, _SECOND_ARGUMENT = (
+    16,
+    24,
+)  # offsets of their low 32 bits: BPF loads 32 bits, both machines are little-endian
 
 Instruction = tuple[int, int, int, int]
 
 
 def number(name: str) -> int | None:
-    """The system call's number on this machine; None if it has no such call."""
+    """The system call's number on this machine, or None if the machine lacks the call."""
     return NUMBERS[name][0 if MACHINE == "x86_64" else 1]
 
 
@@ -145,62 +162,78 @@ _WAIT4: Final = number("wait4") or 0
 
 
 def zygote_filter() -> list[Instruction]:
-    """Denies, for good, what neither the zygote nor a candidate needs: sockets, mounts, other processes' memory,
-    kernel interfaces with a history. ``clone3`` does not exist (its flags hide behind a pointer)."""
-    numbers = (number(name) for name in NUMBERS if name not in _NEEDED)
+    """Denies what neither the zygote nor a candidate needs: sockets, mounts, the memory of other processes, and kernel
+    interfaces with a record of vulnerabilities.
+
+    ``clone3`` passes its flags behind a pointer, which a filter cannot follow. It fails with ENOSYS, as on an old
+    kernel, so that the C library falls back to ``clone``, whose flags the candidate's filter reads.
+    """
+    numbers = (number(name) for name in NUMBERS if name not in _ZYGOTE_CALLS)
     denied = {call: _EPERM for call in numbers if call is not None} | {_CLONE3: _ENOSYS}
     return [*_prologue(), *_search(sorted(denied.items()))]
 
 
 def candidate_filter(processes: bool, others: bool) -> list[Instruction]:
-    """Added in the process of a candidate: no new namespaces.
+    """The second filter, which each candidate installs on itself: it denies new namespaces.
 
-    Without ``processes`` no other process, only threads: for a kernel that does not enforce ``RLIMIT_NPROC`` (gVisor).
-    Without ``others`` it reaches no other process, by a signal or by changing limits, priority or processors: where a
-    candidate has no PID namespace it would find its zygote, and perhaps its supervisor.
+    Without ``processes`` it permits threads but no process, for a kernel that does not enforce ``RLIMIT_NPROC``
+    (gVisor). Without ``others`` it also denies signals to other processes and changes to their limits, priority or
+    processors: a candidate without a PID namespace could otherwise reach its zygote and perhaps the supervisor.
     """
     no_process = (_RETURN, 0, 0, _ERRNO | _EAGAIN)
-    denied = {"unshare": _REFUSED}
+    denied = {"unshare": _RETURN_EPERM}
     denied |= {} if processes else dict.fromkeys(_FORKS, no_process)
-    denied |= {} if others else dict.fromkeys((*_SIGNALS, *_PRIORITIES), _REFUSED)
+    denied |= {} if others else dict.fromkeys((*_SIGNALS, *_PRIORITIES), _RETURN_EPERM)
     numbers = [(number(name), answer) for name, answer in denied.items()]
+    # The flags decide ``clone``: namespaces are refused, and without ``processes`` CLONE_THREAD is required.
     flags = [
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
         (_JUMP_ANY_BIT, 0, 1, CLONE_NEW_ANY),
-        _REFUSED,
+        _RETURN_EPERM,
         *([] if processes else [(_JUMP_ANY_BIT, 1, 0, CLONE_THREAD), no_process]),
-        _ALLOWED,
+        _RETURN_ALLOW,
     ]
+    # The prologue leaves the call's number in the accumulator. Each test compares it and either returns or skips one
+    # instruction. The block for ``clone`` comes last, because it overwrites the accumulator with an argument.
     return [
         *_prologue(),
         *(step for call, answer in numbers if call is not None for step in ((_JUMP_EQUAL, 0, 1, call), answer)),
         *([] if others else _only_itself()),
         (_JUMP_EQUAL, 0, len(flags), _CLONE),
         *flags,
-        _ALLOWED,
+        _RETURN_ALLOW,
     ]
 
 
 def _only_itself() -> list[Instruction]:
-    """For calls that name a process: 0, the caller. No file may name the process that its signals go to."""
+    """Permits calls that name a process only for the process 0, which is the caller. Denies naming the process that
+    gets a file's signals, which would be a way to signal others.
+
+    Every block overwrites the accumulator, so each of its paths must end in a return; a call that does not match jumps
+    over the whole block with the accumulator intact.
+    """
     steps: list[Instruction] = []
-    for name in _OF_ONE:
-        test = [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_EQUAL, 0, 1, 0), _ALLOWED, _REFUSED]
+    for name in _CALLS_NAMING_A_PROCESS:
+        test = [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_EQUAL, 0, 1, 0), _RETURN_ALLOW, _RETURN_EPERM]
         steps += [(_JUMP_EQUAL, 0, len(test), number(name) or 0), *test]
-    for name, (one, other) in _AIMING.items():
+    for name, (one, other) in _SIGNAL_OWNER_COMMANDS.items():
         test = [
             (_LOAD, 0, 0, _SECOND_ARGUMENT),
             (_JUMP_EQUAL, 1, 0, one),
             (_JUMP_EQUAL, 0, 1, other),
-            _REFUSED,
-            _ALLOWED,
+            _RETURN_EPERM,
+            _RETURN_ALLOW,
         ]
         steps += [(_JUMP_EQUAL, 0, len(test), number(name) or 0), *test]
     return steps
 
 
 def _prologue() -> list[Instruction]:
-    """Kill on a foreign architecture, refuse the x32 numbers, leave the call's number in the accumulator."""
+    """Kill calls of another architecture, refuse x32 calls, and leave the call's number in the accumulator.
+
+    The same number means another call on another architecture: without this check a 32-bit call would pass the tests
+    that are written for 64-bit numbers. x32 calls share the architecture and differ only in one bit of the number.
+    """
     start = [(_LOAD, 0, 0, 4), (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH[MACHINE]), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     if MACHINE == "x86_64":
         start += [(_JUMP_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, _ERRNO | _ENOSYS)]
@@ -208,7 +241,11 @@ def _prologue() -> list[Instruction]:
 
 
 def _search(denied: list[tuple[int, int]]) -> list[Instruction]:
-    """A binary search over call numbers: the kernel evaluates a filter for every call number when it is installed."""
+    """A binary search over call numbers.
+
+    When a filter is installed, the kernel evaluates it once for every call number, to learn which calls are always
+    permitted. A linear list would make that quadratic, and it happens in every candidate.
+    """
     if len(denied) <= 3:
         tests = [
             instruction
@@ -222,9 +259,10 @@ def _search(denied: list[tuple[int, int]]) -> list[Instruction]:
 
 
 class Kernel:
-    """The raw calls, with every argument prepared. Uses ``PyDLL``: the process has one thread, the GIL stays.
+    """The raw system calls, with every argument prepared.
 
-    All go through one function object: whatever else is touched between clone and program is one more page to copy.
+    It uses ``PyDLL``, which keeps the GIL, because the process has one thread. All calls go through one function
+    object, because every page that is touched between ``clone`` and the program is one more page to copy.
     """
 
     def __init__(self, namespaces: bool, processes: bool) -> None:
@@ -241,39 +279,43 @@ class Kernel:
         self._limits = ctypes.create_string_buffer(_LIMITS.size)
         address = ctypes.addressof(self._limits)
         self._limit = [(_PRLIMIT, 0, which, address + 16 * place, 0, 0) for place, which in enumerate(_LIMITED)]
-        self._ended = ctypes.create_string_buffer(8 + _USAGE_SIZE)  # a wait status, then a ``struct rusage``
+        self._ended = ctypes.create_string_buffer(8 + _USAGE_BYTES)  # a wait status, padding, and a ``struct rusage``
         self._ended_at = ctypes.addressof(self._ended)
 
     @staticmethod
     def _assemble(program: list[Instruction]) -> tuple[int, list[object]]:
-        """Address of a ``struct sock_fprog``, and what must stay alive for it to be valid."""
+        """The address of a ``struct sock_fprog``, and the objects that must stay alive for it to be valid."""
         code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *item) for item in program))
         header = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(code)))
         return ctypes.addressof(header), [code, header]
 
     def _call(self, *arguments: int) -> int:
-        """``OSError`` if the kernel refuses."""
+        """Make a system call and return its result. Raises ``OSError`` if the kernel refuses."""
         result: int = self._syscall(*arguments)
         if result < 0:
             raise OSError(ctypes.get_errno(), f"system call {arguments[0]}")
         return result
 
     def confine_zygote(self) -> None:
-        """No new privileges, adopt orphans, close ``/proc/PID/mem`` to processes of the same user (clones inherit
-        that), install the zygote's filter. ``OSError`` if the kernel refuses."""
+        """Renounce new privileges, adopt orphans, and install the zygote's filter.
+
+        The process also becomes undumpable, which closes ``/proc/PID/mem`` to other processes of the same user. Clones
+        inherit all of this. Raises ``OSError`` if the kernel refuses.
+        """
         address, self._kept_zygote = self._assemble(zygote_filter())
-        adopt = [] if os.getpid() == 1 else [(36, 1, 0)]  # PID 1 of a namespace does anyway
+        adopt = [] if os.getpid() == 1 else [(36, 1, 0)]  # PR_SET_CHILD_SUBREAPER; PID 1 adopts orphans anyway
+        # PR_SET_NO_NEW_PRIVS must come before PR_SET_SECCOMP: an unprivileged process may not filter without it.
         for option, argument, extra in ((38, 1, 0), *adopt, (4, 0, 0), (22, 2, address)):
             self._call(_PRCTL, option, argument, extra, 0, 0)
 
     def clone(self) -> int:
-        """0 in the child, its PID here. ``OSError`` if there can be no new process."""
+        """Clone this process: 0 in the child, the child's PID here. Raises ``OSError`` if the kernel refuses."""
         return self._call(_CLONE, self._flags, 0, 0, 0, 0)
 
     def wait(self, pid: int) -> tuple[int, float, int]:
-        """Reap the child: its wait status, its CPU seconds and its peak resident KiB.
+        """Reap the child and return its wait status, CPU seconds and peak resident KiB.
 
-        Not ``os.wait4``, which imports a module each time to build its answer.
+        ``os.wait4`` is not used, because it imports a module each time to build its result.
         """
         self._call(_WAIT4, pid, self._ended_at, 0, self._ended_at + 8, 0)
         (status,) = struct.unpack_from("=i", self._ended)
@@ -281,11 +323,15 @@ class Kernel:
         return status, user + system + (user_micro + system_micro) / 1e6, peak
 
     def die_with_parent(self) -> None:
-        """Without a PID namespace: be killed when the zygote is."""
+        """Ask the kernel to kill this process when the zygote dies. Only needed without a PID namespace."""
         self._call(_PRCTL, 1, 9, 0, 0, 0)
 
     def confine_candidate(self, cpu: int, memory: int, file_size: int, processes: int) -> None:
-        """Set limits (whole seconds, bytes, bytes, number), drop every capability, install the candidate's filter."""
+        """Set the limits, drop every capability, and install the candidate's filter.
+
+        ``cpu`` is whole seconds, ``memory`` and ``file_size`` are bytes. The filter comes last: after it, limits
+        of other processes and new namespaces are out of reach.
+        """
         _LIMITS.pack_into(self._limits, 0, cpu, cpu, memory, memory, file_size, file_size, processes, processes)
         syscall = self._syscall
         for call in self._limit:

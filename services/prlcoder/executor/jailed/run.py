@@ -1,4 +1,4 @@
-"""One run, from ``clone`` to report: the cloned process's trusted first steps, the zygote's watch over it."""
+"""One run, from ``clone`` to report: the first, trusted steps of the cloned process, and the zygote's watch over it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prlcoder.executor.jailed import candidate, tester_rpc, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
 
-READ: Final = b"R"  # on the status pipe: the body has been read; then TIMES, then the stage text
+READ: Final = b"R"  # first on the status pipe: the body has been read; TIMES and the stage text follow
 TIMES: Final = struct.Struct("<dd")
 FIRST_PARTIAL_S: Final = 0.03
 
@@ -25,7 +25,12 @@ Preamble = candidate.CodeType | str | None
 
 @dataclass(frozen=True)
 class ZygoteFds:
-    """The zygote's open files. ``status`` is a pipe that only trusted code can write to."""
+    """The zygote's open files.
+
+    ``control`` and ``stop`` come from the supervisor. ``answers``, ``verdict``, ``stdin`` and ``stdout`` are memory
+    files that one run after the other uses. ``status`` is a pipe whose write end is closed before any code of a
+    candidate runs, so that only trusted code can write to it.
+    """
 
     control: int
     stop: int
@@ -35,11 +40,11 @@ class ZygoteFds:
     stdout: int
     status: int
     status_end: int
-    bell: int  # readable when a child has ended, where there are no PID descriptors (gVisor); else -1
+    wakeup_fd: int  # readable after a child has ended, where the kernel lacks PID descriptors (gVisor); else -1
 
 
 def read_exactly(control: int, count: int) -> bytes:
-    """``count`` bytes from the supervisor; ``EOFError`` if it has gone."""
+    """Read ``count`` bytes from the supervisor. Raises ``EOFError`` if it has ended."""
     data = os.read(control, count)
     while len(data) < count:
         more = os.read(control, count - len(data))
@@ -50,7 +55,7 @@ def read_exactly(control: int, count: int) -> bytes:
 
 
 def write_all(control: int, data: bytes) -> None:
-    """All of ``data`` to the supervisor; ``OSError`` if it has gone."""
+    """Write all of ``data`` to the supervisor. Raises ``OSError`` if it has ended."""
     written = os.write(control, data)
     while written < len(data):
         written += os.write(control, memoryview(data)[written:])
@@ -59,49 +64,52 @@ def write_all(control: int, data: bytes) -> None:
 # --- in the cloned process ------------------------------------------------------------------------------------------
 
 
-def candidate_process(
-    desk: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
+def run_candidate_process(
+    fds: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
 ) -> NoReturn:
-    """Read the program, confine this process, compile, say so on the status pipe, run."""
+    """Read the program, confine this process, compile, report on the status pipe, and run the program."""
     status = wire.TRUSTED_FAILURE
     try:
-        body = marshal.loads(read_exactly(desk.control, request.body))
-        os.write(desk.status_end, READ)
+        body = marshal.loads(read_exactly(fds.control, request.body))
+        os.write(fds.status_end, READ)
         started = time.perf_counter()
         if request.kind == wire.STDIO:
-            _feed(desk, body[1])
+            _provide_stdin(fds, body[1])
         _confine(kernel, request)
         code = preamble if isinstance(preamble, str) else candidate.compile_program(body[0])
         stage = code.encode() if isinstance(code, str) else wire.COMPILED
-        os.write(desk.status_end, TIMES.pack(started, time.perf_counter()) + stage)
+        os.write(fds.status_end, TIMES.pack(started, time.perf_counter()) + stage)
         if not isinstance(code, str) and not isinstance(preamble, str):
             if channel >= 0:
                 os.dup2(channel, candidate.CHANNEL_FD)
             os.closerange(candidate.ANSWERS_FD + 1 + (channel >= 0), 1 << 16)
             candidate.prepare_interpreter()
             status = candidate.CRASH_EXIT
-            status = _hand_over(request.kind, body, preamble, code)
+            status = _run_candidate(request.kind, body, preamble, code)
     finally:
         os._exit(status)
 
 
 def _confine(kernel: Kernel, request: wire.ZygoteRequest) -> None:
-    """The kernel's CPU limit counts whole ticks, and on a busy virtual machine these were seen to run 30 % ahead of
-    the clock by which the zygote ends a program: it is the last resort, at twice the limit."""
+    """Apply the limits of the request. The kernel's CPU limit is set to twice the requested one.
+
+    The zygote ends programs by its own clock. The kernel counts whole ticks, which on a busy virtual machine were seen
+    to run 30 % ahead of that clock, so its limit is only the last resort.
+    """
     kernel.confine_candidate(int(2 * request.cpu_s) + 1, request.memory, request.output + 1, request.processes)
 
 
-def _feed(desk: ZygoteFds, stdin: bytes) -> None:
+def _provide_stdin(fds: ZygoteFds, stdin: bytes) -> None:
     data = memoryview(stdin)
-    os.lseek(desk.stdin, 0, os.SEEK_SET)
+    os.lseek(fds.stdin, 0, os.SEEK_SET)
     while data:
-        data = data[os.write(desk.stdin, data) :]
-    os.lseek(desk.stdin, 0, os.SEEK_SET)
-    os.dup2(desk.stdin, 0)
-    os.dup2(desk.stdout, 1)
+        data = data[os.write(fds.stdin, data) :]
+    os.lseek(fds.stdin, 0, os.SEEK_SET)
+    os.dup2(fds.stdin, 0)
+    os.dup2(fds.stdout, 1)
 
 
-def _hand_over(
+def _run_candidate(
     kind: int, body: tuple[object, ...], preamble: candidate.CodeType | None, code: candidate.CodeType
 ) -> int:
     if kind == wire.CALLS:
@@ -111,20 +119,20 @@ def _hand_over(
     return tester_rpc.serve(body, preamble, code)
 
 
-def tester_process(
-    desk: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
+def run_tester_process(
+    fds: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
 ) -> NoReturn:
-    """The trusted side of a dialogue. It alone reads the tests; it speaks through a file that no candidate has."""
+    """The trusted process that runs test code. It alone reads the tests, and writes to a file that no candidate has."""
     try:
-        body = marshal.loads(read_exactly(desk.control, request.tester))
-        os.write(desk.status_end, READ)
-        os.dup2(desk.verdict, candidate.ANSWERS_FD)
+        body = marshal.loads(read_exactly(fds.control, request.tester))
+        os.write(fds.status_end, READ)
+        os.dup2(fds.verdict, candidate.ANSWERS_FD)
         os.dup2(channel, candidate.CHANNEL_FD)
         os.closerange(candidate.CHANNEL_FD + 1, 1 << 16)
         candidate.prepare_interpreter()
         _confine(kernel, request)
         if not isinstance(preamble, str):
-            tester_rpc.run_tests(body, preamble, candidate.speaker())
+            tester_rpc.run_tests(body, preamble, candidate.record_writer())
     finally:
         os._exit(0)
 
@@ -133,41 +141,41 @@ def tester_process(
 
 
 class ZygoteRun:
-    """The zygote's side of one request. ``wait`` then ``report``, once each."""
+    """The zygote's side of one request. Call ``wait``, then ``report``, once each."""
 
     def __init__(
-        self, desk: ZygoteFds, kernel: Kernel, namespaces: bool, request: wire.ZygoteRequest, preamble: Preamble
+        self, fds: ZygoteFds, kernel: Kernel, namespaces: bool, request: wire.ZygoteRequest, preamble: Preamble
     ) -> None:
-        self._desk, self._kernel, self._request, self._namespaces = desk, kernel, request, namespaces
-        self._said = b""
+        self._fds, self._kernel, self._request, self._namespaces = fds, kernel, request, namespaces
+        self._status_text = b""
         self._partial_sent = 0
         self.tester: Process | None = None
         self._began = time.perf_counter()
         if request.kind != wire.SERVE:
-            self.candidate = self._clone(kernel, candidate_process, preamble, -1)
+            self.candidate = self._clone(kernel, run_candidate_process, preamble, -1)
             return
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            self.tester = self._clone(kernel, tester_process, preamble, ours.fileno())
+            self.tester = self._clone(kernel, run_tester_process, preamble, ours.fileno())
             self._await_tester()
-            self.candidate = self._clone(kernel, candidate_process, preamble, theirs.fileno())
+            self.candidate = self._clone(kernel, run_candidate_process, preamble, theirs.fileno())
 
     def _clone(self, kernel: Kernel, process: object, preamble: Preamble, channel: int) -> Process:
         pid = kernel.clone()
         if pid == 0:
             if not self._namespaces:
                 leave_zygote(kernel)
-            process(self._desk, kernel, self._request, preamble, channel)  # type: ignore[operator]
-        return Process(pid, self._desk.bell)
+            process(self._fds, kernel, self._request, preamble, channel)  # type: ignore[operator]
+        return Process(pid, self._fds.wakeup_fd)
 
     def _await_tester(self) -> None:
-        """The candidate must not be cloned before the tester has taken the tests out of the control socket."""
-        os.set_blocking(self._desk.status, True)
-        os.read(self._desk.status, 1)
-        os.set_blocking(self._desk.status, False)
+        """Wait until the tester has read the tests. A candidate that is cloned earlier could read them instead."""
+        os.set_blocking(self._fds.status, True)
+        os.read(self._fds.status, 1)
+        os.set_blocking(self._fds.status, False)
 
     def wait(self, poll: select.poll) -> int:
-        """Until the process that decides (the tester, where there is one) ends or must end; says how."""
+        """Wait until the decisive process (the tester if there is one) has ended or must end, and return how."""
         decisive = self.tester or self.candidate
         poll.register(decisive.descriptor, select.POLLIN)
         try:
@@ -193,37 +201,40 @@ class ZygoteRun:
             pause = min(now + wall_left, cpu_check_at, partial_at) - now
             for descriptor, _ in poll.poll(pause * 1000 + 1):
                 if descriptor == decisive.descriptor:
-                    if decisive.rang():
+                    if decisive.caused_wakeup():
                         return wire.EXITED
                     continue
-                if descriptor == self._desk.control:
+                if descriptor == self._fds.control:
                     raise EOFError
-                if struct.pack("<Q", self._request.number) in _messages(self._desk.stop):
+                if struct.pack("<Q", self._request.number) in _messages(self._fds.stop):
                     return wire.STOPPED
 
     def _wall_left(self, now: float) -> float:
-        """Seconds until the wall limit; its clock starts when the program has arrived."""
-        if now - self._began >= self._request.wall_s and not self._said:
-            self._listen()
-            if not self._said:
+        """Seconds until the wall limit. Its clock starts when the program has arrived."""
+        if now - self._began >= self._request.wall_s and not self._status_text:
+            self._read_status()
+            if not self._status_text:
                 self._began = now
         return self._began + self._request.wall_s - now
 
-    def _listen(self) -> None:
-        try:  # noqa: SIM105 (contextlib.suppress touches 10 more pages, each to be copied after every clone)
-            self._said += os.read(self._desk.status, 256)
+    def _read_status(self) -> None:
+        try:  # noqa: SIM105 (contextlib.suppress touches 10 more pages, and each is copied after every clone)
+            self._status_text += os.read(self._fds.status, 256)
         except BlockingIOError:
             pass
 
     def _send_partial(self) -> None:
-        """Answers so far, so that the supervisor can stop a program whose verdict is already certain."""
+        """Send the answers so far, so that the supervisor can stop a program whose verdict is already certain.
+
+        The file stays as it is until the run ends; ``_partial_sent`` remembers what has been sent from it.
+        """
         if self._request.kind != wire.CALLS:
             return
-        answers = os.pread(self._desk.answers, self._request.output + 1, self._partial_sent)
+        answers = os.pread(self._fds.answers, self._request.output + 1, self._partial_sent)
         if answers:
             self._partial_sent += len(answers)
             header = wire.REPORT.pack(self._request.number, wire.PARTIAL, 0, 0, 0, 0, 0, 0, 0, 0, len(answers), 0)
-            write_all(self._desk.control, header + answers)
+            write_all(self._fds.control, header + answers)
 
     def end(self) -> None:
         """Kill and reap both processes."""
@@ -236,26 +247,26 @@ class ZygoteRun:
         for process in processes:
             process.reap(self._kernel)
         if not ended and self.candidate.status == signal.SIGKILL:
-            self.candidate.status = 0  # the tester was done with it: our kill says nothing about the program
+            self.candidate.status = 0  # the tester had finished, so this kill says nothing about the program
         if not self._namespaces:
             kill_orphans()
 
     def report(self, end: int) -> tuple[bytes, bool]:
-        """The report's bytes, and whether the request was read whole (else the zygote must not go on)."""
+        """The report's bytes, and whether the request was read in full. If not, the zygote must not continue."""
         self.end()
         wall = time.perf_counter() - self._began
-        self._listen()
+        self._read_status()
         fork = compiling = 0.0
         stage = b""
-        if len(self._said) > TIMES.size:
-            started, compiled = TIMES.unpack_from(self._said, 1)
+        if len(self._status_text) > TIMES.size:
+            started, compiled = TIMES.unpack_from(self._status_text, 1)
             fork, compiling = started - self._began, compiled - started
-            stage = self._said[1 + TIMES.size :]
+            stage = self._status_text[1 + TIMES.size :]
         answers, output = self._contents()
         first, second = self.candidate, self.tester
         header = wire.REPORT.pack(
             self._request.number,
-            end if self._said else wire.BROKEN,
+            end if self._status_text else wire.BROKEN,
             first.status,
             second.status if second else 0,
             first.cpu_s + (second.cpu_s if second else 0.0),
@@ -267,16 +278,16 @@ class ZygoteRun:
             len(answers),
             len(output),
         )
-        return b"".join((header, stage, answers, output)), bool(self._said)
+        return b"".join((header, stage, answers, output)), bool(self._status_text)
 
     def _contents(self) -> tuple[bytes, bytes]:
-        """What was written, emptied for the next run. One byte more than allowed means too much."""
-        desk, limit = self._desk, self._request.output + 1
-        answers = _take(desk.answers, limit, self._partial_sent)
+        """Read the memory files and empty them for the next run. One byte above the limit means too much output."""
+        fds, limit = self._fds, self._request.output + 1
+        answers = _read_and_empty(fds.answers, limit, self._partial_sent)
         if self._request.kind == wire.STDIO:
-            os.ftruncate(desk.stdin, 0)
-            return answers, _take(desk.stdout, limit, 0)
-        return answers, _take(desk.verdict, limit, 0) if self.tester else b""
+            os.ftruncate(fds.stdin, 0)
+            return answers, _read_and_empty(fds.stdout, limit, 0)
+        return answers, _read_and_empty(fds.verdict, limit, 0) if self.tester else b""
 
 
 def _messages(stop: int) -> list[bytes]:
@@ -284,7 +295,7 @@ def _messages(stop: int) -> list[bytes]:
     return [data[at : at + 8] for at in range(0, len(data), 8)]
 
 
-def _take(file: int, limit: int, start: int) -> bytes:
+def _read_and_empty(file: int, limit: int, start: int) -> bytes:
     data = os.pread(file, 4096, start)
     if len(data) == 4096:
         data = os.pread(file, limit, start)

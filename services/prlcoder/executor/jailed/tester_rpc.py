@@ -12,7 +12,7 @@ import sys
 from typing import Any, Final
 
 from prlcoder.executor.jailed import candidate, wire
-from prlcoder.executor.jailed.candidate_rpc import Ask, Channel, Exchange
+from prlcoder.executor.jailed.candidate_rpc import Channel, Exchange, SendRequest
 from prlcoder.executor.jailed.values import Opaque
 
 READY: Final = b"ready"
@@ -34,7 +34,7 @@ def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
     return {
         name: value
         for name, value in namespace.items()
-        if isinstance(value, type) and value.__module__ == candidate.IMPORTED and value.__name__ == name
+        if isinstance(value, type) and value.__module__ == candidate.MODULE_NAME and value.__name__ == name
     }
 
 
@@ -44,33 +44,33 @@ def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
 def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType) -> int:
     """Load the program, then answer the tester's calls until it hangs up."""
     _, entry_point = body
-    say, namespace = candidate.speaker(), candidate.fresh_main()
+    write_record, namespace = candidate.record_writer(), candidate.fresh_main()
     classes: dict[str, type] = {}
     if preamble is not None:
-        if not candidate.load(None, preamble, namespace, say):
+        if not candidate.load(None, preamble, namespace, write_record):
             return candidate.CRASH_EXIT
         classes = own_classes(namespace)
-    if not candidate.load(None, code, namespace, say):
+    if not candidate.load(None, code, namespace, write_record):
         return candidate.CRASH_EXIT
     classes = {name: namespace.get(name, own) for name, own in classes.items()}
     exchange = Exchange({name: own for name, own in classes.items() if isinstance(own, type)}, None)
     try:
         target = candidate.look_up(entry_point, namespace)
     except BaseException as error:
-        say(wire.LOADED, wire.RAISED, candidate.class_name(error))
+        write_record(wire.LOADED, wire.RAISED, candidate.class_name(error))
         return candidate.CRASH_EXIT
     channel = Channel(candidate.CHANNEL_FD)
     channel.send(READY)
     while (message := channel.receive()) is not None:
         try:
-            reply = b"+" + exchange.pack(_obey(exchange.unpack(message), target, namespace))
+            reply = b"+" + exchange.pack(_handle_request(exchange.unpack(message), target, namespace))
         except BaseException as error:
             reply = b"-" + candidate.class_name(error)
         channel.send(reply)
     return candidate.CLEAN_EXIT
 
 
-def _obey(message: Any, target: Any, namespace: dict[str, Any]) -> Any:
+def _handle_request(message: Any, target: Any, namespace: dict[str, Any]) -> Any:
     """Do what the tester asks: call a name, a kept object or (None) the entry point; get or set an attribute."""
     match message:
         case ("call", function, arguments, keywords):
@@ -87,7 +87,7 @@ def _obey(message: Any, target: Any, namespace: dict[str, Any]) -> Any:
 # --- the tester's side ----------------------------------------------------------------------------------------------
 
 
-def speak(channel: Channel, classes: dict[str, type]) -> Ask:
+def open_requests(channel: Channel, classes: dict[str, type]) -> SendRequest:
     """A function that sends one request and returns, or raises, what the candidate answers."""
 
     def ask(*request: Any) -> Any:
@@ -112,7 +112,7 @@ def speak(channel: Channel, classes: dict[str, type]) -> Ask:
 class Stub:
     """What the tests see in place of the candidate's function ``name`` (None: the entry point)."""
 
-    def __init__(self, name: str | None, ask: Ask) -> None:
+    def __init__(self, name: str | None, ask: SendRequest) -> None:
         self._name, self._ask = name, ask
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -132,18 +132,18 @@ def _exception(name: str) -> Exception:
     return error
 
 
-def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, say: candidate.Say) -> None:
-    """Execute the published test code against stubs and say how it ended."""
+def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_record: candidate.WriteRecord) -> None:
+    """Execute the published test code against stubs and write_record how it ended."""
     names, setup, source, check = body
     channel = Channel(candidate.CHANNEL_FD)
     if channel.receive() != READY:
-        say(0, wire.ANSWER, GONE)
+        write_record(0, wire.ANSWER, GONE)
         return
     namespace = candidate.fresh_main()
     try:
         if preamble is not None:
             exec(preamble, namespace)
-        ask = speak(channel, own_classes(namespace))
+        ask = open_requests(channel, own_classes(namespace))
         for name in names:
             if name in namespace:
                 continue
@@ -154,12 +154,12 @@ def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, say: c
         if check:
             namespace["check"](Stub(None, ask))
     except CandidateGone:
-        say(0, wire.ANSWER, GONE)
+        write_record(0, wire.ANSWER, GONE)
     except BaseException as error:
         raised = getattr(error, "candidate_class", None)
         if raised is not None:
-            say(0, wire.RAISED, str(raised).encode("utf-8", "backslashreplace"))
+            write_record(0, wire.RAISED, str(raised).encode("utf-8", "backslashreplace"))
         else:
-            say(0, wire.ANSWER, WRONG)
+            write_record(0, wire.ANSWER, WRONG)
     else:
-        say(0, wire.ANSWER, PASSED)
+        write_record(0, wire.ANSWER, PASSED)

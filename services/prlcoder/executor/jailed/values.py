@@ -1,9 +1,10 @@
-"""Values as bytes: ``marshal`` version 2 (no references, one encoding per value), written by C, read by a strict
-decoder in Python that knows builtins only and cannot be made to crash or to build anything else.
+"""Encodes values as bytes in the format of ``marshal`` version 2, which has no references and one encoding per value.
 
-What ``marshal`` does not know travels as a tuple that starts with ``Ellipsis``: ``(..., "fraction", n, d)``,
-``(..., "decimal", text)``, ``(..., "opaque", class name, truth)`` for what has no value outside its process, and, only
-between a tester and its candidate, ``(..., "object", i)``, ``(..., "handle", i)`` and ``(..., "builtin", name)``.
+``marshal`` itself writes the bytes. They are read by a strict decoder in Python, because ``marshal`` may crash on
+hostile bytes; the decoder builds exact builtins only. Other values travel as a tuple that starts with ``Ellipsis``:
+``(..., "fraction", n, d)``, ``(..., "decimal", text)``, ``(..., "opaque", class name, truth)`` for an object that has
+no value outside its process, and, only between a tester and its candidate, ``(..., "object", i)``,
+``(..., "handle", i)`` and ``(..., "builtin", name)``.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ Replace = Callable[[Any], tuple[Any, ...] | None]
 
 
 class UndecodableError(ValueError):
-    """The bytes are not an encoding that ``encode`` writes."""
+    """Raised for bytes that ``encode`` never writes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Opaque:
-    """Stands for a value that cannot leave its process; equal to nothing but itself."""
+    """Stands for a value that cannot leave its process. It is equal only to itself."""
 
     kind: str
     truth: bool
@@ -43,7 +44,7 @@ class Opaque:
 
 
 def encode(value: Any, replace: Replace | None = None) -> bytes:
-    """The bytes of ``value``. ``replace`` may turn an object of a class of its own into an envelope."""
+    """The bytes of ``value``. ``replace`` may turn an object that is no builtin into an envelope."""
     if replace is None:
         try:
             return marshal.dumps(value, VERSION)
@@ -56,9 +57,10 @@ def encode(value: Any, replace: Replace | None = None) -> bytes:
 
 
 def _plain(value: Any, replace: Replace | None, depth: int) -> Any:
-    """``value`` with subclasses of builtins reduced to the builtin and everything else in an envelope.
+    """``value`` with instances of builtins' subclasses as plain builtins, and everything else in envelopes.
 
-    Looks at ``type(value)``, never at ``__class__``, and uses the builtin's own methods.
+    It looks at ``type(value)``, never at ``__class__``, and uses the builtin's own methods, so that an honest object
+    that overrides ``__iter__`` or ``__int__`` is still encoded by its value.
     """
     kind = type(value)
     if depth > MAX_DEPTH:
@@ -102,9 +104,9 @@ def _envelope(value: Any, kind: type, replace: Replace | None) -> tuple[Any, ...
 
 
 def decode(data: bytes, resolve: Resolve | None = None) -> Any:
-    """The value that ``data`` encodes, built from exact builtins. ``UndecodableError`` for anything else.
+    """The value that ``data`` encodes, built from exact builtins. Raises ``UndecodableError`` for any other bytes.
 
-    ``resolve(name, arguments)`` builds what an ``object``, ``handle`` or ``builtin`` envelope stands for.
+    ``resolve(name, arguments)`` builds the value of an ``object``, ``handle`` or ``builtin`` envelope.
     """
     try:
         value, end = _read(data, 0, 0, resolve)
@@ -133,7 +135,7 @@ def _read(data: bytes, at: int, depth: int, resolve: Resolve | None) -> tuple[An
     if code == 0x6C:  # l
         return _read_long(data, at, size)
     if size < 0 or size > len(data) - at:
-        raise UndecodableError("a length that the data do not have")
+        raise UndecodableError("a length beyond the end of the data")
     if code == 0x75:  # u
         return data[at : at + size].decode("utf-8", "surrogatepass"), at + size
     if code == 0x73:  # s
@@ -171,7 +173,10 @@ def _read_dict(data: bytes, at: int, depth: int, resolve: Resolve | None) -> tup
 
 
 def _read_long(data: bytes, at: int, size: int) -> tuple[int, int]:
-    """A big integer: ``|size|`` digits of 15 bits, least significant first. Linear time, via a binary literal."""
+    """A big integer of ``|size|`` digits of 15 bits each, least significant first.
+
+    The binary literal keeps this linear in the number of digits; adding shifted digits would be quadratic.
+    """
     digits = struct.unpack_from(f"<{abs(size)}H", data, at)
     if not digits or max(digits) >= 1 << 15:
         raise UndecodableError("not an integer")

@@ -1,10 +1,10 @@
-"""The bytes that cross the jail's wall: fixed little-endian headers, then bodies of the lengths they name.
+"""The bytes that cross the boundary of the jail: fixed little-endian headers, then bodies of the lengths they name.
 
-Supervisor to zygote: ``REQUEST`` and its bodies. The zygote reads only headers; bodies are read by the process that
-needs them, so the zygote never holds a program, and a candidate never finds another program in its memory.
+Supervisor to zygote: ``REQUEST`` and its bodies. The zygote reads only headers. A body is read by the process that
+needs it, so the zygote never holds a program, and a candidate never finds another program in its memory.
 Zygote to supervisor: ``READY`` once, then for each run ``REPORT``, the stage text, the candidate's records and the
 ``output``: standard output of a standard input/output program, or the tester's records.
-Candidate to zygote: ``RECORD`` frames in a memory file; whatever is not a well-formed frame in order is ignored.
+Candidate to zygote: ``RECORD`` frames in a memory file. Bytes that are not a well-formed frame in order are ignored.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ SERVE: Final = 3  # body: marshal of (program, entry point); the tester's: (name
 
 NO_PREAMBLE: Final = 0xFFFF
 
-EXITED: Final = 0  # the process ended by itself (or by a signal that we did not send)
+EXITED: Final = 0  # the process ended by itself, or by a signal that the zygote did not send
 WALL: Final = 1
 CPU: Final = 2
 STOPPED: Final = 3  # at the supervisor's request
-PARTIAL: Final = 4  # still running; the bytes answered so far
-BROKEN: Final = 5  # the request never reached the process: the zygote leaves after this
+PARTIAL: Final = 4  # the run continues; the report holds the answers since the last one
+BROKEN: Final = 5  # the request never reached the process; the zygote exits after this report
 
-TRUSTED_FAILURE: Final = 70  # exit status of a process that failed before its stage text: our fault
+TRUSTED_FAILURE: Final = 70  # exit status of a process that failed before its stage text: the sandbox's fault
 
-LOADED: Final = -1  # the call of the record about loading the program
+LOADED: Final = -1  # the call number of the record about loading the program
 ANSWER: Final = 0
 RAISED: Final = 1
 
@@ -38,7 +38,7 @@ COMPILED: Final = b"ok"  # the stage text of a program that compiled; else the e
 
 
 class ZygoteRequest(NamedTuple):
-    """One order to the zygote. ``memory`` and ``output`` in bytes, times in seconds, bodies in bytes."""
+    """One order to the zygote. ``memory`` and ``output`` are bytes, times are seconds, bodies are lengths in bytes."""
 
     number: int
     kind: int
@@ -53,7 +53,7 @@ class ZygoteRequest(NamedTuple):
 
 
 class Report(NamedTuple):
-    """How one run went. ``status`` values are wait statuses; lengths of what follows come last."""
+    """How one run went. ``status`` values are wait statuses. The lengths of the parts that follow come last."""
 
     number: int
     end: int
@@ -75,7 +75,7 @@ RECORD: Final = struct.Struct("<IiB")
 
 
 class CandidateRecord(NamedTuple):
-    """One thing a candidate said about the call ``call``."""
+    """What a candidate records about the call with the number ``call``."""
 
     call: int
     kind: int
@@ -88,7 +88,7 @@ def frame(call: int, kind: int, payload: bytes) -> bytes:
 
 
 def records(data: bytes) -> Iterator[CandidateRecord]:
-    """Whole records at the start of ``data``; stops at the first that is cut off."""
+    """Whole records at the start of ``data``, up to the first one that is truncated."""
     position = 0
     while position + RECORD.size <= len(data):
         length, call, kind = RECORD.unpack_from(data, position)

@@ -1,8 +1,8 @@
-"""The process that candidates are cloned from: standard library loaded, one thread, no program in its memory.
+"""The process that candidates are cloned from. It has one thread, the standard library loaded, and no program.
 
-For each request it reads the header only, clones the process that reads the body, watches it (with millisecond timers
-of its own; ``RLIMIT_CPU`` counts whole seconds), kills what is left, and reports. It ends when the supervisor's socket
-does, and whenever it cannot be sure that the next program would start clean.
+For each request it reads the header only, clones the process that reads the body, watches it (with millisecond timers,
+because ``RLIMIT_CPU`` counts whole seconds), kills the processes that are left, and reports. It ends when the
+supervisor closes the socket, and whenever it cannot be sure that the next program would start clean.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from prlcoder.executor.jailed import candidate, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_exactly, write_all
 
-FIRST_OWN_FD: Final = 64  # below: what a cloned process may keep
+FIRST_OWN_FD: Final = 64  # lower descriptors may be kept by cloned processes
 OPEN_FILES: Final = 256
 
 
-def open_desk(control: int, stop: int) -> ZygoteFds:
-    """Move the inherited ends out of the candidate's numbers and open the memory files and the status pipe."""
+def open_fds(control: int, stop: int) -> ZygoteFds:
+    """Move the inherited descriptors out of the candidate's range, and open the memory files and the status pipe."""
 
     def move(descriptor: int) -> int:
         moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_OWN_FD)
         os.close(descriptor)
         return moved
 
-    def bell() -> int:
-        """A pipe into which the interpreter writes at every ``SIGCHLD``."""
-        heard, rung = (move(end) for end in os.pipe())
-        os.set_blocking(rung, False)
-        signal.set_wakeup_fd(rung, warn_on_full_buffer=False)
+    def open_wakeup_pipe() -> int:
+        """The read end of a pipe to which the interpreter writes at every ``SIGCHLD``."""
+        read_end, write_end = (move(end) for end in os.pipe())
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        return heard
+        return read_end
 
     own_control, own_stop = move(control), move(stop)
     answers, verdict, stdin, stdout = (move(os.memfd_create(f"file{number}")) for number in range(4))
@@ -57,12 +57,12 @@ def open_desk(control: int, stop: int) -> ZygoteFds:
         stdout,
         status,
         status_end,
-        -1 if has_pid_descriptors() else bell(),
+        -1 if has_pid_descriptors() else open_wakeup_pipe(),
     )
 
 
 def has_pid_descriptors() -> bool:
-    """Whether the kernel knows ``pidfd_open`` (gVisor does not)."""
+    """Whether the kernel has ``pidfd_open``. gVisor lacks it."""
     try:
         os.close(os.pidfd_open(os.getpid()))
     except OSError:
@@ -71,34 +71,34 @@ def has_pid_descriptors() -> bool:
 
 
 def limit_jail() -> None:
-    """What every process of the jail inherits; nsjail has set it already where it may."""
+    """Set the limits that every process of the jail inherits. nsjail has set them too, where it may."""
     for limit, value in ((resource.RLIMIT_NOFILE, OPEN_FILES), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(limit, (value, value))
 
 
 def silence_standard_files() -> None:
-    """Until a run says otherwise, 0, 1 and 2 are ``/dev/null``."""
+    """Connect 0, 1 and 2 to ``/dev/null``. A run with standard input and output replaces 0 and 1."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
     os.close(null)
 
 
-def serve(desk: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: str) -> None:
-    """Handle requests until the supervisor hangs up or something is left over that will not go."""
+def serve(fds: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: str) -> None:
+    """Handle requests until the supervisor hangs up or a run leaves something that cannot be removed."""
     preambles: dict[int, Preamble] = {wire.NO_PREAMBLE: None}
     mode = stat.S_IMODE(os.stat(scratch).st_mode)
     poll = select.poll()
-    poll.register(desk.control, 0)  # hang-up only
-    poll.register(desk.stop, select.POLLIN)
-    write_all(desk.control, wire.READY)
+    poll.register(fds.control, 0)  # hang-up only
+    poll.register(fds.stop, select.POLLIN)
+    write_all(fds.control, wire.READY)
     while True:
-        request = wire.ZygoteRequest(*wire.REQUEST.unpack(read_exactly(desk.control, wire.REQUEST.size)))
+        request = wire.ZygoteRequest(*wire.REQUEST.unpack(read_exactly(fds.control, wire.REQUEST.size)))
         if request.kind == wire.PREAMBLE:
-            text = read_exactly(desk.control, request.body).decode("utf-8", "surrogatepass")
+            text = read_exactly(fds.control, request.body).decode("utf-8", "surrogatepass")
             preambles[request.preamble] = candidate.compile_program(text)
             continue
-        run = ZygoteRun(desk, kernel, namespaces, request, preambles[request.preamble])
+        run = ZygoteRun(fds, kernel, namespaces, request, preambles[request.preamble])
         try:
             end = run.wait(poll)
         except EOFError:
@@ -106,20 +106,20 @@ def serve(desk: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: str) -> No
             raise
         report, whole = run.report(end)
         clean = whole and wipe(scratch, mode)
-        write_all(desk.control, report)
+        write_all(fds.control, report)
         if not clean:
             return
 
 
 def wipe(scratch: str, mode: int) -> bool:
-    """Leave the scratch folder as it was at start; False if it resists."""
+    """Restore the empty scratch folder. Returns False if that fails."""
     try:
         os.chmod(scratch, mode)
         left = os.listdir(scratch)
         if not left:
             return True
         pending = [os.path.join(scratch, name) for name in left]
-        while pending:  # depth first without recursion; a folder is visited again once it is empty
+        while pending:  # depth first without recursion, because a program may nest folders without end
             path = pending[-1]
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 os.unlink(pending.pop())
@@ -135,26 +135,27 @@ def wipe(scratch: str, mode: int) -> bool:
 
 
 def main(namespaces: bool, processes: bool, scratch: str, control: int, stop: int) -> None:
-    """Run the zygote on the inherited descriptors; called by the text that ``executor.jail`` sends.
+    """Run the zygote on the inherited descriptors. The script that ``executor.jail`` sends calls this.
 
-    ``namespaces``: candidates get a user and a PID namespace each. ``processes``: they may start others.
+    ``namespaces``: each candidate gets a user and a PID namespace. ``processes``: candidates may start processes.
     """
     for name in [name for name in sys.modules if name.partition(".")[0] == "prlcoder"]:
         del sys.modules[name]
     sys.argv = ["program.py"]
     random.seed(0)
     kernel = Kernel(namespaces, processes)
-    desk = open_desk(control, stop)
+    fds = open_fds(control, stop)
     silence_standard_files()
     limit_jail()
     os.chdir(scratch)
     kernel.confine_zygote()
+    # A collection writes to the header of every object, and each page that is written after a clone must be copied.
     gc.collect()
     gc.disable()
     gc.freeze()
     try:
-        serve(desk, kernel, namespaces, scratch)
-    except (EOFError, OSError):  # the supervisor has gone
+        serve(fds, kernel, namespaces, scratch)
+    except (EOFError, OSError):  # the supervisor has ended
         pass
     finally:
         os._exit(0)
