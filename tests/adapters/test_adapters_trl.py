@@ -49,7 +49,7 @@ def test_the_reward_of_a_completion_is_the_signal_of_its_verdict(
         -0.3,
         -1.0,
     ]
-    with pytest.raises(InputError, match="'elsewhere' is none of the 12 problems given"):
+    with pytest.raises(InputError, match="'elsewhere' is not one of the 12 problems given"):
         reward(completions=texts[:1], problem_id=["elsewhere"])
 
 

@@ -84,7 +84,7 @@ def test_scores_by_steps(
 def test_a_wrong_ground_truth_is_said(training_problems: tuple[Problem, ...]) -> None:
     score = as_verl_loads_it("verdict_score")
     for truth in ("42", "{}", "no json"):
-        with pytest.raises(InputError, match=r"reward_model\.ground_truth: .*ground_truth\(problem\) gives"):
+        with pytest.raises(InputError, match=r"reward_model\.ground_truth: .*ground_truth\(problem\) returns"):
             score(data_source="", solution_str="", ground_truth=truth, extra_info=None)
     with pytest.raises(InputError, match="give prm"):
         call(as_verl_loads_it("step_score"), training_problems[0], "pass")

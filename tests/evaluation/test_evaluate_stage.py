@@ -11,7 +11,7 @@ import pytest
 from prlcoder.cli.main import main
 from prlcoder.errors import InputError
 from prlcoder.evaluation import benchmark, stage
-from prlcoder.evaluation.stage_cache import Kept
+from prlcoder.evaluation.stage_cache import StageCache
 from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano import suite
@@ -157,7 +157,7 @@ def test_a_published_benchmark_and_the_leak_test_beside_the_reward_model(
 
 def test_an_evaluation_does_not_go_on_with_other_problems(tmp_path: Path, models: dict[str, Path]) -> None:
     begun = context(tmp_path, {"pretrain": models["pretrain"]})
-    Kept(begun.work / "held-out").piece("problems", "read", lambda: "another digest")
+    StageCache(begun.work / "held-out").load_or_compute("problems", "read", lambda: "another digest")
     with pytest.raises(InputError, match="benchmark held-out: the problems are not those"):
         stage.run(begun)
 

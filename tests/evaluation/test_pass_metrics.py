@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
+from itertools import combinations
+
 import pytest
 
-from prlcoder.evaluation.pass_metrics import best_of_n, gain, greedy_figures, sampled_figures
+from prlcoder.evaluation import pass_metrics
+from prlcoder.evaluation.pass_metrics import best_of_n, gain, greedy_figures, pass_at_k, sampled_figures
 
 
 def test_greedy_figures_by_difficulty() -> None:
@@ -45,3 +49,35 @@ def test_best_of_n_takes_the_first_of_the_highest_scored() -> None:
     assert found["by_score"]["min"]["pass@1"] == pytest.approx(1 / 3)  # wrong, right (the first of two), wrong
     # at random: 1/2, 1/2, 0; picked by mean: 1, 0, 0
     assert found["by_score"]["mean"]["vs_sampled"]["difference"] == pytest.approx(0.0)
+
+
+def test_the_example_in_the_docstring_holds() -> None:
+    assert doctest.testmod(pass_metrics).failed == 0
+
+
+def test_two_of_five_pass() -> None:
+    assert pass_at_k(5, 2, 1) == pytest.approx(2 / 5)
+    assert pass_at_k(5, 2, 2) == pytest.approx(7 / 10)  # 1 - C(3,2)/C(5,2) = 1 - 3/10
+    assert pass_at_k(5, 2, 4) == 1.0  # only 3 fail: any 4 include one that passes
+
+
+def test_ends() -> None:
+    assert pass_at_k(8, 0, 8) == 0.0
+    assert pass_at_k(8, 8, 1) == 1.0
+    assert pass_at_k(1, 1, 1) == 1.0
+
+
+@pytest.mark.parametrize(("n", "c", "k"), [(6, 1, 3), (7, 3, 2), (8, 2, 5)])
+def test_equals_the_share_of_all_subsets(n: int, c: int, k: int) -> None:
+    subsets = list(combinations([True] * c + [False] * (n - c), k))
+    assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
+
+
+def test_large_counts_stay_finite() -> None:
+    assert pass_at_k(2000, 3, 100) == pytest.approx(0.1427, abs=1e-3)
+
+
+@pytest.mark.parametrize(("n", "c", "k"), [(5, 6, 1), (5, -1, 1), (5, 2, 6), (5, 2, 0)])
+def test_refuses_what_has_no_estimate(n: int, c: int, k: int) -> None:
+    with pytest.raises(ValueError):
+        pass_at_k(n, c, k)

@@ -72,7 +72,7 @@ def test_of_mbpp_the_test_problems_only(tmp_path: Path) -> None:
     path = write(tmp_path / "mbpp.jsonl", *({"task_id": number, **row} for number in (10, 11, 510, 511)))
     assert [one.id for one in problems(tmp_path, source="mbpp", path=path)] == ["11", "510"]
     path = write(tmp_path / "mbpp.jsonl", {"task_id": 600, **row})
-    with pytest.raises(InputError, match="holds none of its problems; is it the right file"):
+    with pytest.raises(InputError, match="contains none of its problems; is it the right file"):
         problems(tmp_path, source="mbpp", path=path)
 
 

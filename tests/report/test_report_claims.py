@@ -6,7 +6,7 @@ from prlcoder.report.headline import headline
 from prlcoder.report.inputs import Samples
 from prlcoder.report.records import PolicyScore, Summary
 from prlcoder.report.results import interval_axis, results
-from prlcoder.report.supervision import MOST_OPERATORS, error_type_bars, operator_bars
+from prlcoder.report.supervision import MAX_OPERATORS_SHOWN, error_type_bars, operator_bars
 
 NO_SAMPLES = Samples({}, {})
 
@@ -34,7 +34,7 @@ def test_a_gain_beyond_its_interval() -> None:
 
 def test_a_difference_within_its_interval_is_called_so() -> None:
     (sentence,) = claims(base=BASE, policy=score(0.52, 0.46, 0.58, (-0.03, 0.07)))
-    assert "which its interval does not tell from no change" in sentence
+    assert "which may be chance" in sentence
     assert "raised" not in sentence
 
 
@@ -96,7 +96,7 @@ def test_operators_are_counted_alone_and_in_twos() -> None:
 
 def test_rare_operators_share_a_row() -> None:
     bars = operator_bars({f"operator-{index:02}": {"passed": 100 - index} for index in range(23)})
-    assert len(bars) == MOST_OPERATORS + 1
+    assert len(bars) == MAX_OPERATORS_SHOWN + 1
     assert (bars[-1].title, bars[-1].count) == ("3 rarer operators", str(80 + 79 + 78))
 
 

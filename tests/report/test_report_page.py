@@ -72,10 +72,10 @@ def test_further_benchmarks_have_a_table_each(run_folder: Path) -> None:
 
 def test_the_leak_test_stands_beside_the_reward_model(run_folder: Path) -> None:
     text = " ".join(read(build(run_folder)).texts["reward"].split())
-    # the cells of both rows: steps, accuracy, a constant answer, AUROC, calibration error
+    # the cells of both rows: steps, accuracy, constant answer, AUROC, calibration error
     assert re.search(r"Labelled steps of held-out problems[^.]*\b.*?10075\.060\.00\.8300\.050", text)
     assert re.search(r"Leak test: the text of held-out steps alone.*?100––0\.712–", text)
-    assert "above 0.65, but not without return-early; 0.600 over the 30 pairs of the same place" in text
+    assert "above 0.65; without return-early it would not be; 0.600 over the 30 pairs of the same segment" in text
     # the operator that betrays most comes first, its own AUROC and number of steps behind it
     assert re.search(r"AUROC ?steps ?return-early \(rejected\) ?0\.910 ?25 ?<", text)
 

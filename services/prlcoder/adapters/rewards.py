@@ -1,7 +1,7 @@
-"""Rewards of completions of known problems: the verdict of the whole program, or the scores of its steps.
+"""Rewards for completions of known problems: the verdict of the whole program, or the scores of its steps.
 
-Whoever runs and scores may be in this process (``Executor``, ``StepScorer``) or behind a service (``BlockingExecutor``,
-``RemoteScorer``): the interfaces are the same.
+Programs may be run and scored in this process (``Executor``, ``LocalStepScorer``) or by a service
+(``BlockingExecutor``, ``RemoteScorer``); both implement the same protocols.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ SIGNAL: Final = MappingProxyType(
         Verdict.COMPILE_ERROR: -1.0,
     }
 )
-"""The compiler signal (contracts, section 6; the values are CodeRL's)."""
+"""Reward by verdict: the compiler signal (``docs/reference/contracts.md``). The values are those of CodeRL."""
 
 
 class Rewards:
-    """The problems that completions answer. Completions follow prompts of the template ``answered``, by default the
-    reward model's own ``template``."""
+    """Rewards for completions of the given ``problems``. ``template`` is the reward model's prompt template;
+    ``answered`` is the template of the prompts that were completed, by default the same."""
 
     def __init__(self, problems: Iterable[Problem], template: str, *, answered: str | None = None) -> None:
         self.template, self.answered = template, answered or template
         self.problems: Mapping[str, Problem] = {problem.id: problem for problem in problems}
 
     def program(self, problem_id: str, completion: str) -> str:
-        """The whole program in a completion. ``InputError`` for a problem that is not among these."""
+        """The whole program in a completion. Raises ``InputError`` if the problem is unknown."""
         if problem_id not in self.problems:
-            raise InputError(f"problem_id: {problem_id!r} is none of the {len(self.problems)} problems given")
+            raise InputError(f"problem_id: {problem_id!r} is not one of the {len(self.problems)} problems given")
         return extract_program(self.problems[problem_id], self.answered, completion)
 
     def of_verdicts(
         self, runner: ProgramRunner, items: Sequence[tuple[str, str]], signal: Mapping[Verdict, float] = SIGNAL
     ) -> list[float | None]:
-        """For each (problem id, completion) the signal of its verdict; None where the sandbox failed, which says
+        """The signal of the verdict for each (problem id, completion); None if the sandbox itself failed, which says
         nothing about the program."""
         executions = []
         for problem_id, completion in items:
@@ -56,10 +56,10 @@ class Rewards:
         return [None if result.verdict is None else signal[result.verdict] for result in runner.run(executions)]
 
     def of_steps(self, scorer: StepScorer, items: Sequence[tuple[str, str]], *, mode: Mode, kind: str) -> list[float]:
-        """For each (problem id, completion) its own steps' probabilities in one number, by one of ``AGGREGATES``; 0
-        for a program that has none, does not parse or is longer than the model's context."""
+        """The aggregate ``kind`` (one of ``AGGREGATES``) of the step probabilities for each (problem id, completion); 0
+        if the program has no steps, does not parse or is longer than the model's context."""
         if kind not in AGGREGATES:
-            raise InputError(f"aggregate: {kind!r} is none of {', '.join(AGGREGATES)}")
+            raise InputError(f"aggregate: {kind!r} is invalid; use one of {', '.join(AGGREGATES)}")
         programs = [(problem_id, self.program(problem_id, completion)) for problem_id, completion in items]
         asked = [self.problems[problem_id] for problem_id in dict.fromkeys(problem_id for problem_id, _ in items)]
         found = ProgramScorer(scorer, asked, self.template, mode, scorer.tokenizer).programs(programs)

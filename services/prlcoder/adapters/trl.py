@@ -1,9 +1,9 @@
 """Reward functions for TRL's ``GRPOTrainer`` and ``RLOOTrainer``: ``reward_funcs=[VerdictReward(...)]``.
 
-The data set's rows are those of ``rows``: a prompt, and the ``problem_id`` by which a reward finds the problem.
+The data set is that of ``rows``: a prompt, and the ``problem_id`` by which a reward finds the problem.
 
     with Executor() as executor:
-        rewards = [VerdictReward(problems, executor), StepReward(problems, StepScorer("runs/example/reward"))]
+        rewards = [VerdictReward(problems, executor), StepReward(problems, LocalStepScorer("runs/example/reward"))]
         GRPOTrainer(model, reward_funcs=rewards, train_dataset=Dataset.from_list(rows(problems, "chat", tokenizer)))
 
 A problem's prompt may open the code fence, so prompts are plain text and not messages.
@@ -25,13 +25,13 @@ Completions = Sequence[str | Sequence[Mapping[str, Any]]]
 
 
 def rows(problems: Iterable[Problem], template: str, tokenizer: Any) -> list[dict[str, str]]:
-    """A data set for the trainer: one prompt a problem."""
+    """A data set for the trainer: one prompt per problem."""
     return [{"prompt": render(problem, template, tokenizer).text, "problem_id": problem.id} for problem in problems]
 
 
 class VerdictReward:
-    """The compiler signal of the whole program's verdict, ``signal`` by verdict. TRL leaves out completions whose
-    reward is None, which is what a sandbox that failed gives."""
+    """The reward ``signal[verdict]`` of the whole program. It is None if the sandbox itself failed; TRL leaves out
+    completions whose reward is None."""
 
     __name__ = "verdict"
 
@@ -46,12 +46,12 @@ class VerdictReward:
         self._rewards, self._runner, self._signal = Rewards(problems, template), runner, signal
 
     def __call__(self, *, completions: Completions, problem_id: Sequence[str], **columns: Any) -> list[float | None]:
-        """One reward a completion; TRL's signature."""
+        """One reward per completion, with TRL's signature."""
         return self._rewards.of_verdicts(self._runner, _items(completions, problem_id), self._signal)
 
 
 class StepReward:
-    """The reward model's probabilities of the completion's own steps in one number, 0 to 1: their ``mean``,
+    """One number from 0 to 1 from the reward model's probabilities of the completion's steps: their ``mean``,
     ``product``, ``min`` or ``last``."""
 
     __name__ = "steps"
@@ -68,12 +68,12 @@ class StepReward:
         self._rewards, self._scorer, self._mode, self._aggregate = Rewards(problems, template), scorer, mode, aggregate
 
     def __call__(self, *, completions: Completions, problem_id: Sequence[str], **columns: Any) -> list[float]:
-        """One reward a completion; TRL's signature."""
+        """One reward per completion, with TRL's signature."""
         items = _items(completions, problem_id)
         return self._rewards.of_steps(self._scorer, items, mode=self._mode, kind=self._aggregate)
 
 
 def _items(completions: Completions, problem_ids: Sequence[str]) -> list[tuple[str, str]]:
-    """(problem id, text) of each completion; of a conversation, its last message's."""
+    """(problem id, text) of each completion; the text of a conversation is its last message."""
     texts = [one if isinstance(one, str) else str(one[-1]["content"]) for one in completions]
     return list(zip(problem_ids, texts, strict=True))

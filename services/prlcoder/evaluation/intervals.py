@@ -11,10 +11,9 @@ Z95 = 1.959963984540054  # the 97.5 % quantile of the standard normal distributi
 def wilson(passed: float, n: int) -> tuple[float, float]:
     """Wilson's score interval for ``passed`` of ``n`` (Wilson 1927), both ends in [0, 1].
 
-    Unlike the textbook interval it stays sensible at 0 and at ``n`` passes. Nothing observed says nothing:
-    ``n = 0`` gives ``(0, 1)``. ``passed`` may be a sum of scores in [0, 1] (such as pass@k of each problem): their
-    variance is at most that of 0/1 scores of the same mean, so the interval then errs on the wide side.
-    ``ValueError`` unless ``0 <= passed <= n``.
+    Unlike the textbook interval it stays sensible at 0 and at ``n`` passes; ``n = 0`` gives ``(0, 1)``. ``passed`` may
+    be a sum of scores in [0, 1] (such as pass@k of each problem): their variance is at most that of 0/1 scores of the
+    same mean, so the interval then errs on the wide side. ``ValueError`` unless ``0 <= passed <= n``.
     """
     if not 0 <= passed <= n:
         raise ValueError(f"passed = {passed} must lie between 0 and n = {n}")

@@ -1,9 +1,8 @@
-"""The leak test: how far a step's text alone, without statement and prefix, betrays its label.
+"""The leak test: how far a step's text alone, without statement and prefix, reveals its label.
 
-A reward model that scores no better than this may have learnt the teachers' style instead of what is right. The
-classifier is logistic regression on hashed n-grams, trained on some problems and asked about others. What it finds is
-traced to the operators that made the steps: an operator whose steps are told apart from those of the other label too
-well is named.
+A reward model that does no better than this may have learnt the teachers' style instead of what is right. The
+classifier is a logistic regression on hashed n-grams. It is trained on some problems and tested on others. Its success
+is traced to the operators that made the steps; the operators that explain it are named.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from numpy.typing import NDArray
 from prlcoder.evaluation.logistic import fit, margin
 from prlcoder.evaluation.text_features import sparse_rows
 
-THRESHOLD = 0.65  # above it the operators responsible are named
+THRESHOLD = 0.65  # AUROC above which the responsible operators are named
 FOLDS = 5
-MOST_STEPS = 30_000  # of a larger supervision, whole problems are drawn up to this many steps
+MAX_STEPS = 30_000  # a larger supervision is reduced to randomly drawn whole problems
 INVERSE_PENALTY = 10.0
 
 
 @dataclass(frozen=True)
 class LabelledText:
-    """One labelled step without its surroundings. ``operators`` are the rules that made it."""
+    """One labelled step without its context. ``operators`` are the rules that made it."""
 
     problem_id: str
     segment_index: int
@@ -39,8 +38,8 @@ class LabelledText:
 
 
 def labelled_texts(rows: Iterable[Mapping[str, Any]]) -> Iterator[LabelledText]:
-    """From the columns of a supervision's ``steps`` table; steps without a label (survivors) are left out. ``a+b``
-    names two operators, one applied after the other."""
+    """Labelled texts from rows of a supervision's ``steps`` table; steps without a label (survivors) are skipped.
+    An operator ``a+b`` stands for two, applied one after the other."""
     for row in rows:
         if row["label"] in ("chosen", "rejected"):
             operators = tuple(part for part in row["operator"].split("+") if part)
@@ -53,36 +52,39 @@ COLUMNS = ("problem_id", "segment_index", "segment", "label", "origin", "operato
 
 @dataclass(frozen=True)
 class ScoredTexts:
-    """Texts with the scores of one classifier that has seen none of their problems."""
+    """Texts with the scores of a classifier that was trained on other problems."""
 
     texts: Sequence[LabelledText]
     scores: NDArray[np.float64]
 
 
 def held_out(train: Iterable[LabelledText], test: Sequence[LabelledText]) -> dict[str, Any]:
-    """The test on given sides. ``train`` must not hold problems of ``test``."""
-    return figures([_scored(_some(train), test)])
+    """The leak test, trained on ``train`` and measured on ``test``, which must have no problem in common."""
+    return figures([_scored(_sample_problems(train), test)])
 
 
 def cross_validated(texts: Iterable[LabelledText]) -> dict[str, Any]:
-    """The test on one supervision: problems are divided into five, each fifth is asked about by a classifier that was
-    trained on the others. Only scores of the same classifier are compared."""
-    some = _some(texts)
-    fold_of = {text.problem_id: _draw("fold", text.problem_id) % FOLDS for text in some}
+    """The leak test on one supervision in five folds by problem: each fold is scored by a classifier that was trained
+    on the others. Only scores of the same classifier are compared."""
+    sampled = _sample_problems(texts)
+    fold_of = {text.problem_id: _hash("fold", text.problem_id) % FOLDS for text in sampled}
     parts = []
     for fold in range(FOLDS):
-        test = [text for text in some if fold_of[text.problem_id] == fold]
-        train = [text for text in some if fold_of[text.problem_id] != fold]
+        test = [text for text in sampled if fold_of[text.problem_id] == fold]
+        train = [text for text in sampled if fold_of[text.problem_id] != fold]
         if train and test:
             parts.append(_scored(train, test))
     return figures(parts)
 
 
 def figures(parts: Sequence[ScoredTexts]) -> dict[str, Any]:
-    """``auroc`` over all pairs of a chosen and a rejected step of the same part; ``same_place`` over those of the same
-    segment, which is what preference pairs are made of; ``origins`` and ``operators`` with the AUROC of their own
-    steps against all of the other label, and that of everything ``without`` them. ``responsible`` names operators
-    only where ``auroc`` exceeds ``threshold``."""
+    """The figures of the leak test.
+
+    ``auroc`` is over all pairs of a chosen and a rejected step of the same part, ``same_place`` over those of the same
+    segment, of which preference pairs are made. ``origins`` and ``operators`` have the AUROC of their own steps
+    against all steps of the other label, and that of all steps ``without`` them. ``responsible`` names operators only
+    if ``auroc`` exceeds ``threshold``.
+    """
     total = _pairs(parts)
     by_origin, by_operator = _groups(parts, total)
     return {
@@ -99,8 +101,8 @@ def figures(parts: Sequence[ScoredTexts]) -> dict[str, Any]:
 
 
 def responsible(parts: Sequence[ScoredTexts]) -> list[str]:
-    """The fewest operators, taken one by one by how much their removal lowers the AUROC, without whose steps it would
-    not exceed the threshold. Empty if it does not anyway."""
+    """Operators without whose steps the AUROC would not exceed the threshold, chosen greedily by how much their removal
+    lowers it. Empty if the AUROC does not exceed the threshold."""
     blamed: list[str] = []
     left = list(parts)
     while (_pairs(left).auroc or 0.0) > THRESHOLD:
@@ -110,7 +112,7 @@ def responsible(parts: Sequence[ScoredTexts]) -> list[str]:
         }
         aurocs = {operator: _pairs(rest).auroc or 0.0 for operator, rest in choices.items()}
         if not aurocs:
-            break  # what leaks is not the work of an operator
+            break  # no operator made the steps that are left
         worst = min(aurocs, key=aurocs.__getitem__)
         blamed.append(worst)
         left = choices[worst]
@@ -124,7 +126,8 @@ def _leaving_out(operator: str, part: ScoredTexts) -> ScoredTexts:
 
 @dataclass
 class _Pairs:
-    """Pairs of a chosen and a rejected step, and how many of them the scores put in order (ties count half)."""
+    """Counts pairs of a chosen and a rejected step: ``all`` of them, and those ``won`` by the chosen step's score (ties
+    count half)."""
 
     won: float = 0.0
     all: int = 0
@@ -134,21 +137,21 @@ class _Pairs:
         return self.won / self.all if self.all else None
 
     def add(self, chosen: NDArray[np.float64], rejected: NDArray[np.float64]) -> None:
-        """Count all pairs of the two."""
+        """Count every pair of one chosen and one rejected score."""
         ordered = np.sort(rejected)
         below, not_above = (np.searchsorted(ordered, chosen, side) for side in ("left", "right"))
         self.won += float(below.sum() + not_above.sum()) / 2
         self.all += len(chosen) * len(rejected)
 
     def without(self, other: _Pairs) -> float | None:
-        """The AUROC of those that are not ``other``'s."""
+        """The AUROC over the pairs that are not in ``other``."""
         return _Pairs(self.won - other.won, self.all - other.all).auroc
 
 
 def _pairs(parts: Sequence[ScoredTexts]) -> _Pairs:
     total = _Pairs()
     for part in parts:
-        right = _right(part.texts)
+        right = _is_right(part.texts)
         total.add(part.scores[right], part.scores[~right])
     return total
 
@@ -158,7 +161,7 @@ def _groups(parts: Sequence[ScoredTexts], total: _Pairs) -> tuple[list[dict[str,
     found: dict[str, dict[tuple[str, bool], _Pairs]] = {"origin": defaultdict(_Pairs), "operator": defaultdict(_Pairs)}
     sizes: defaultdict[tuple[str, str, bool], int] = defaultdict(int)
     for part in parts:
-        right = _right(part.texts)
+        right = _is_right(part.texts)
         members: defaultdict[tuple[str, str, bool], list[int]] = defaultdict(list)
         for index, text in enumerate(part.texts):
             members["origin", text.origin, text.right].append(index)
@@ -185,39 +188,40 @@ def _groups(parts: Sequence[ScoredTexts], total: _Pairs) -> tuple[list[dict[str,
 
 
 def _same_place(parts: Sequence[ScoredTexts]) -> dict[str, Any]:
-    """AUROC over pairs of the same segment of the same problem, every pair counting alike."""
+    """AUROC over pairs of the same segment of the same problem; every pair has the same weight."""
     pairs = _Pairs()
     for part in parts:
         places: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
         for index, text in enumerate(part.texts):
             places[text.problem_id, text.segment_index].append(index)
         for indices in places.values():
-            right, scores = _right([part.texts[index] for index in indices]), part.scores[indices]
+            right, scores = _is_right([part.texts[index] for index in indices]), part.scores[indices]
             pairs.add(scores[right], scores[~right])
     return {"pairs": pairs.all, "auroc": pairs.auroc}
 
 
 def _scored(train: Sequence[LabelledText], test: Sequence[LabelledText]) -> ScoredTexts:
-    weights = fit(sparse_rows([text.text for text in train]), _right(train), INVERSE_PENALTY)
+    weights = fit(sparse_rows([text.text for text in train]), _is_right(train), INVERSE_PENALTY)
     return ScoredTexts(test, margin(sparse_rows([text.text for text in test]), weights))
 
 
-def _some(texts: Iterable[LabelledText]) -> list[LabelledText]:
-    """Whole problems in an order drawn from their ids, up to ``MOST_STEPS`` steps; at least one."""
+def _sample_problems(texts: Iterable[LabelledText]) -> list[LabelledText]:
+    """The texts of whole problems, in an order hashed from their ids, up to ``MAX_STEPS`` steps but at least one
+    problem."""
     by_problem: defaultdict[str, list[LabelledText]] = defaultdict(list)
     for text in texts:
         by_problem[text.problem_id].append(text)
-    some: list[LabelledText] = []
-    for id in sorted(by_problem, key=lambda id: _draw("some", id)):
-        if some and len(some) + len(by_problem[id]) > MOST_STEPS:
+    sampled: list[LabelledText] = []
+    for id in sorted(by_problem, key=lambda id: _hash("some", id)):
+        if sampled and len(sampled) + len(by_problem[id]) > MAX_STEPS:
             break
-        some += by_problem[id]
-    return some
+        sampled += by_problem[id]
+    return sampled
 
 
-def _right(texts: Sequence[LabelledText]) -> NDArray[np.bool_]:
+def _is_right(texts: Sequence[LabelledText]) -> NDArray[np.bool_]:
     return np.array([text.right for text in texts], bool)
 
 
-def _draw(purpose: str, problem_id: str) -> int:
+def _hash(purpose: str, problem_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{purpose}\0{problem_id}".encode()).digest()[:8], "big")

@@ -1,16 +1,33 @@
-"""From verdicts to figures: pass@1, pass@k, best of n, and what a policy gained on the base. Pure.
+"""From verdicts to figures: pass@1, pass@k, best of n, and a policy's gain on the base. Pure functions.
 
-A *greedy* outcome is one bool a problem; *sampled* outcomes are equally many bools a problem. Problems keep their
-order throughout, so that two policies' figures can be paired.
+A *greedy* outcome is one bool per problem, *sampled* outcomes are several. Problems keep their order throughout, so
+that two policies' figures can be paired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import comb
 from typing import Any
 
 from prlcoder.evaluation.intervals import paired_difference, wilson
-from prlcoder.evaluation.passk import pass_at_k
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Probability that at least one of ``k`` samples passed, drawn without replacement from ``n`` of which ``c``
+    passed: ``1 - C(n - c, k) / C(n, k)``, the unbiased estimate of Chen et al. (2021), *Evaluating Large Language
+    Models Trained on Code*, eq. 1. Raises ``ValueError`` unless ``0 <= c <= n`` and ``1 <= k <= n``: with fewer samples
+    than ``k`` there is no unbiased estimate.
+
+    >>> pass_at_k(n=4, c=1, k=2)
+    0.5
+    """
+    if not 0 <= c <= n:
+        raise ValueError(f"c = {c} passing samples must lie between 0 and n = {n}")
+    if not 1 <= k <= n:
+        raise ValueError(f"pass@{k} needs at least {k} samples per problem and k >= 1, and there are {n}")
+    total = comb(n, k)
+    return (total - comb(n - c, k)) / total
 
 
 def greedy_figures(passed: Sequence[bool], difficulties: Sequence[str | None]) -> dict[str, Any]:
@@ -23,7 +40,7 @@ def greedy_figures(passed: Sequence[bool], difficulties: Sequence[str | None]) -
 
 
 def sampled_figures(samples: Sequence[Sequence[bool]], ks: Sequence[int]) -> dict[str, Any]:
-    """Unbiased ``pass@k`` with its interval for each k that the number of samples allows, averaged over problems."""
+    """Unbiased ``pass@k``, averaged over problems, with its interval, for each k that the number of samples allows."""
     n = min(map(len, samples))
     figures: dict[str, Any] = {"n": n, "ci95": {}}
     for k in sorted({k for k in ks if k <= n}):
@@ -40,10 +57,12 @@ def gain(after: Sequence[float], before: Sequence[float]) -> dict[str, Any]:
 
 
 def best_of_n(samples: Sequence[Sequence[bool]], scores: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, Any]:
-    """What reranking the samples by a score gives, for each kind of score, e.g. ``{"mean": ..., "min": ...}``.
+    """pass@1 when each problem's sample is chosen by a score, for each kind of score, e.g. ``{"mean": ..., "min":
+    ...}``.
 
-    Each kind: the share of problems whose highest scored sample passes (the first of equals), its interval, and the
-    paired difference to a sample drawn at random. ``oracle`` is the share with any passing sample: the ceiling.
+    Per kind: the share of problems whose highest scored sample passes (of equal scores the first), its interval, and
+    the paired difference to a randomly drawn sample. ``oracle`` is the share of problems with any passing sample, the
+    upper limit.
     """
     at_random = [sum(row) / len(row) for row in samples]
     by_score = {}

@@ -1,4 +1,4 @@
-"""The problems of a benchmark: a split of the run's own, or a published set, whole or as far as the spec selects it."""
+"""The problems of a benchmark: a split of the run's own problems, or a published set, restricted by ``select``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from prlcoder.stages.context import StageContext
 
 
 def benchmark_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:
-    """The problems, never none. ``InputError`` for a published set that cannot be read."""
+    """The problems; there is at least one. Raises ``InputError`` if a published set cannot be read."""
     if plan.published:
         return published_problems(plan, context)
     problems = context.test if plan.source == "held-out" else context.validation
     if not problems:
-        raise WorkError(f"benchmark {plan.title}: the split has no such problems; give it a share of them")
+        raise WorkError(f"benchmark {plan.title}: the split has no such problems; raise its share in problems.split")
     return problems
 
 
 def published_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:
-    """A published benchmark, its format forced, as far as ``select`` says; of MBPP only the 500 test problems."""
+    """The problems of a published benchmark that ``select`` admits; of MBPP only the 500 test problems."""
     from prlcoder.problems.reading import read
 
     assert plan.path is not None  # runs.checks
@@ -32,5 +32,5 @@ def published_problems(plan: Benchmark, context: StageContext) -> tuple[Problem,
     )
     problems = tuple(problem for problem in found if plan.source != "mbpp" or problem.split == "test")
     if not problems:
-        raise InputError(f"benchmark {plan.title}: {plan.path} holds none of its problems; is it the right file?")
+        raise InputError(f"benchmark {plan.title}: {plan.path} contains none of its problems; is it the right file?")
     return problems

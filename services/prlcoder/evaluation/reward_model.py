@@ -1,4 +1,4 @@
-"""The reward model's figures: on labelled steps of held-out problems, on the policies' own steps, and as a judge
+"""The reward model's figures: on labelled steps of held-out problems, on the policies' own steps, and when it chooses
 among a policy's samples."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prlcoder.supervision import Step
 
 
 def held_out_figures(steps: Sequence[Step], probabilities: Sequence[float | None]) -> dict[str, Any]:
-    """Figures on labelled steps (canonical ones and the rule teacher's variants of them)."""
+    """Figures on labelled steps: canonical steps and the rule teacher's variants of them."""
     judged = [
         JudgedStep(step.label == "chosen", probability, step.end / len(whole(step)), step.segment_kind)
         for step, probability in zip(steps, probabilities, strict=True)
@@ -28,7 +28,7 @@ def held_out_figures(steps: Sequence[Step], probabilities: Sequence[float | None
 def own_figures(
     written: Sequence[JudgedProgram], scored: Sequence[ScoredProgram], mode: Mode, executor: ProgramRunner
 ) -> dict[str, Any]:
-    """Figures on the steps of a policy's own programs, as far as it is known which are right."""
+    """Figures on the steps of a policy's own programs, restricted to steps whose label is known."""
     judged = []
     for one, program, right in zip(written, scored, known_steps(written, mode, executor), strict=True):
         if right is None:
@@ -41,7 +41,8 @@ def own_figures(
 
 
 def reranked(samples: Sequence[Sequence[bool]], scored: Sequence[Sequence[ScoredProgram]]) -> dict[str, Any]:
-    """Best of n by each way to score a program; the first of them also stands at the top as ``pass@1``."""
+    """Best of n by each aggregate of a program's step scores; the figures of the first aggregate are repeated on
+    top."""
     scores = {kind: [[aggregate(program)[kind] for program in programs] for programs in scored] for kind in AGGREGATES}
     result = best_of_n(samples, scores)
     first = result["by_score"][AGGREGATES[0]]

@@ -1,7 +1,7 @@
 """The ``evaluate`` stage: every policy of the run on every benchmark of the spec, and the reward model beside them.
 
-The first benchmark's files stand in the stage's folder, each further one's in a folder of its name below. Everything
-is a function of the spec's seed; what a killed attempt has finished is kept, policy by policy.
+The first benchmark's files are in the stage's folder, those of each further one in a subfolder of its name. Everything
+is a function of the spec's seed. Finished pieces are cached, so that a killed evaluation resumes.
 """
 
 from __future__ import annotations

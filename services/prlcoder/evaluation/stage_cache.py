@@ -1,4 +1,4 @@
-"""Results that a stage computes once, even if it is killed in between."""
+"""Caches intermediate results on disk, so that a resumed stage does not compute them again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from prlcoder.files import read_json, write_json
 
 
 @dataclass
-class Kept:
-    """A folder of finished pieces of work, each a JSON file. ``seconds`` sums what they took, by kind of work."""
+class StageCache:
+    """A folder with one JSON file per result. ``seconds`` sums the time that computing them took, by kind of work."""
 
     folder: Path
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def piece(self, name: str, kind: str, compute: Callable[[], Any]) -> Any:
-        """The piece called ``name``: read if an earlier attempt finished it, else computed and written."""
+    def load_or_compute(self, name: str, kind: str, compute: Callable[[], Any]) -> Any:
+        """The result ``name``: read if an earlier attempt has written it, otherwise computed and written."""
         path = self.folder / f"{name}.json"
         if not path.exists():
             started = time.monotonic()

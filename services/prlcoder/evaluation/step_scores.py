@@ -1,4 +1,4 @@
-"""Scores of the steps of whole programs by a run's reward model, and a program's score made of them."""
+"""Step scores of whole programs by a run's reward model, and their aggregation to one score per program."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.segmenter import Mode, Segment, SegmentationError, segment
 
-AGGREGATES = ("product", "mean", "min", "last")  # the first one stands for all where only one figure is shown
+AGGREGATES = ("product", "mean", "min", "last")  # where only one figure is shown, it is the first one's
 
 
 @dataclass(frozen=True)
 class ScoredProgram:
-    """All segments of a program, and the probability of each that is a step of the policy's own. Both are empty for
-    a program that does not parse; a program that is too long for the reward model has no probabilities."""
+    """All segments of a program, each with its probability, or None if it is not a step that the policy wrote. Both are
+    empty if the program does not parse; if it is too long for the reward model, all probabilities are None."""
 
     segments: tuple[Segment, ...] = ()
     probabilities: tuple[float | None, ...] = ()
@@ -30,7 +30,7 @@ class ScoredProgram:
 
 
 class ProgramScorer:
-    """A scorer for the programs of known problems, under one template and segmentation."""
+    """Scores programs of known problems under one prompt template and segmentation mode."""
 
     def __init__(
         self, scorer: StepScorer, problems: Iterable[Problem], template: str, mode: Mode, tokenizer: object
@@ -40,7 +40,7 @@ class ProgramScorer:
         self._prompts = {problem.id: render(problem, template, tokenizer) for problem in problems}
 
     def programs(self, items: Sequence[tuple[str, str]]) -> list[ScoredProgram]:
-        """Each (problem id, program), cut and scored. Equal items are scored once."""
+        """Segments and scores of each (problem id, program). Equal items are scored once."""
         distinct = {item: cut(item[1], self._mode) for item in dict.fromkeys(items)}
         own = {item: own_steps(segments, self._prompts[item[0]].given) for item, segments in distinct.items()}
         scored = [item for item, steps in own.items() if steps]
@@ -58,16 +58,16 @@ class ProgramScorer:
         ]
 
     def steps(self, items: Sequence[tuple[str, str, Segment]]) -> list[float | None]:
-        """The probability of one step of each (problem id, program, step); None where the program is too long."""
+        """The probability of the step in each (problem id, program, step); None if the program is too long."""
         found = self._score([(id, program, [step]) for id, program, step in items])
         return [scores[0].probability if scores else None for scores in found]
 
     def _score(self, items: Sequence[tuple[str, str, Sequence[Segment]]]) -> Sequence[Sequence[StepScore]]:
-        """Scores of each item, none for a program that is longer than the model's context."""
+        """Scores of each item; empty for a program that is longer than the model's context."""
         prepared = [(self._prompts[id], program, steps) for id, program, steps in items]
         try:
             return self._scorer.score(prepared)
-        except ValueError:  # one of them is too long: find out which
+        except ValueError:  # at least one is too long; scoring one by one finds which
             return [self._score_one(item) for item in prepared]
 
     def _score_one(self, item: tuple[Prompt, str, Sequence[Segment]]) -> Sequence[StepScore]:
@@ -78,7 +78,7 @@ class ProgramScorer:
 
 
 def cut(program: str, mode: Mode) -> list[Segment]:
-    """The program's segments; none if it does not parse."""
+    """The program's segments; empty if it does not parse."""
     try:
         return segment(program, mode)
     except SegmentationError:
@@ -86,12 +86,12 @@ def cut(program: str, mode: Mode) -> list[Segment]:
 
 
 def own_steps(segments: Sequence[Segment], given: str) -> list[Segment]:
-    """The segments that the policy wrote and that count as steps: ``given`` is what the problem's prompt began with."""
+    """The segments that count as steps and that the policy wrote: they end after ``given``, the code of the prompt."""
     return [part for part in segments if part.is_step and part.end > len(given)]
 
 
 def aggregate(program: ScoredProgram) -> Mapping[str, float]:
-    """A program's score, one way each: ``product``, ``mean``, ``min``, ``last`` of its steps' probabilities; 0 for a
-    program without steps. The product is the probability that every step is right, if they are independent."""
+    """The program's score by each aggregate of its steps' probabilities: ``product``, ``mean``, ``min``, ``last``; 0
+    for a program without steps. The product is the probability that all steps are right, if they are independent."""
     scores = program.scores or [0.0]
     return {"product": math.prod(scores), "mean": sum(scores) / len(scores), "min": min(scores), "last": scores[-1]}

@@ -1,4 +1,4 @@
-"""Rows of ``steps.jsonl``: programs cut at their steps, each with its score and the variants behind it."""
+"""Rows of ``steps.jsonl``: programs divided into segments, each with its score and its labelled variants."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from prlcoder.problems.model import Problem
 from prlcoder.segmenter import Mode
 from prlcoder.supervision import Step
 
-SHOWN = 24  # problems of each split
+PROBLEMS_PER_SPLIT = 24
 
 
 def spread(problems: Sequence[Problem], count: int) -> list[Problem]:
-    """``count`` problems, taken from each difficulty in turn, in the given order within one."""
+    """``count`` problems, taken from the difficulties in turn; problems of one difficulty keep their order."""
     levels: defaultdict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         levels[problem.difficulty or ""].append(problem)
@@ -43,7 +43,7 @@ def stored_steps(supervision: Path, problem_ids: Iterable[str]) -> list[Step]:
 def canonical_rows(
     problems: Sequence[Problem], split: str, steps: Sequence[Step], mode: Mode, scorer: ProgramScorer | None
 ) -> list[dict[str, Any]]:
-    """Each canonical program with the labelled variants of its segments (those at its own prefixes)."""
+    """Each canonical program with the labelled variants of its segments (those whose prefix is its own)."""
     canonical = {problem.id: problem.canonical for problem in problems}
     variants = [
         step

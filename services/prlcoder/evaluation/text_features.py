@@ -1,7 +1,7 @@
-"""Texts as sparse binary rows of hashed n-grams: of characters, of tokens, and of token shapes. Pure, deterministic.
+"""Texts as sparse binary rows of hashed n-grams: of characters, of tokens, and of token shapes. Pure and deterministic.
 
-A row sees nothing but its own text. Shapes are tokens with every identifier, number and string replaced by one mark,
-so that constructions count whatever the names in them are.
+A row depends on its own text alone. In a shape every identifier, number and string is replaced by a placeholder, so
+that a construction is recognised whatever names it uses.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-BUCKETS = 1 << 18
-CHARACTERS = range(1, 6)  # lengths of the n-grams of each family
-TOKENS = range(1, 4)
-SHAPES = range(1, 6)
+BUCKETS = 1 << 18  # columns that n-grams are hashed to
+CHARACTER_LENGTHS = range(1, 6)  # of the n-grams
+TOKEN_LENGTHS = range(1, 4)
+SHAPE_LENGTHS = range(1, 6)
 _TOKEN = re.compile(r"[^\W\d]\w*|\d[\w.]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|[^\w\s]|\n[ \t]*|[ \t]+")
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
@@ -37,7 +37,7 @@ class SparseRows:
 
 
 def sparse_rows(texts: Sequence[str]) -> SparseRows:
-    """One row a text, over ``BUCKETS`` columns."""
+    """One row per text, over ``BUCKETS`` columns."""
     rows = [features(text) for text in texts]
     starts = np.concatenate(([0], np.cumsum([len(row) for row in rows], dtype=np.int64)))
     columns = np.concatenate(rows) if rows else np.zeros(0, np.int32)
@@ -45,12 +45,12 @@ def sparse_rows(texts: Sequence[str]) -> SparseRows:
 
 
 def features(text: str) -> NDArray[np.int32]:
-    """The columns of one text: never none, because a bias column belongs to every text."""
+    """The columns of one text. There is at least one, because every text has the bias column 0."""
     tokens = _TOKEN.findall(text)
     families = (
-        (np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.uint64), CHARACTERS),
-        (_codes(tokens), TOKENS),
-        (_codes([shape(token) for token in tokens]), SHAPES),
+        (np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.uint64), CHARACTER_LENGTHS),
+        (_codes(tokens), TOKEN_LENGTHS),
+        (_codes([shape(token) for token in tokens]), SHAPE_LENGTHS),
     )
     hashed = [np.zeros(1, np.uint64)]
     for family, (codes, lengths) in enumerate(families):
@@ -59,7 +59,7 @@ def features(text: str) -> NDArray[np.int32]:
 
 
 def shape(token: str) -> str:
-    """The token itself if it is a keyword, punctuation or layout; else a mark for what it is."""
+    """The token itself if it is a keyword, punctuation or layout; otherwise the name of its kind."""
     if token[0] in "\"'":
         return "text"
     if token[0].isdigit():
@@ -68,7 +68,7 @@ def shape(token: str) -> str:
 
 
 def grams(codes: Codes, length: int, salt: int) -> Codes:
-    """A column number for each window of ``length`` codes, by a multiplicative hash."""
+    """The column of each window of ``length`` codes, by a multiplicative hash."""
     windows = len(codes) - length + 1
     hashed = np.full(windows, salt + 1, np.uint64) * _PRIME
     for offset in range(length):

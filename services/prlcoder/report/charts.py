@@ -1,9 +1,9 @@
-"""Charts as inline SVG, by pure functions from numbers to markup.
+"""Charts as inline SVG: pure functions from numbers to markup.
 
-Two families. *Strips* are one row high and as wide as their box (lengths in per cent), so their labels can be HTML
-beside them and stay readable at any width: intervals, bars, stacked bars, time lines. *Plots* have two axes and a
-fixed drawing size. Colours come from classes in style.css, so that a page can be light or dark; every number that
-a mark shows also stands as text beside it or in its ``<title>``.
+There are two families. *Strips* (intervals, bars, stacked bars, time lines) are one row high and as wide as their box
+(lengths in per cent), so that their labels can be HTML beside them and stay readable at any width. *Plots* have two
+axes and a fixed drawing size. Colours come from classes in style.css, so that a page can be light or dark. Every number
+that a mark shows is also given as text beside it or in its ``<title>``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _rules(places: Iterable[float]) -> list[Markup]:
 
 
 def interval(value: float, ci95: tuple[float, float] | None, axis: Sequence[float], name: str, label: str) -> Markup:
-    """A dot with its 95 % interval over the axis ``[axis[0], axis[-1]]``, a rule at each axis value."""
+    """A dot with its 95 % interval over the axis ``[axis[0], axis[-1]]``, with a rule at each axis value."""
     low, high = axis[0], axis[-1]
     middle = INTERVAL_HEIGHT / 2
     marks = _rules(position(tick, low, high) for tick in axis)
@@ -56,7 +56,7 @@ def interval(value: float, ci95: tuple[float, float] | None, axis: Sequence[floa
 
 
 def axis_labels(axis: Sequence[float], texts: Sequence[str]) -> Markup:
-    """The values under a column of strips; the outer ones are aligned inwards so that nothing is cut."""
+    """The axis values under a column of strips; the outer ones are aligned inwards so that no text is cut off."""
     anchors = ["start", *["middle"] * (len(axis) - 2), "end"] if len(axis) > 1 else ["start"]
     label = Markup('<text class="tick" x="{}" y="12" text-anchor="{}">{}</text>')
     marks = [
@@ -87,7 +87,7 @@ def bar(
 
 
 def stacked(parts: Sequence[tuple[str, float]], total: float, label: str) -> Markup:
-    """Bars end to end: ``parts`` are (class, amount), ``total`` is the amount that fills the box."""
+    """Bars laid end to end. ``parts`` are (class, amount); ``total`` is the amount that fills the box."""
     marks, start = [], 0.0
     for name, amount in parts:
         if amount > 0 and total > 0:
@@ -99,7 +99,7 @@ def stacked(parts: Sequence[tuple[str, float]], total: float, label: str) -> Mar
 
 
 def span(start: float, end: float, total: float, label: str) -> Markup:
-    """A bar from ``start`` to ``end`` on a line that is ``total`` long: one row of a time line."""
+    """A bar from ``start`` to ``end`` on a line of length ``total``: one row of a time line."""
     left, right = position(start, 0.0, total), position(end, 0.0, total)
     track = Markup('<line class="rule" x1="0" x2="100%" y1="{y}" y2="{y}"/>').format(y=STRIP_HEIGHT / 2)
     rect = Markup('<rect class="bar policy" x="{}" width="{}" y="5" height="{}" rx="2"/>').format(
@@ -184,13 +184,13 @@ def line_plot(series: Sequence[Series], x_label: str, y_label: str, label: str, 
 
 
 def padded(low: float, high: float, pad_below: bool = True) -> tuple[float, float]:
-    """A range with a twentieth of air around it, never empty."""
-    air = (high - low) * 0.05 or max(abs(high) * 0.05, 0.05)
-    return (low - air if pad_below else low), high + air
+    """The range with a margin of a twentieth on each side; it is never empty."""
+    margin = (high - low) * 0.05 or max(abs(high) * 0.05, 0.05)
+    return (low - margin if pad_below else low), high + margin
 
 
 def reliability(bins: Sequence[Point], label: str) -> Markup:
-    """Predicted probability against the share that is right, with the diagonal of a calibrated model."""
+    """Share of right steps against predicted probability, with the diagonal of a calibrated model."""
     frame = Frame(x=(0.0, 1.0), y=(0.0, 1.0), width=340, height=230)
     (x1, y1), (x2, y2) = frame.at((0.0, 0.0)), frame.at((1.0, 1.0))
     diagonal = Markup('<line class="ideal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x1, y1, x2, y2)

@@ -1,4 +1,4 @@
-"""Two runs' results side by side: what each policy gained or lost from the first run to the second. No I/O here."""
+"""Compares two runs: what each policy gained or lost from the first run to the second. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from prlcoder.report.records import Interval, PolicyScore, ReportedScore, Summar
 class Change:
     """A policy's greedy pass@1 in both runs, over all problems or (``level``) those of one difficulty.
 
-    ``None`` stands for a run that has no such policy. ``ci95`` is the 95 % interval of ``difference`` (second minus
-    first), paired by problem; ``unpaired`` says why there is none.
+    A value is None if a run has no such policy. ``ci95`` is the 95 % interval of ``difference`` (second minus first),
+    paired by problem; if it is missing, ``unpaired`` says why.
     """
 
     policy: str
@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """All that two runs can be compared by. A policy's line is followed by those of its levels."""
+    """The whole comparison. The line of a policy is followed by those of its difficulty levels."""
 
     policies: tuple[Change, ...]
     reward_model: tuple[Figure, ...]
@@ -73,12 +73,12 @@ def _overall(
 ) -> Change:
     plain = _change(policy, None, first, second)
     if first is None or second is None:
-        return replace(plain, unpaired="only one of the runs has it")
+        return replace(plain, unpaired="only one of the runs has this policy")
     if not passed_1 or not passed_2:
         return replace(plain, unpaired="no greedy samples in evaluation/samples.jsonl")
     if passed_1.keys() != passed_2.keys():
         shared = len(passed_1.keys() & passed_2.keys())
-        reason = f"other problems ({len(passed_1)} and {len(passed_2)}, {shared} of them in both)"
+        reason = f"different problems ({len(passed_1)} and {len(passed_2)}, {shared} of them in both)"
         return replace(plain, unpaired=reason)
     ids = sorted(passed_1)
     difference, low, high = paired_difference([passed_2[id] for id in ids], [passed_1[id] for id in ids])
@@ -105,7 +105,7 @@ def _change(policy: str, level: str | None, first: ReportedScore | None, second:
 
 
 def _figures(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Figure]:
-    """Numbers of both trees in the order of the first, then what only the second has."""
+    """Numbers of both trees in the order of the first, then those that only the second has."""
     flat_1, flat_2 = dict(_numbers(first)), dict(_numbers(second))
     for name in dict.fromkeys((*flat_1, *flat_2)):
         yield Figure(name, flat_1.get(name), flat_2.get(name))

@@ -1,4 +1,4 @@
-"""What training looked like: per stage the loss and, where it logged them, accuracies and margins."""
+"""Training curves: per stage the loss and, if it was logged, accuracies and margins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from prlcoder.report import charts, names
 from prlcoder.report.scales import number
 
-MAX_POINTS = 200  # of one line; a plot is about 300 pixels wide
+MAX_POINTS = 200  # per line; a plot is about 300 pixels wide
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,23 @@ class Quantity:
     floor: float | None = None
 
 
-LOSS_UNITS = {"pretrain": "nats a token", "sft": "nats a token", "reward": "nats a step", "policy": "nats a pair"}
+LOSS_UNITS = {
+    "pretrain": "nats per token",
+    "sft": "nats per token",
+    "reward": "nats per step",
+    "policy": "nats per pair",
+}
 QUANTITIES = (
     Quantity("loss", "loss", ""),
     Quantity("accuracy", "accuracy", "share of steps"),
-    Quantity("rewards/accuracies", "pairs ranked rightly", "share of pairs"),
+    Quantity("rewards/accuracies", "pairs ranked correctly", "share of pairs"),
     Quantity("rewards/margins", "reward margin", "nats"),
 )
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot with its heading and a line that says in words what it shows."""
+    """One plot with its heading and a caption that says in words what it shows."""
 
     title: str
     caption: str
@@ -59,7 +64,7 @@ def _panels(name: str, rows: Sequence[dict[str, Any]]) -> list[Panel]:
 
 
 def _panel(name: str, quantity: Quantity, train: list[charts.Point], validation: list[charts.Point]) -> Panel:
-    unit = quantity.unit or (LOSS_UNITS.get(name, "nats a token") if "/" not in name else LOSS_UNITS["pretrain"])
+    unit = quantity.unit or (LOSS_UNITS.get(name, "nats per token") if "/" not in name else LOSS_UNITS["pretrain"])
     series = []
     if train:
         series.append(charts.Series("train", "training", tuple(train)))

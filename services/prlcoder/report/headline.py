@@ -1,7 +1,7 @@
-"""The page's first claim, computed from the figures and no stronger than they are.
+"""The sentences at the top of the page, computed from the figures and never stronger than they are.
 
-Always said: the change from base to policy with its paired interval, and that nothing is shown when that holds zero;
-how each control did against the policy, also when it did better; whether the PRM helps to choose among samples.
+They give the change from base to policy with its paired interval, and say so if the interval contains zero; how each
+control did against the policy, also if it did better; and whether the PRM helps to choose among samples.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from prlcoder.report.scales import percent, points
 
 @dataclass(frozen=True)
 class Headline:
-    """``after`` and ``difference`` are None in a run that trained no policy."""
+    """The figures and sentences. ``after`` and ``difference`` are None if the run trained no policy."""
 
     before: float
     after: float | None
@@ -29,7 +29,7 @@ class Headline:
 
 
 def headline(summary: Summary, samples: Samples) -> Headline | None:
-    """The claim of one run, None if its base was not evaluated. The trained policy is step-DPO's, else SFT's."""
+    """The headline of one run; None if its base was not evaluated. If DPO was not run, a control takes its place."""
     base = summary.policies.get("base")
     if base is None:
         return None
@@ -56,10 +56,10 @@ def headline(summary: Summary, samples: Samples) -> Headline | None:
 
 
 def change(base: PolicyScore, after: PolicyScore, name: str, benchmark: str) -> str:
-    """Base to policy in one sentence."""
+    """The change from base to policy in one sentence."""
     moved = f"from {percent(base.pass_at_1)} % to {percent(after.pass_at_1)} %"
     if after.vs_base is None:
-        return f"{name} took {benchmark} pass@1 {moved}; no paired interval was computed, so read it with care."
+        return f"{name} took {benchmark} pass@1 {moved}; there is no paired interval, so it may be chance."
     low, high = after.vs_base.ci95
     interval = f"95 % interval {points(low)} to {points(high)}, paired over {after.n} problems"
     size = f"{points(after.vs_base.difference)} points"
@@ -68,12 +68,12 @@ def change(base: PolicyScore, after: PolicyScore, name: str, benchmark: str) -> 
     if high < 0:
         return f"{name} lowered {benchmark} pass@1 {moved}: {size} ({interval})."
     return (
-        f"{name} took {benchmark} pass@1 {moved}: {size}, which its interval does not tell from no change ({interval})."
+        f"{name} took {benchmark} pass@1 {moved}: {size}, which may be chance: the interval contains zero ({interval})."
     )
 
 
 def controls(policies: dict[str, PolicyScore], samples: Samples) -> list[str]:
-    """One sentence on every control, by whether it did better than the policy, as well, or worse."""
+    """One sentence on all controls, grouped by whether they did better than the policy, as well, or worse."""
     groups: dict[str, list[str]] = {"better": [], "level": [], "worse": []}
     for name in names.CONTROLS:
         if name in policies:
@@ -90,7 +90,7 @@ def controls(policies: dict[str, PolicyScore], samples: Samples) -> list[str]:
 
 
 def judging(after: PolicyScore, name: str) -> list[str]:
-    """One sentence on what the reward model is worth as a judge among the policy's samples."""
+    """One sentence on whether the reward model helps to choose among the policy's samples."""
     reranked = after.best_of_n
     if reranked is None or not reranked.by_score:
         return []
@@ -106,8 +106,8 @@ def judging(after: PolicyScore, name: str) -> list[str]:
 
 
 def standing(name: str, policies: dict[str, PolicyScore], samples: Samples) -> str:
-    """``better``, ``level`` or ``worse`` than the policy: by the paired interval over the greedy programs where both
-    were run on the same problems, else by whether the two policies' own intervals overlap."""
+    """``better``, ``level`` or ``worse`` than the policy: by the paired interval over the greedy programs if both were
+    run on the same problems, otherwise by whether the two policies' own intervals overlap."""
     ours, theirs = samples.greedy.get("policy", {}), samples.greedy.get(name, {})
     if ours and ours.keys() == theirs.keys():
         _, low, high = paired_difference([theirs[key] for key in ours], [ours[key] for key in ours])

@@ -1,5 +1,5 @@
-"""Reading a run folder. A file that is absent is None, because a run that has not finished has a report too; a file
-that is damaged is an ``InputError`` that names file and field.
+"""Reads a run folder. A missing file is None, because an unfinished run has a report, too. A damaged file raises an
+``InputError`` that names file and field.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from prlcoder.report.records import (
 
 @dataclass(frozen=True)
 class Samples:
-    """evaluation/samples.jsonl in short. A sample without a verdict (the sandbox failed) is in neither."""
+    """evaluation/samples.jsonl in summary. Samples without a verdict (the sandbox failed) are left out."""
 
     verdicts: dict[str, CountTable]  # policy → verdict → number of samples, greedy and sampled
     greedy: dict[str, dict[str, bool]]  # policy → problem id → whether its greedy program passed
@@ -52,11 +52,11 @@ class RunFiles:
     logs: dict[str, tuple[dict[str, Any], ...]]
     further: tuple[Summary, ...] = ()  # of the benchmarks after the first
     step_figures: dict[str, dict[str, StepFigures]] = field(default_factory=dict)
-    """By benchmark, then by the keys that lead to them, joined by ``/``."""
+    """By benchmark, then by the keys of ``summary.json`` that lead to them, joined by ``/``."""
 
 
 def load(folder: Path) -> RunFiles:
-    """Read everything that is there. ``InputError`` if ``folder`` is not a run folder or a file in it is damaged."""
+    """Read the files that exist. Raises ``InputError`` if ``folder`` is not a run folder or a file in it is damaged."""
     path = folder / "run.yaml"
     if not path.is_file():
         raise InputError(f"{folder}: not a run folder (it has no run.yaml); name a folder that `prlcoder run` wrote")
@@ -109,7 +109,7 @@ def _json(kind: type[T], path: Path) -> T | None:
 
 
 def _step_figures(tree: Mapping[str, Any], path: Path, keys: tuple[str, ...] = ()) -> dict[str, StepFigures]:
-    """The sets of figures in ``reward_model``, however deep; sets of steps that turned out empty are left out."""
+    """All sets of figures in ``reward_model``, at any depth; empty sets of steps are left out."""
     if "accuracy" in tree:
         return {"/".join(keys): _parse(StepFigures, tree, path)}
     found: dict[str, StepFigures] = {}

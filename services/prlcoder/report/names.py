@@ -1,4 +1,4 @@
-"""What the report calls things: one place for every name a reader sees, and the order things appear in."""
+"""The names that a reader of the report sees, and the order in which things appear."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ STAGES = {
 
 
 def policy(name: str) -> str:
-    """A policy's short name; one this version does not know keeps its own."""
+    """A policy's short name; an unknown policy keeps its own."""
     return POLICIES[name][0] if name in POLICIES else name
 
 
 def policy_meaning(name: str) -> str:
-    """One line that says how a policy was made, empty for one that this version does not know."""
+    """One line that says how a policy was made; empty for an unknown policy."""
     return POLICIES[name][1] if name in POLICIES else ""
 
 

@@ -1,4 +1,4 @@
-"""Putting the page together: the run folder's files in, one HTML file out."""
+"""Builds the page: reads a run folder and writes one HTML file."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from prlcoder.report.viewer import viewer_data
 def build(run_folder: Path) -> Path:
     """Write ``report.html`` into a run folder and return its path.
 
-    Reads only that folder; a run that has not finished gets a page that names the stages it still lacks.
-    ``InputError`` if it is no run folder or a file in it is damaged, ``WorkError`` if the page cannot be written.
+    It reads only that folder. The page of an unfinished run names the stages that are missing. Raises ``InputError`` if
+    the folder is not a run folder or a file in it is damaged, and ``WorkError`` if the page cannot be written.
     """
     page = render(load(run_folder))
     path = run_folder / "report.html"
@@ -98,7 +98,7 @@ def _sections(run: RunFiles) -> dict[str, Any]:
 
 
 def facts(run: RunFiles) -> list[tuple[str, str]]:
-    """What identifies the run: (title, value) for the page's head; what is not known is left out."""
+    """The facts that identify the run, as (title, value) for the page's head; unknown ones are left out."""
     spec, state, splits = run.manifest.spec, run.state, run.splits
     found: list[tuple[str, str | None]] = [
         ("Model", _model(spec.model)),

@@ -1,5 +1,5 @@
-"""The records that the report reads, as typed values. Only fields that it shows are listed; others are ignored, so that
-a newer run can still be drawn.
+"""The records that the report reads, as typed values. Only the fields that it shows are listed. Others are ignored, so
+that a newer run can still be drawn.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ReportedSpec(ReportRecord):
 
 
 class Manifest(ReportRecord):
-    """run.yaml, as far as the report reads it; the page shows the whole file too."""
+    """The fields of run.yaml that the report reads; the page also shows the whole file."""
 
     metadata: ReportedMetadata
     spec: ReportedSpec
@@ -89,20 +89,20 @@ class Difference(ReportRecord):
 
 
 class Reranked(ReportedScore):
-    """pass@1 of the samples that one way of scoring puts first, against a sample drawn at random."""
+    """pass@1 of the samples with the highest score, compared with a randomly drawn sample."""
 
     vs_sampled: Difference | None = None
 
 
 class BestOfN(ReportRecord):
-    """Reranking ``n`` samples a problem by the reward model, for each way to make one score of a program's steps."""
+    """Choosing among ``n`` samples per problem, by each way to score a program."""
 
     n: int
     by_score: dict[str, Reranked] = {}
 
 
 class Sampled(ReportRecord):
-    """``pass@k`` of ``n`` samples a problem: in the file, keys beside ``n`` and ``ci95``."""
+    """``pass@k`` of ``n`` samples per problem; in the file these are keys beside ``n`` and ``ci95``."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -126,7 +126,7 @@ class PolicyScore(ReportedScore):
 
 
 class CalibrationBin(ReportRecord):
-    """Steps of like probability: how many, their mean probability, and the share of them that is right."""
+    """Steps of similar probability: their number, their mean probability, and the share of them that is right."""
 
     n: int
     probability: float
@@ -134,7 +134,7 @@ class CalibrationBin(ReportRecord):
 
 
 class Accuracy(ReportRecord):
-    """Accuracy and AUROC on ``n`` steps; AUROC is None where all are right or all are wrong."""
+    """Accuracy and AUROC on ``n`` steps; AUROC is None if all are right or all are wrong."""
 
     n: int
     accuracy: Share
@@ -142,7 +142,7 @@ class Accuracy(ReportRecord):
 
 
 class StepFigures(Accuracy):
-    """Everything measured of the reward model on one set of steps; ``majority`` is what a constant answer gives."""
+    """The reward model's figures on one set of steps; ``majority`` is the accuracy of a constant answer."""
 
     positive: Share
     majority: Share
@@ -153,7 +153,7 @@ class StepFigures(Accuracy):
 
 
 class LeakGroup(ReportRecord):
-    """Steps of one operator and label: their AUROC by their text alone, and that of all steps ``without`` them."""
+    """Steps of one operator and label: their AUROC by text alone, and that of all steps ``without`` them."""
 
     operator: str
     label: str
@@ -170,7 +170,7 @@ class SamePlace(ReportRecord):
 
 
 class Leak(ReportRecord):
-    """The leak test: how well the text of a step alone, without statement and prefix, gives its label away."""
+    """The leak test: how well the text of a step alone, without statement and prefix, reveals its label."""
 
     auroc: Share | None = None
     threshold: Share
@@ -181,7 +181,8 @@ class Leak(ReportRecord):
 
 
 class Summary(ReportRecord):
-    """A benchmark's summary.json: the first one's is in evaluation/, each further one's in a folder below it."""
+    """A benchmark's summary.json: that of the first is in evaluation/, that of each further one in a folder below
+    it."""
 
     benchmark: str = "held-out"
     policies: dict[str, PolicyScore]
@@ -191,7 +192,7 @@ class Summary(ReportRecord):
 
 
 class ReportedVariant(ReportRecord):
-    """A rewrite of one segment, what became of it, and the reward model's probability that it is right."""
+    """A rewrite of one segment with its verdict, its label and the reward model's probability that it is right."""
 
     text: str
     origin: str = ""

@@ -1,4 +1,4 @@
-"""The table of results with its column of intervals, before and after by difficulty, and best of n by the PRM."""
+"""The table of results with its intervals, base and policy by difficulty, and best of n by the PRM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prlcoder.report.scales import percent, points
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure: the text shown, the exact value behind it (None: not measured), and its interval as text."""
+    """One figure: the text shown, the exact value (None if not measured), and its interval as text."""
 
     text: str
     value: float | None = None
@@ -48,7 +48,7 @@ class Bars:
 @dataclass(frozen=True)
 class Results:
     """Everything about one benchmark. ``n`` is the number of its problems, ``axis`` the row of labels under the
-    interval column; ``reranked`` heads the columns of the table that judges the reward model by its choices."""
+    interval column. ``reranked`` has the headings of the table of best of n."""
 
     benchmark: str
     n: int
@@ -62,7 +62,7 @@ class Results:
 
 
 def results(summary: Summary) -> Results:
-    """A benchmark's figures from its summary; columns that no policy has are left out."""
+    """A benchmark's figures from its summary; columns without any figure are left out."""
     policies = summary.policies
     order = names.ordered(policies, names.POLICIES)
     levels = names.ordered({level for one in policies.values() for level in one.by_difficulty}, names.LEVELS)
@@ -73,10 +73,10 @@ def results(summary: Summary) -> Results:
     return Results(
         benchmark=summary.benchmark,
         n=max(one.n for one in policies.values()),
-        rows=tuple(_row(name, policies[name], axis, levels, ks, scores) for name in order),
+        rows=tuple(_policy_line(name, policies[name], axis, levels, ks, scores) for name in order),
         levels=tuple(levels),
         axis=charts.axis_labels(axis, [percent(tick, 0) for tick in axis]),
-        by_difficulty=tuple(_bars(level, {name: policies[name] for name in compared}) for level in levels),
+        by_difficulty=tuple(_difficulty_bars(level, {name: policies[name] for name in compared}) for level in levels),
         sampled=tuple(f"pass@{k}" for k in ks),
         reranked=tuple(scores),
         samples=next((one.best_of_n.n for one in policies.values() if one.best_of_n), None),
@@ -84,7 +84,7 @@ def results(summary: Summary) -> Results:
 
 
 def interval_axis(policies: list[PolicyScore]) -> list[float]:
-    """Axis values around all intervals: tenths, or fifths where the intervals spread over more than a half."""
+    """Axis values around all intervals: tenths, or fifths if the intervals together span more than a half."""
     lows = [one.ci95[0] if one.ci95 else one.pass_at_1 for one in policies]
     highs = [one.ci95[1] if one.ci95 else one.pass_at_1 for one in policies]
     per_unit = 10 if max(highs) - min(lows) <= 0.5 else 5
@@ -93,10 +93,10 @@ def interval_axis(policies: list[PolicyScore]) -> list[float]:
     return [index / per_unit for index in range(first, last + 1)]
 
 
-def _row(
+def _policy_line(
     name: str, score: PolicyScore, axis: list[float], levels: list[str], ks: list[int], scores: list[str]
 ) -> PolicyLine:
-    shown = _share(score.pass_at_1, score.ci95)
+    shown = _share_cell(score.pass_at_1, score.ci95)
     spoken = f"{names.policy(name)}: pass@1 {shown.text} %, 95 % interval {shown.note} %"
     reranked = score.best_of_n.by_score if score.best_of_n else {}
     return PolicyLine(
@@ -104,39 +104,39 @@ def _row(
         title=names.policy(name),
         meaning=names.policy_meaning(name),
         pass_at_1=shown,
-        difference=_difference(score.vs_base),
+        difference=_difference_cell(score.vs_base),
         chart=charts.interval(score.pass_at_1, score.ci95, axis, name, spoken),
-        by_difficulty=tuple(_of_score(score.by_difficulty.get(level)) for level in levels),
-        sampled=tuple(_share(score.sampled.pass_at_k.get(k), score.sampled.ci95.get(f"pass@{k}")) for k in ks),
-        reranked=tuple(_reranked(reranked.get(kind)) for kind in scores),
+        by_difficulty=tuple(_score_cell(score.by_difficulty.get(level)) for level in levels),
+        sampled=tuple(_share_cell(score.sampled.pass_at_k.get(k), score.sampled.ci95.get(f"pass@{k}")) for k in ks),
+        reranked=tuple(_reranked_cell(reranked.get(kind)) for kind in scores),
     )
 
 
-def _share(value: float | None, ci95: Interval | None) -> Cell:
+def _share_cell(value: float | None, ci95: Interval | None) -> Cell:
     if value is None:
         return Cell("–")
     return Cell(percent(value), value, f"{percent(ci95[0])} – {percent(ci95[1])}" if ci95 else "")
 
 
-def _of_score(score: ReportedScore | None) -> Cell:
-    return _share(score.pass_at_1, score.ci95) if score else Cell("–")
+def _score_cell(score: ReportedScore | None) -> Cell:
+    return _share_cell(score.pass_at_1, score.ci95) if score else Cell("–")
 
 
-def _difference(found: Difference | None) -> Cell:
+def _difference_cell(found: Difference | None) -> Cell:
     if found is None:
         return Cell("")
     low, high = found.ci95
     return Cell(points(found.difference), found.difference, f"{points(low)} to {points(high)}")
 
 
-def _reranked(score: Reranked | None) -> Cell:
+def _reranked_cell(score: Reranked | None) -> Cell:
     if score is None:
         return Cell("–")
-    paired = _difference(score.vs_sampled)
+    paired = _difference_cell(score.vs_sampled)
     return Cell(percent(score.pass_at_1), score.pass_at_1, f"{paired.text} ({paired.note})" if paired.text else "")
 
 
-def _bars(level: str, policies: dict[str, PolicyScore]) -> Bars:
+def _difficulty_bars(level: str, policies: dict[str, PolicyScore]) -> Bars:
     rows, n = [], 0
     for name, policy in policies.items():
         if (score := policy.by_difficulty.get(level)) is not None:

@@ -1,4 +1,4 @@
-"""How good the reward model is: its figures, calibration, and accuracy by place and kind of step."""
+"""The reward model's section: its figures, calibration, and accuracy by position and kind of step."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from prlcoder.report.records import Accuracy, Leak, LeakGroup, StepFigures
 from prlcoder.report.scales import percent
 from prlcoder.report.supervision import Bar
 
-HEADINGS = ("steps", "accuracy, %", "a constant answer, %", "AUROC", "calibration error")
-FIRST = "held-out"  # the usual benchmark, which titles need not name twice
-MOST_OPERATORS = 12
+HEADINGS = ("steps", "accuracy, %", "constant answer, %", "AUROC", "calibration error")
+DEFAULT_BENCHMARK = "held-out"  # titles do not name it
+MAX_OPERATORS_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One set of steps that the reward model was measured on. ``figures`` stand under ``HEADINGS``, ``verdict`` says
-    what the accuracy is worth."""
+    """One set of steps on which the reward model was measured: its figures under ``HEADINGS``, and a sentence that says
+    what they mean."""
 
     title: str
     figures: tuple[str, ...]
@@ -34,7 +34,7 @@ class Measured:
 def measured_sets(
     benchmark: str, step_figures: Mapping[str, StepFigures], leak: Leak | None = None
 ) -> tuple[Measured, ...]:
-    """What was measured on one benchmark: labelled steps, the leak test on the same steps, then each policy's own."""
+    """The sets of one benchmark: labelled steps, the leak test on the same steps, then the steps of each policy."""
     policies = {_policy(name): name for name in step_figures}
     order = [policies[policy] for policy in names.ordered(policies, ("", *names.POLICIES))]
     found = [measured(_title(name, benchmark), step_figures[name]) for name in order]
@@ -44,19 +44,19 @@ def measured_sets(
 
 
 def _policy(name: str) -> str:
-    """The policy in ``own_steps/base``, empty for the labelled steps."""
+    """The policy in a name such as ``own_steps/base``; empty for the labelled steps."""
     return next((part for part in name.split("/") if part in names.POLICIES), "")
 
 
 def _title(name: str, benchmark: str) -> str:
     policy = _policy(name)
-    on = "" if benchmark == FIRST else f" for {benchmark}"
+    on = "" if benchmark == DEFAULT_BENCHMARK else f" for {benchmark}"
     return f"Steps that {names.policy(policy)} wrote{on}" if policy else f"Labelled steps of {benchmark} problems"
 
 
 def leaked(benchmark: str, leak: Leak) -> Measured:
-    """The block about the leak test, its AUROC in the same column as the reward model's."""
-    place = f"{_decimal(leak.same_place.auroc)} over the {leak.same_place.pairs:,} pairs of the same place"
+    """The row of the leak test, with its AUROC in the same column as the reward model's."""
+    place = f"{_decimal(leak.same_place.auroc)} over the {leak.same_place.pairs:,} pairs of the same segment"
     return Measured(
         f"Leak test: the text of {benchmark} steps alone",
         (f"{leak.steps:,}", "–", "–", _decimal(leak.auroc), "–"),
@@ -68,7 +68,7 @@ def leaked(benchmark: str, leak: Leak) -> Measured:
 
 
 def operator_bars(operators: Sequence[LeakGroup]) -> tuple[Bar, ...]:
-    """The operators without whose steps the AUROC would be lowest, each with that of its own steps."""
+    """The operators whose removal would lower the AUROC most, each with the AUROC of its own steps."""
     told = [group for group in operators if group.auroc is not None and group.without is not None]
     told.sort(key=lambda group: (group.without or 0.0, group.operator, group.label))
     return tuple(
@@ -80,12 +80,12 @@ def operator_bars(operators: Sequence[LeakGroup]) -> tuple[Bar, ...]:
                 group.auroc or 0.0, "rejected", f"{group.operator}: AUROC {_decimal(group.auroc)} on {group.n:,} steps"
             ),
         )
-        for group in told[:MOST_OPERATORS]
+        for group in told[:MAX_OPERATORS_SHOWN]
     )
 
 
 def measured(title: str, figures: StepFigures) -> Measured:
-    """The block of the page about one set of steps."""
+    """The row and the details of one set of steps."""
     shown = (
         f"{figures.n:,}",
         percent(figures.accuracy),
@@ -101,12 +101,12 @@ def _decimal(value: float | None) -> str:
 
 
 def judgement(figures: StepFigures) -> str:
-    """What the accuracy is worth, in one sentence."""
+    """One sentence that compares the accuracy with that of a constant answer."""
     gain = figures.accuracy - figures.majority
     constant = f"always answering “{'right' if figures.positive >= 0.5 else 'wrong'}”"
     if gain > 0:
         return f"{100 * gain:.1f} points more accurate than {constant}"
-    return f"no more accurate than {constant}: a ranking, not a yes or no"
+    return f"no more accurate than {constant}; the scores may still rank steps"
 
 
 def _plots(title: str, figures: StepFigures) -> Iterator[tuple[str, Markup]]:
@@ -117,8 +117,8 @@ def _plots(title: str, figures: StepFigures) -> Iterator[tuple[str, Markup]]:
         places = sorted((int(key), group) for key, group in figures.by_position.items())
         points = tuple((10.0 * place + 5.0, group.accuracy) for place, group in places)
         series = [charts.Series("policy", "accuracy", points), charts.Series("policy", "accuracy", points, mark="dots")]
-        told = f"{title}: accuracy by place in the program"
-        yield "Accuracy by place", charts.line_plot(series, "place in the program, %", "accuracy", told)
+        told = f"{title}: accuracy by position in the program"
+        yield "Accuracy by position", charts.line_plot(series, "position in the program, %", "accuracy", told)
 
 
 def kind_bars(groups: Mapping[str, Accuracy]) -> tuple[Bar, ...]:

@@ -1,4 +1,4 @@
-"""Axes: round tick values, positions, and numbers as people write them. Pure functions."""
+"""Axes and numbers: round tick values, positions, and numbers as people write them. Pure functions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def points(difference: float) -> str:
-    """A difference of shares in percentage points, always with its sign; the minus is a real one.
+    """A difference of shares in percentage points, always with its sign; the minus is U+2212.
 
     >>> points(0.279), points(-0.004)
     ('+27.9', '−0.4')
@@ -53,8 +53,8 @@ def points(difference: float) -> str:
 
 
 def number(value: float) -> str:
-    """A short number for an axis or a caption: thousands grouped, three significant digits below that; what rounding
-    left of zero is zero.
+    """A short number for an axis or a caption: thousands are grouped, smaller numbers have three significant digits,
+    and rounding errors around zero become 0.
 
     >>> number(22000), number(0.0321), number(3.0), number(7e-8)
     ('22,000', '0.0321', '3', '0')
@@ -67,7 +67,7 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a reader says them.
+    """Seconds in words.
 
     >>> duration(4.26), duration(83), duration(7260)
     ('4.3 s', '1 min 23 s', '2 h 1 min')

@@ -1,4 +1,4 @@
-"""What the supervision holds: labels by origin, error types, and how often each operator's rewrites are caught."""
+"""The supervision's section: labels by origin, error types, and how often the tests reject each operator's rewrites."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TOTALS = (
     ("quarantined", "quarantined"),
 )
 ORIGINS = ("canonical", "refactoring", "mutation", "policy")
-MOST_ERROR_TYPES = 12
-MOST_OPERATORS = 20
+MAX_ERROR_TYPES_SHOWN = 12
+MAX_OPERATORS_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One labelled row: ``figure`` is what the chart shows, ``count`` how many stand behind it."""
+    """One labelled row: the figure that the chart shows, and the ``count`` on which it is based."""
 
     title: str
     figure: str
@@ -53,7 +53,7 @@ class Statistics:
 
 
 def statistics(supervision: ReportedSupervision, samples: Mapping[str, CountTable]) -> Statistics:
-    """The section. ``samples`` are the policies' verdicts, for the comparison that the paper draws in Figure 7."""
+    """The section's figures. ``samples`` are the policies' verdicts, for the comparison of the paper's Figure 7."""
     counts = supervision.counts
     by = {name: _tables(value) for name, value in counts.get("by", {}).items() if isinstance(value, Mapping)}
     verdicts = {verdict for groups in by.values() for group in groups.values() for verdict in group}
@@ -76,7 +76,7 @@ def statistics(supervision: ReportedSupervision, samples: Mapping[str, CountTabl
 
 
 def policy_teacher(counts: Mapping[str, Any]) -> str:
-    """What became of the policy's own samples, empty if it was not asked for any."""
+    """One sentence on the policy's own samples; empty if the policy was not a teacher."""
     if not counts.get("policy_samples"):
         return ""
     drawn, distinct, failing, located = (
@@ -89,7 +89,7 @@ def policy_teacher(counts: Mapping[str, Any]) -> str:
 
 
 def _tables(groups: Mapping[str, object]) -> dict[str, CountTable]:
-    """The groups that count verdicts; plain numbers (``by.verdict``) are no groups."""
+    """The groups that count verdicts; entries that are plain numbers (``by.verdict``) are skipped."""
     return {
         key: {verdict: count for verdict, count in value.items() if isinstance(count, int)}
         for key, value in groups.items()
@@ -98,7 +98,7 @@ def _tables(groups: Mapping[str, object]) -> dict[str, CountTable]:
 
 
 def verdict_bars(groups: Mapping[str, CountTable], first: tuple[str, ...]) -> tuple[Bar, ...]:
-    """One bar a group, its verdicts end to end as shares of the group; ``first`` orders the groups."""
+    """One bar per group, with its verdicts as shares of the group; ``first`` orders the groups."""
     order = names.ordered(groups, first) if first else sorted(groups, key=lambda key: -sum(groups[key].values()))
     bars = []
     for key in order:
@@ -112,13 +112,13 @@ def verdict_bars(groups: Mapping[str, CountTable], first: tuple[str, ...]) -> tu
 
 
 def operator_bars(groups: Mapping[str, CountTable]) -> tuple[Bar, ...]:
-    """Share of each operator's rewrites that the tests reject, most used first. Rewrites by two operators at once
-    (``a+b``) share a row, and so do the operators after the first ``MOST_OPERATORS``."""
+    """Share of each operator's rewrites that the tests reject, the most used operator first. Rewrites by two operators
+    (``a+b``) share a row, and so do the operators after the first ``MAX_OPERATORS_SHOWN``."""
     single = {key: Counter(verdicts) for key, verdicts in groups.items() if "+" not in key}
     order = sorted(single, key=lambda key: (-single[key].total(), key))
-    bars = [_rejected_bar(names.plain(key), single[key]) for key in order[:MOST_OPERATORS]]
+    bars = [_rejected_bar(names.plain(key), single[key]) for key in order[:MAX_OPERATORS_SHOWN]]
     together = {
-        f"{len(order) - MOST_OPERATORS} rarer operators": [single[key] for key in order[MOST_OPERATORS:]],
+        f"{len(order) - MAX_OPERATORS_SHOWN} rarer operators": [single[key] for key in order[MAX_OPERATORS_SHOWN:]],
         "two at once": [Counter(verdicts) for key, verdicts in groups.items() if "+" in key],
     }
     return (*bars, *(_rejected_bar(title, _sum(found)) for title, found in together.items() if found))
@@ -139,16 +139,15 @@ def _rejected_bar(title: str, verdicts: Counter[str]) -> Bar:
 
 
 def error_type_bars(groups: Mapping[str, CountTable]) -> tuple[Bar, ...]:
-    """Error types of the rejected steps as shares of all of them, each in the colour of its verdict; the rare ones
-    together in a last row."""
+    """Error types as shares of all rejected steps, each in the colour of its verdict; rare types share the last row."""
     order = sorted(groups, key=lambda key: (-sum(groups[key].values()), key))
     total = sum(sum(group.values()) for group in groups.values())
     bars = [
         _share_bar(names.plain(key), sum(groups[key].values()), total, max(groups[key], key=groups[key].__getitem__))
-        for key in order[:MOST_ERROR_TYPES]
+        for key in order[:MAX_ERROR_TYPES_SHOWN]
         if groups[key]
     ]
-    if rare := order[MOST_ERROR_TYPES:]:
+    if rare := order[MAX_ERROR_TYPES_SHOWN:]:
         count = sum(sum(groups[key].values()) for key in rare)
         bars.append(_share_bar(f"{len(rare)} rarer types", count, total, "rejected"))
     return tuple(bars)
@@ -157,7 +156,7 @@ def error_type_bars(groups: Mapping[str, CountTable]) -> tuple[Bar, ...]:
 def failure_bars(
     origins: Mapping[str, CountTable], samples: Mapping[str, CountTable]
 ) -> tuple[tuple[str, tuple[Bar, ...]], ...]:
-    """How programs fail, as shares of the failures: in the supervision by origin, and in the base's own samples."""
+    """How programs fail, as shares of all failures: in the supervision by origin, and in the base's own samples."""
     sources = [(f"Supervision: {names.plain(key)}", origins[key]) for key in ORIGINS if key in origins]
     sources += [("The base's own samples", samples["base"])] if "base" in samples else []
     result = []

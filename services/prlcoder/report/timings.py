@@ -1,4 +1,4 @@
-"""How long each stage ran, and why a section of the page may be empty."""
+"""How long each stage ran, and why a section of the page is empty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StageRow:
 
 
 def total_seconds(state: ReportedState) -> float:
-    """Time that the stages took together; pauses between a kill and the next run are not in it."""
+    """The sum of the stages' times; pauses between a kill and the next run do not count."""
     return sum(stage.wall_s for stage in state.stages.values())
 
 
@@ -35,7 +35,8 @@ def finished_at(state: ReportedState) -> datetime | None:
 
 
 def stage_rows(state: ReportedState) -> tuple[StageRow, ...]:
-    """The stages in the run's order, laid end to end: a run that was stopped overnight still has a readable line."""
+    """The stages in the run's order, laid end to end, so that a run that was stopped overnight has a readable time
+    line."""
     order = names.ordered(state.stages, names.STAGES)
     total, start, rows = total_seconds(state), 0.0, []
     for name in order:
@@ -55,15 +56,15 @@ def _row(name: str, stage: StageState, start: float, total: float) -> StageRow:
 
 
 def unfinished(state: ReportedState | None, stage: str) -> Markup:
-    """Why a section is empty and, where there is something to do, what."""
+    """A sentence that says why a section is empty and what to do about it."""
     found = state.stages.get(stage) if state else None
     status = found.status if found else "left out" if state else "to do"
     said = {
         "left out": "is not part of this run: its manifest leaves it out.",
-        "to do": "has not run yet; <code>prlcoder run</code> goes on with the run.",
-        "running": "is running; draw the report again when it has finished.",
-        "interrupted": "was interrupted; <code>prlcoder run</code> goes on with it.",
+        "to do": "has not run yet; <code>prlcoder run</code> continues the run.",
+        "running": "is running; write the report again when it has finished.",
+        "interrupted": "was interrupted; <code>prlcoder run</code> continues it.",
         "failed": "failed; its log in <code>logs/</code> says why.",
     }
-    default = "has finished without writing what this section shows."
+    default = "has finished without writing the data of this section."
     return Markup("The stage <code>{}</code> {}").format(stage, Markup(said.get(status, default)))

@@ -1,7 +1,7 @@
 """The step viewer's data: problems with their scored programs, packed small enough to travel inside the page.
 
-Records are arrays, repeated words are numbers into a table, probabilities are thousandths: 750 problems of the nano
-suite with all their variants have to fit beside the rest of a 2 MB page. viewer.js unpacks exactly this form.
+Records are arrays, repeated words are indices into a table, and probabilities are thousandths, so that 750 problems of
+the nano suite with all their variants fit into a page of 2 MB. viewer.js unpacks this format.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPLITS = ("test", "validation", "train")
 
 @dataclass
 class Words:
-    """Words by number, in the order in which they were first met; 0 is the empty word."""
+    """Numbers words in the order of their first use; 0 is the empty word."""
 
     numbers: dict[str, int] = field(default_factory=lambda: {"": 0})
 
@@ -35,7 +35,7 @@ class Words:
 
 @dataclass(frozen=True)
 class ViewerData:
-    """The packed problems as JSON that is safe inside a script element, and how many of how many there are."""
+    """The packed problems as JSON that is safe inside a script element; ``shown`` of ``total`` problems fit."""
 
     json: Markup
     shown: int
@@ -43,7 +43,7 @@ class ViewerData:
 
 
 def viewer_data(programs: Iterable[ReportedProgram], budget: int = BUDGET_BYTES) -> ViewerData:
-    """Pack the problems, held-out ones first, as many as fit the budget."""
+    """Pack as many problems as fit the budget, held-out ones first."""
     words, problems, used = Words(), [], 0
     by_problem: dict[str, list[ReportedProgram]] = {}
     for program in programs:
@@ -59,8 +59,8 @@ def viewer_data(programs: Iterable[ReportedProgram], budget: int = BUDGET_BYTES)
 
 
 def mixed(problems: list[list[ReportedProgram]]) -> list[list[ReportedProgram]]:
-    """Held-out problems (those of a published benchmark, too) before training ones, difficulties in turn, so that a
-    page that cannot hold all has some of each; otherwise in the order given."""
+    """Held-out problems (including those of a published benchmark) before training ones, with the difficulties in turn,
+    so that a page that cannot show all has some of each."""
 
     def split(group: list[ReportedProgram]) -> int:
         return SPLITS.index(group[0].split) if group[0].split in SPLITS else -1
@@ -94,7 +94,7 @@ def pack_program(program: ReportedProgram, words: Words) -> list[Any]:
 
 
 def pieces(program: str, steps: Sequence[ReportedStep]) -> list[tuple[str, ReportedStep | None]]:
-    """The program cut at its segments; text that belongs to none (all of it, if it does not parse) has None."""
+    """The program divided at its segments; text outside every segment (all of it, if it does not parse) has None."""
     result: list[tuple[str, ReportedStep | None]] = []
     end = 0
     for step in steps:
@@ -108,7 +108,7 @@ def pieces(program: str, steps: Sequence[ReportedStep]) -> list[tuple[str, Repor
 
 
 def _pack_segment(text: str, step: ReportedStep | None, words: Words) -> list[Any]:
-    """``[text, kind, thousandths | null, [variant, …]]``, short where nothing follows."""
+    """``[text, kind, thousandths | null, [variant, …]]``; trailing empty entries are left out."""
     if step is None:
         return [text]
     variants = [_pack_variant(variant, words) for variant in step.variants]
@@ -131,9 +131,8 @@ def _dump(value: Any) -> str:
 
 
 def script_safe(text: str) -> str:
-    """JSON that cannot end its script element or start another, whatever the strings in it hold: ``<``, ``>`` and
-    ``&`` only ever stand inside strings, so they can be written as escapes. So can a lone surrogate, which is not
-    UTF-8."""
+    """JSON that cannot end its script element or start another, whatever its strings contain. ``<``, ``>`` and ``&``
+    occur only inside strings, so they can be written as escapes; so can a lone surrogate, which is not valid UTF-8."""
     for character, escape in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
         text = text.replace(character, escape)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
