@@ -54,7 +54,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A base, a policy with one control, and a reward model, all with random weights."""
     from transformers import AutoModelForTokenClassification
 
-    from prlcoder.modeling import scratch
+    from prlcoder.modeling import scratch_models
     from prlcoder.modeling.scratch_tokenizers import nano_tokenizer
 
     folder = tmp_path_factory.mktemp("models")
@@ -62,7 +62,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     tokenizer = nano_tokenizer([problem.statement + problem.canonical for problem in problems])
     places = {"pretrain": 0, "policy": 1, "policy/controls/nll": 2}
     for place, seed in places.items():
-        scratch.build("nano", tokenizer, seed=seed, max_length=256).save_pretrained(folder / place)
+        scratch_models.build("nano", tokenizer, seed=seed, max_length=256).save_pretrained(folder / place)
         tokenizer.save_pretrained(folder / place)
     reward = AutoModelForTokenClassification.from_pretrained(folder / "pretrain", num_labels=2)
     reward.save_pretrained(folder / "reward")
