@@ -73,7 +73,7 @@ def test_other_settings_are_refused_with_the_difference(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(InputError, match="not empty"):
+    with pytest.raises(InputError, match="neither empty"):
         store.start(tmp_path, {"seed": 0})
 
 
