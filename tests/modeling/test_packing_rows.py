@@ -14,6 +14,7 @@ pytestmark = pytest.mark.needs_torch
 
 DOCUMENTED = (
     "modeling.packing.rows",
+    "modeling.packing.tree",
     "modeling.spans",
     "prm.items",
     "prm.prefixes",

@@ -43,8 +43,9 @@ class Packing:
     rows: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def first_fit(cls, lengths: Sequence[int], *, enabled: bool = True) -> Packing:
-        """First-fit decreasing into rows as long as the longest sequence; one sequence per row if not ``enabled``.
+    def first_fit(cls, lengths: Sequence[int], *, enabled: bool = True, room: int | None = None) -> Packing:
+        """First-fit decreasing into rows of ``room`` tokens, by default as long as the longest sequence; one sequence
+        per row if not ``enabled``.
 
         Sequence 1 fills a row. Sequence 3 leaves one token of room, which is too little for the others, so sequences 0
         and 2 share a third row.
@@ -56,15 +57,15 @@ class Packing:
         """
         if not enabled:
             return cls(tuple((number,) for number in range(len(lengths))))
-        room: list[int] = []  # free tokens per row
+        free: list[int] = []  # tokens per row
         rows: list[list[int]] = []
         for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
-            row = next((row for row, left in enumerate(room) if left >= lengths[number]), len(rows))
+            row = next((row for row, left in enumerate(free) if left >= lengths[number]), len(rows))
             if row == len(rows):
                 rows.append([])
-                room.append(max(lengths))
+                free.append(max(lengths) if room is None else room)
             rows[row].append(number)
-            room[row] -= lengths[number]
+            free[row] -= lengths[number]
         return cls(tuple(map(tuple, rows)))
 
     def tensor(self, sequences: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
