@@ -1,7 +1,14 @@
-"""The two ways a command ends badly, each with the exit code that says which.
+"""Errors that a user can act on. Each class has the exit code of a command that it ends.
 
-A message reads ``FILE:LINE: FIELD: what is wrong; what to do`` (contracts, section 4). Anything that is not one
-of these is a bug of ours and keeps its traceback.
+    PrlcoderError
+    +-- InputError               exit code 2: a file, a field or an option that the user gave is invalid
+    |   +-- ItemError            one program of a batch to the PRM is invalid
+    |       +-- TooLongError     it has more tokens than the model can read
+    +-- WorkError                exit code 1: the input was valid, but the work failed
+        +-- ServiceError         a service could not be reached, or refused a call
+
+A message reads ``FILE:LINE: FIELD: what is wrong; what to do`` (``docs/reference/contracts.md#4``). Every other
+exception is a bug of this project and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -10,19 +17,19 @@ from pathlib import Path
 
 
 class PrlcoderError(Exception):
-    """An end that the user can act on; ``str(error)`` is the whole message."""
+    """An error that the user can act on; ``str(error)`` is the whole message."""
 
     exit_code = 1
 
 
 class InputError(PrlcoderError):
-    """What the user gave (a file, a field, an option) is wrong: exit code 2."""
+    """Something that the user gave (a file, a field, an option) is invalid."""
 
     exit_code = 2
 
 
 class WorkError(PrlcoderError):
-    """The input was right but the work failed (no space, no sandbox, some items unfinished): exit code 1."""
+    """The input was valid but the work failed: no space, no sandbox, some items unfinished."""
 
 
 def first_line(error: BaseException) -> str:
@@ -32,7 +39,7 @@ def first_line(error: BaseException) -> str:
 
 
 def located(path: str | Path, line: int | None, field: str | None, problem: str, remedy: str = "") -> InputError:
-    """An ``InputError`` that names file, line and field, in the one format all commands print."""
+    """An ``InputError`` that names file, line and field, in the format that all commands print."""
     where = str(path) if line is None else f"{path}:{line}"
     parts = [where, *([field] if field else []), problem]
     return InputError(": ".join(parts) + (f"; {remedy}" if remedy else ""))

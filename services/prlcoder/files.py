@@ -1,4 +1,4 @@
-"""JSON Lines in and out: ``.gz`` everywhere, errors with file and line, output published whole or not at all."""
+"""Reads and writes JSON Lines and JSON: ``.gz`` everywhere, errors with file and line, complete files only."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WriteObject = Callable[[dict[str, Any]], None]
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Non-blank lines with their 1-based numbers. ``InputError`` for a missing, binary or truncated file."""
+    """Non-blank lines with their 1-based numbers; ``InputError`` for a missing, binary or truncated file."""
     return decoded_lines(path, lambda: _open_binary(path))
 
 
 def decoded_lines(path: str | Path, open_raw: Callable[[], IO[bytes]]) -> Iterator[tuple[int, str]]:
-    """The same from anything that opens as bytes (already decompressed); ``path`` is how messages name it."""
+    """As ``read_lines``, from anything that opens as decompressed bytes; messages name it ``path``."""
     number = 0
     try:
         with open_raw() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n") as text:
@@ -49,20 +49,20 @@ def _open_binary(path: Path) -> IO[bytes]:
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """One JSON object a line, with line numbers; ``InputError`` at the first line that is not one."""
+    """One JSON object per line, with line numbers; ``InputError`` at the first line that is not an object."""
     for number, line in read_lines(path):
         yield number, parse_object(path, number, line)
 
 
 def parse_object(path: str | Path, number: int, line: str) -> dict[str, Any]:
-    """The JSON object on one line; ``InputError`` with file and line if it is not one."""
+    """The JSON object on one line; ``InputError`` with file and line if the line is no JSON object."""
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         what = f"{error.msg} at column {error.colno}"
         raise located(path, number, None, f"not JSON ({what})", "each line must hold one JSON object") from None
-    except (RecursionError, ValueError) as error:  # ValueError: a number of more digits than Python converts
-        what = "nested too deep" if isinstance(error, RecursionError) else str(error)
+    except (RecursionError, ValueError) as error:  # ValueError: a number with more digits than Python converts
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise located(path, number, None, f"not JSON ({what})", "each line must hold one JSON object") from None
     if not isinstance(value, dict):
         raise located(path, number, None, f"a JSON object was expected, not {type(value).__name__}")
@@ -89,9 +89,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_output(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears under ``path`` only when the block ends without an exception."""
+    """A text file that appears under ``path`` only when the block ends without an exception.
+
+    It is compressed if its name ends in ``.gz``. ``WorkError`` if it cannot be written.
+    """
     with atomic_path(path) as temporary:
         if path.suffix == ".gz":
+            # mtime=0: the same rows give the same bytes
             raw: IO[str] = io.TextIOWrapper(gzip.GzipFile(temporary, "wb", mtime=0), encoding="utf-8", newline="\n")
         else:
             raw = temporary.open("w", encoding="utf-8", newline="\n")
@@ -101,7 +105,7 @@ def atomic_output(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def writer(path: Path | None, standard_output: IO[str]) -> Iterator[WriteObject]:
-    """A function that writes one object a line, to ``path`` (atomically) or to standard output when it is None."""
+    """A function that writes one object per line, to ``path`` (atomically), or to standard output if it is None."""
     if path is None:
         yield lambda row: print(dump(row), file=standard_output)
         return
@@ -110,7 +114,7 @@ def writer(path: Path | None, standard_output: IO[str]) -> Iterator[WriteObject]
 
 
 def dump(row: dict[str, Any]) -> str:
-    """One line of JSON, keys in the order given. Lone surrogates stay escaped so that the line is valid UTF-8."""
+    """One line of JSON, with the keys in their order. Lone surrogates stay escaped, so that the line is valid UTF-8."""
     text = json.dumps(row, ensure_ascii=False)
     try:
         text.encode("utf-8")
@@ -120,14 +124,16 @@ def dump(row: dict[str, Any]) -> str:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """``data`` as readable JSON, published by renaming. ``WorkError`` if it cannot be written."""
+    """Write ``data`` as indented JSON, atomically; it is on the disk when this returns. ``WorkError`` if that fails."""
     with atomic_output(path) as file:
         json.dump(data, file, indent=2, ensure_ascii=False)
         file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_json(path: Path) -> Any:
-    """The JSON file at ``path``; ``WorkError`` if it is not there or broken."""
+    """The JSON file at ``path``; ``WorkError`` if it is missing or damaged."""
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

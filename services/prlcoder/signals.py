@@ -14,19 +14,25 @@ _PR_SET_PDEATHSIG: Final = 1  # from <linux/prctl.h>
 
 
 @contextmanager
-def stop_signals_handled(handle: Callable[[int], object]) -> Iterator[None]:
-    """Call ``handle`` with the signal's number for SIGINT and SIGTERM within the block; afterwards the former handlers
-    are back. Main thread only."""
+def stop_signals_handled(handle: Callable[[int], object]) -> Iterator[Callable[[], None]]:
+    """Call ``handle`` with the signal's number for SIGINT and SIGTERM within the block. Main thread only.
+
+    Yields a function that puts the former handlers back; the end of the block does so too.
+    """
 
     def handler(signum: int, _frame: FrameType | None) -> None:
         handle(signum)
 
     former = {signum: signal.signal(signum, handler) for signum in STOP_SIGNALS}
-    try:
-        yield
-    finally:
+
+    def give_back() -> None:
         for signum, previous in former.items():
             signal.signal(signum, previous)
+
+    try:
+        yield give_back
+    finally:
+        give_back()
 
 
 def restore_default_handlers() -> None:

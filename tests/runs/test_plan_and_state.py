@@ -13,11 +13,12 @@ from prlcoder.errors import InputError, WorkError
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.plan import check_stage, observe, redo_from
 from prlcoder.runs.results import pass_table
-from prlcoder.runs.stages import DEFINITIONS, StageDefinition, reads, stage_function
+from prlcoder.runs.stage_functions import LOCAL_MODULES, stage_function
 from prlcoder.runs.state import RunState, StageRecord, save_state
 from prlcoder.runs.storage_errors import storage_error
 from prlcoder.spec import TrainingRun, manifest
 from prlcoder.spec.diff import differences
+from prlcoder.storage import location
 
 RUN = TrainingRun.model_validate(
     {
@@ -58,10 +59,10 @@ def test_differences_are_fields_with_both_values() -> None:
 
 
 def test_the_policy_reads_sft_only_to_start_from_it() -> None:
-    assert reads("policy", RUN, DEFINITIONS) == ("pretrain", "supervise")
-    assert reads("policy", changed(policy={"init": "sft"}), DEFINITIONS) == ("pretrain", "supervise", "sft")
-    assert reads("reward", changed(reward={"model": "sft"}), DEFINITIONS) == ("pretrain", "supervise", "sft")
-    assert reads("evaluate", changed(reward=None), DEFINITIONS) == ("pretrain", "supervise", "sft", "policy")
+    assert RUN.reads("policy") == ("pretrain", "supervise")
+    assert changed(policy={"init": "sft"}).reads("policy") == ("pretrain", "supervise", "sft")
+    assert changed(reward={"model": "sft"}).reads("reward") == ("pretrain", "supervise", "sft")
+    assert changed(reward=None).reads("evaluate") == ("pretrain", "supervise", "sft", "policy")
 
 
 def test_redo_from_keeps_attempts_and_what_went_before() -> None:
@@ -78,37 +79,37 @@ def test_an_unknown_stage_is_refused_with_the_nearest() -> None:
 
 def publish(folder: RunFolder, name: str, attempt: int) -> None:
     """A published folder as attempt ``attempt`` leaves it."""
-    artifact = folder.artifact(DEFINITIONS[name])
+    artifact = folder.artifact(name)
     artifact.mkdir(parents=True)
     (artifact / "stage.json").write_text(json.dumps(asdict(StageRecord("done", attempt=attempt))))
 
 
 def test_a_published_folder_counts_only_for_the_attempt_that_made_it(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = RunFolder(location(str(tmp_path)))
     publish(folder, "pretrain", attempt=1)
     publish(folder, "sft", attempt=1)
     records = {"pretrain": StageRecord("running", attempt=1), "supervise": StageRecord("done", attempt=1)}
     records["sft"] = StageRecord("running", attempt=2)
     save_state(folder.state, RunState(records))
-    state = observe(RUN, folder, DEFINITIONS)
+    state = observe(RUN, folder)
     assert [record.status for record in state.stages.values()] == ["done", "to do", "running", *["to do"] * 3]
 
 
 def test_what_read_a_missing_folder_is_to_do_again(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = RunFolder(location(str(tmp_path)))
     for name in ("pretrain", "sft", "reward", "policy", "evaluate"):
         publish(folder, name, attempt=1)
     save_state(folder.state, RunState({name: StageRecord("done", attempt=1) for name in RUN.stages()}))
-    state = observe(RUN, folder, DEFINITIONS)
+    state = observe(RUN, folder)
     assert [name for name, record in state.stages.items() if record.status == "done"] == ["pretrain"]
 
 
 def test_a_stage_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stage_without_package.py").write_text("import a_package_that_nobody_has\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    definitions = {"sft": StageDefinition("sft", "stage_without_package", "sft", (), ())}
+    monkeypatch.setitem(LOCAL_MODULES, "sft", "stage_without_package")
     with pytest.raises(WorkError, match=r"a_package_that_nobody_has, which is not installed; .*prlcoder\[train\]"):
-        stage_function("sft", definitions)
+        stage_function("sft")
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,10 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(path: Path) -> N
         (
             "evaluation: {}",
             "xyzzy: 1",
-            "run.yaml:15: spec.xyzzy: unknown field; known here: evaluation, execution, model, policy, pretrain, "
-            "problems, reward, seed, segmentation, services, sft, storage, supervision, tracking",
+            "run.yaml:15: spec.xyzzy: unknown field; known here: activeDeadlineSeconds, backoffLimit, evaluation, "
+            "execution, managedBy, model, policy, pretrain, priorityClassName, problems, progressDeadlineSeconds, "
+            "queueName, reward, seed, segmentation, serve, servers, services, sft, stages, startDeadlineSeconds, "
+            "storage, supervision, suspend, tracking, ttlSecondsAfterFinished",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.files import writer
+from prlcoder.files import write_json, writer
 from prlcoder.problems.model import Problem
 from prlcoder.supervision import store
 from prlcoder.supervision.export import export
@@ -158,11 +158,9 @@ def test_what_is_not_trained_on_is_not_exported(built: Path, suite: tuple[Proble
     assert not {"survivor\n", "rejected_generated\n"} & {text.lstrip() for text in plain}
     manifest = json.loads((built / store.MANIFEST).read_text())
     try:
-        store.write_json(
-            built / store.MANIFEST, {**manifest, "settings": {**manifest["settings"], "use_generated": True}}
-        )
+        write_json(built / store.MANIFEST, {**manifest, "settings": {**manifest["settings"], "use_generated": True}})
         found = [row for row in export(built, "stepwise", suite) if "_generated" in row["completions"][-1]]
         assert [row["labels"][-1] for row in found] == [False]
         assert len(list(export(built, "orm", suite))) == len(plain) + 1
     finally:
-        store.write_json(built / store.MANIFEST, manifest)
+        write_json(built / store.MANIFEST, manifest)

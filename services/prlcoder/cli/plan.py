@@ -8,7 +8,6 @@ import json
 from prlcoder.cli.manifest_arguments import add_manifest_arguments
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.plan import PlannedStage, check_given, check_same_spec, observe, plan
-from prlcoder.runs.stages import DEFINITIONS
 from prlcoder.spec import manifest
 from prlcoder.text import aligned
 
@@ -24,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     training_run = manifest.load(arguments.file, arguments.sets)
     folder = RunFolder.of(training_run)
     check_same_spec(training_run, folder)
-    check_given(training_run, DEFINITIONS)
-    state = observe(training_run, folder, DEFINITIONS)
-    steps = plan(training_run, folder, state, DEFINITIONS)
+    check_given(training_run)
+    state = observe(training_run, folder)
+    steps = plan(training_run, folder, state)
     if arguments.json:
         print(json.dumps({"folder": str(folder.path), "stages": [_record(step) for step in steps]}, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""The problems of a run and their three splits, which stay the same from its first stage to its last."""
+"""Loads the problems of a run and splits them. The splits stay the same from the first stage to the last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prlcoder.spec import Problems, Spec
 
 
 @dataclass(frozen=True)
-class Data:
+class SplitProblems:
     """Problems by split, each in the order of the data set."""
 
     train: tuple[Problem, ...]
@@ -22,11 +22,11 @@ class Data:
     test: tuple[Problem, ...]
 
 
-def load_data(spec: Spec, splits_file: Path, quarantine: Path) -> Data:
-    """Read and split the spec's problems. The first time the ids go to ``splits_file``; later they must agree.
+def load_problems(spec: Spec, splits_file: Path, quarantine: Path) -> SplitProblems:
+    """Read and split the spec's problems.
 
-    ``InputError`` when the problems are not those that the run began with; records that were skipped go to
-    ``quarantine``.
+    The first call writes the ids to ``splits_file``; later calls raise ``InputError`` if the problems differ from
+    those of the first. Skipped records are written to ``quarantine``.
     """
     from prlcoder.problems.splits import split
 
@@ -40,15 +40,15 @@ def load_data(spec: Spec, splits_file: Path, quarantine: Path) -> Data:
         "digest": splits.digest,
     }
     if splits_file.exists():
-        _agree(splits_file, record["digest"])
+        _check_digest(splits_file, record["digest"])
     else:
         write_json(splits_file, record)
     by_id = {problem.id: problem for problem in problems}
-    return Data(*(tuple(by_id[id] for id in ids) for ids in (splits.train, splits.validation, splits.test)))
+    return SplitProblems(*(tuple(by_id[id] for id in ids) for ids in (splits.train, splits.validation, splits.test)))
 
 
 def _read(settings: Problems, quarantine: Path) -> list[Problem]:
-    """All problems. Without ``skip_invalid`` nothing is skipped and no quarantine file is made."""
+    """All problems. Without ``skip_invalid`` no record is skipped and no quarantine file is made."""
     from prlcoder.problems.reading import read
 
     with ExitStack() as stack:
@@ -69,8 +69,8 @@ def _read(settings: Problems, quarantine: Path) -> list[Problem]:
         )
 
 
-def _agree(splits_file: Path, digest: object) -> None:
+def _check_digest(splits_file: Path, digest: object) -> None:
     before = read_json(splits_file).get("digest")
     if before != digest:
-        what = f"the problems are not those this run began with (digest {before}, now {digest})"
+        what = f"the problems differ from those that this run began with (digest {before}, now {digest})"
         raise InputError(f"{splits_file}: digest: {what}; restore them, or choose another metadata.name")

@@ -1,8 +1,8 @@
-"""One process at a time in a run folder.
+"""Lets one process at a time work in a run folder.
 
-POSIX record locks (``lockf``) rather than ``flock``: they end with the process that took them even if a child that
-it forked lives on, so that a killed run never locks its folder for good. They do not tell two users in one process
-apart; a process runs one run.
+It takes POSIX record locks (``lockf``) rather than ``flock``: they end with the process that took them, even if a child
+that it forked lives on, so that a killed run never leaves its folder locked. They do not tell two users inside one
+process apart, which is enough, because a process runs one run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from prlcoder.runs.state import now
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at ``path``; ``WorkError`` naming who else does."""
+    """Hold the lock file at ``path``; ``WorkError`` naming the process that holds it already."""
     with path.open("a+", encoding="utf-8") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,26 +1,25 @@
-"""What a run has to do, given what its folder already holds. Reads the folder, changes nothing."""
+"""Plans what a run has to do from what its folder already holds. It reads the folder and changes nothing."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from prlcoder.errors import InputError
-from prlcoder.runs.folder import RunFolder, local_path
-from prlcoder.runs.stages import StageDefinition, given_folder, missing_in, reads
+from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.state import FINISHED, RunState, StageRecord, load_state
-from prlcoder.spec import TrainingRun, manifest
+from prlcoder.spec import STAGES, TrainingRun, manifest
 from prlcoder.spec.diff import differences
+from prlcoder.storage import location
 
 Action = Literal["done", "given", "run", "resume"]
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage: what will happen to it, the folders it reads, the folder it writes."""
+    """One stage: what happens to it, the folders that it reads, the folder that it writes."""
 
     name: str
     action: Action
@@ -29,7 +28,7 @@ class PlannedStage:
 
 
 def check_same_spec(run: TrainingRun, folder: RunFolder) -> None:
-    """``InputError`` if the folder belongs to another spec (with each difference) or to something else."""
+    """Raise ``InputError`` if the folder belongs to another spec (naming each difference) or is no run folder."""
     if folder.manifest.exists():
         changes = differences(manifest.load(folder.manifest), run)
         if changes:
@@ -45,16 +44,16 @@ def check_same_spec(run: TrainingRun, folder: RunFolder) -> None:
         raise InputError(f"{folder.path}: is a file, not a folder; choose another metadata.name or spec.storage.uri")
 
 
-def observe(run: TrainingRun, folder: RunFolder, definitions: Mapping[str, StageDefinition]) -> RunState:
+def observe(run: TrainingRun, folder: RunFolder) -> RunState:
     """The recorded state, corrected by what the folder holds.
 
-    A stage whose folder was published just before a kill is done; one whose folder is gone is to do, and so is every
-    stage that read it.
+    A stage whose folder was published just before a kill is done. A stage whose folder is missing is to do, and so is
+    every stage that read it.
     """
     state = load_state(folder.state, run.stages())
     for name, record in state.stages.items():
-        published = folder.published(definitions[name])
-        stale = any(state.stages[needed].status not in FINISHED for needed in reads(name, run, definitions))
+        published = folder.published(name)
+        stale = any(state.stages[needed].status not in FINISHED for needed in run.reads(name))
         if record.status == "done" and (published is None or stale):
             state = state.having(name, StageRecord(attempt=record.attempt))
         elif record.status != "to do" and published is not None and published.attempt == record.attempt:
@@ -63,7 +62,7 @@ def observe(run: TrainingRun, folder: RunFolder, definitions: Mapping[str, Stage
 
 
 def redo_from(state: RunState, first: str) -> RunState:
-    """``state`` with stage ``first`` and all after it to do again; ``InputError`` if there is no such stage."""
+    """``state`` with the stage ``first`` and all later ones to do again; ``InputError`` for an unknown stage."""
     names = list(state.stages)
     check_stage(first, names)
     again = names[names.index(first) :]
@@ -74,45 +73,51 @@ def redo_from(state: RunState, first: str) -> RunState:
 
 
 def check_stage(name: str, known: list[str]) -> None:
-    """``InputError`` naming the run's stages if ``name`` is none of them."""
+    """Raise ``InputError`` naming the run's stages if ``name`` is not one of them."""
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         guess = f"did you mean `{near[0]}`? " if near else ""
         raise InputError(f"{name}: this run has no such stage; {guess}its stages are: {', '.join(known)}")
 
 
-def check_given(run: TrainingRun, definitions: Mapping[str, StageDefinition]) -> dict[str, Path]:
-    """The folders that stages are taken from, by stage; ``InputError`` for one that does not look like a result."""
+def check_given(run: TrainingRun) -> dict[str, Path]:
+    """The folders that stages are taken from, by stage; ``InputError`` for a folder that is not finished."""
     given: dict[str, Path] = {}
     for name in run.stages():
-        uri = given_folder(name, run.spec)
+        uri = run.given(name)
         if uri is None:
             continue
-        folder = local_path(uri)
+        folder = Path(location(uri).path).expanduser()
         if not folder.is_dir():
             raise InputError(f"{uri}: spec's `from` of stage {name}: no such folder; give a finished {name} folder")
-        missing = missing_in(folder, definitions[name])
+        missing = missing_in(folder, name)
         if missing is not None:
             what = f"holds no {missing}, so it is no finished {name} folder"
-            raise InputError(f"{uri}: spec's `from` of stage {name}: {what}; give one that is")
+            raise InputError(f"{uri}: spec's `from` of stage {name}: {what}; give a finished one")
         given[name] = folder
     return given
 
 
-def plan(
-    run: TrainingRun, folder: RunFolder, state: RunState, definitions: Mapping[str, StageDefinition]
-) -> list[PlannedStage]:
+def missing_in(folder: Path, stage: str) -> str | None:
+    """The first file that a finished folder of ``stage`` holds and ``folder`` does not; None if nothing is missing."""
+    return next((name for name in STAGES[stage].holds if not (folder / name).exists()), None)
+
+
+def plan(run: TrainingRun, folder: RunFolder, state: RunState) -> list[PlannedStage]:
     """What happens to each stage of the run, in order."""
-    planned = []
-    for name in run.stages():
-        sources = tuple(folder.artifact(definitions[needed]) for needed in reads(name, run, definitions))
-        action = _action(name, run, folder, state.stages[name])
-        planned.append(PlannedStage(name, action, sources, folder.artifact(definitions[name])))
-    return planned
+    return [
+        PlannedStage(
+            name,
+            _action(name, run, folder, state.stages[name]),
+            tuple(folder.artifact(needed) for needed in run.reads(name)),
+            folder.artifact(name),
+        )
+        for name in run.stages()
+    ]
 
 
 def _action(name: str, run: TrainingRun, folder: RunFolder, record: StageRecord) -> Action:
-    if given_folder(name, run.spec) is not None:
+    if run.given(name) is not None:
         return "given"
     if record.status == "done":
         return "done"

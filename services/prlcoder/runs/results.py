@@ -1,4 +1,4 @@
-"""The pass@1 table of a run's ``evaluation/summary.json``, as text. Pure."""
+"""Lays out the pass@1 table of a run's ``evaluation/summary.json`` as text. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prlcoder.text import aligned
 
 
 def pass_table(policies: Mapping[str, Mapping[str, Any]]) -> str:
-    """One line a policy: greedy pass@1, its 95 % interval, what it gained on the base, samples, best of n."""
+    """One line per policy: greedy pass@1 and its 95 % interval, the difference to the base, pass@k, best of n."""
     sampled = sorted(
         {k for policy in policies.values() for k in policy.get("sampled", {}) if k.startswith("pass@")}, key=_k
     )

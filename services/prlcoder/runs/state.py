@@ -1,4 +1,7 @@
-"""``state.json``: how far each stage of a run is. Written atomically after every change; the only mutable record."""
+"""Reads and writes ``state.json``, the progress of each stage of a run.
+
+It is the only mutable record of a run, and it is written atomically after every change.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ FINISHED = ("done", "given")
 
 @dataclass(frozen=True)
 class StageRecord:
-    """One stage's state. Times are UTC, ISO 8601; ``wall_s`` adds up all attempts since it was last asked for."""
+    """The state of one stage.
+
+    Times are UTC in ISO 8601. ``wall_s`` adds up all attempts since the stage was last started afresh.
+    """
 
     status: StageStatus = "to do"
     attempt: int = 0
@@ -30,17 +36,17 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class RunState:
-    """All stages' records, by stage name in the order of the run."""
+    """The records of all stages, by name, in the order of the run."""
 
     stages: dict[str, StageRecord]
 
     def having(self, name: str, record: StageRecord) -> RunState:
-        """This state with one record replaced."""
+        """A copy of this state with one record replaced."""
         return replace(self, stages={**self.stages, name: record})
 
 
 def load_state(path: Path, stages: list[str]) -> RunState:
-    """The state at ``path``, or that of a new run with these stages; ``InputError`` for a damaged file."""
+    """The state at ``path``, or the state of a new run with these stages; ``InputError`` for a damaged file."""
     if not path.exists():
         return RunState({name: StageRecord() for name in stages})
     try:
@@ -52,10 +58,10 @@ def load_state(path: Path, stages: list[str]) -> RunState:
 
 
 def save_state(path: Path, state: RunState) -> None:
-    """Write ``state`` to ``path``, whole or not at all."""
+    """Write ``state`` to ``path`` atomically."""
     write_json(path, asdict(state))
 
 
 def now() -> str:
-    """The present moment in UTC, to the millisecond."""
+    """The current time in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,8 +1,9 @@
-"""Keeps what a stage prints in a file while it is still shown.
+"""Copies everything that a stage prints to a log file, and still shows it.
 
-Works on the file descriptors, so that what libraries, C code and child processes print is kept too. Both streams of
-a stage are log and go to standard error: standard output belongs to results. On a terminal the stage sees a terminal
-(progress lines rewrite themselves); the file then holds only the last state of each rewritten line.
+It works on the file descriptors, so that it also catches the output of libraries, C code and child processes. Both
+streams of a stage count as log and go to standard error, because standard output is reserved for results. On a terminal
+the stage sees a terminal, so that progress lines rewrite themselves; the file then holds only the last state of each
+rewritten line.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _CHUNK = 65536
 
 @contextmanager
 def transcript(path: Path, heading: str) -> Iterator[None]:
-    """Append everything printed inside the block to ``path``, after a line with ``heading``."""
+    """Append everything that is printed inside the block to ``path``, after a line with ``heading``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
         file.write(f"--- {heading}\n".encode())
@@ -49,7 +50,7 @@ def transcript(path: Path, heading: str) -> Iterator[None]:
 
 
 def _channel(shown: int) -> tuple[int, int]:
-    """Two ends, to read and to write: of a terminal if ``shown`` is one, else of a pipe."""
+    """The reading and the writing end of a terminal if ``shown`` is one, otherwise of a pipe."""
     if not os.isatty(shown):
         return os.pipe()
     reading, writing = os.openpty()
@@ -61,12 +62,15 @@ def _channel(shown: int) -> tuple[int, int]:
 
 
 def _copy(reading: int, stop: int, shown: int, lines: _Lines) -> None:
-    """Copy until told to stop and nothing is left. Does not wait for the end of the file: a child may outlive us."""
+    """Copy until the stop pipe is readable and no output is left.
+
+    It does not wait for the end of the file, because a child process that holds the writing end may outlive this one.
+    """
     while True:
         ready, _, _ = select.select([reading, stop], [], [])
         if reading in ready:
             data = os.read(reading, _CHUNK)
-            with suppress(OSError):  # the terminal or the reader of our output went away
+            with suppress(OSError):  # the terminal or the reader of the output is gone
                 _write_all(shown, data)
             lines.write(data)
         elif stop in ready:
@@ -86,7 +90,10 @@ def _flush() -> None:
 
 
 class _Lines:
-    """Writes whole lines, each without what a carriage return overwrote. A full disk ends the copy, not the stage."""
+    """Writes complete lines, each without the parts that a carriage return overwrote.
+
+    A full disk ends the copy, not the stage.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file: BinaryIO | None = file
@@ -110,5 +117,5 @@ class _Lines:
 
 
 def _visible(line: bytes) -> bytes:
-    """What a terminal shows of a line in the end: the part after the last carriage return."""
+    """The part of a line that a terminal shows in the end: the part after the last carriage return."""
     return line.rstrip(b"\r").rsplit(b"\r", 1)[-1].removesuffix(b"\x1b[K")

@@ -6,10 +6,12 @@ reference page. Nothing here imports more than pydantic and yaml.
 """
 
 from prlcoder.spec.base import Section
+from prlcoder.spec.cluster import ClusterFields, StagePods
 from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Tracking
 from prlcoder.spec.evaluation import Benchmark, Evaluation
 from prlcoder.spec.model import Model, Scratch
 from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
+from prlcoder.spec.stages import STAGES, StageDefinition
 from prlcoder.spec.supervision import (
     LlmTeacher,
     PolicyTeacher,
@@ -19,11 +21,12 @@ from prlcoder.spec.supervision import (
     TeacherSettings,
 )
 from prlcoder.spec.training import Control, Dpo, Policy, Pretrain, Reward, Sft, Training
-from prlcoder.spec.trainingrun import STAGES, Metadata, Spec, TrainingRun
+from prlcoder.spec.trainingrun import Metadata, Spec, TrainingRun
 
 __all__ = [
     "STAGES",
     "Benchmark",
+    "ClusterFields",
     "Control",
     "Dpo",
     "Evaluation",
@@ -46,6 +49,8 @@ __all__ = [
     "Sft",
     "Spec",
     "Split",
+    "StageDefinition",
+    "StagePods",
     "Storage",
     "Supervision",
     "TeacherBudget",

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from prlcoder.spec.base import DnsLabel, Section
+from prlcoder.spec.cluster import ClusterFields
 from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Tracking
 from prlcoder.spec.evaluation import Evaluation
 from prlcoder.spec.model import Model
 from prlcoder.spec.problems import Problems
+from prlcoder.spec.stages import STAGES
 from prlcoder.spec.supervision import Supervision
 from prlcoder.spec.training import Policy, Pretrain, Reward, Sft
+from prlcoder.storage import Location, location
 
-STAGES = ("pretrain", "supervise", "sft", "reward", "policy", "evaluate")
 
-
-class Spec(Section):
-    """The spec of a TrainingRun. A section that is left out is a stage that is left out."""
+class _EngineFields(Section):
+    """The fields of the spec that both engines read."""
 
     seed: int = 0
     """Seed of everything that is drawn at random."""
@@ -50,6 +51,10 @@ class Spec(Section):
     """Experiment trackers."""
 
 
+class Spec(ClusterFields, _EngineFields):
+    """The spec of a TrainingRun. A section that is left out is a stage that is left out."""
+
+
 class Metadata(Section):
     """Name and labels of the run."""
 
@@ -75,13 +80,32 @@ class TrainingRun(Section):
 
     def stages(self) -> list[str]:
         """Names of the stages of this run, in order."""
-        spec = self.spec
-        present: dict[str, Any] = {
-            "pretrain": spec.model.scratch,
-            "supervise": spec.supervision,
-            "sft": spec.sft,
-            "reward": spec.reward,
-            "policy": spec.policy,
-            "evaluate": spec.evaluation,
+        return [stage for stage in STAGES if self._has(stage)]
+
+    def _has(self, stage: str) -> bool:
+        if stage == "pretrain":  # its section is optional, and a model from scratch is always pretrained
+            return self.spec.model.scratch is not None
+        return getattr(self.spec, STAGES[stage].section) is not None
+
+    def reads(self, stage: str) -> tuple[str, ...]:
+        """Stages of this run whose folders ``stage`` is given; they must be finished before it starts."""
+        starts = {
+            "policy": self.spec.policy.init if self.spec.policy else None,
+            "reward": self.spec.reward.model if self.spec.reward else None,
         }
-        return [stage for stage in STAGES if present[stage] is not None]
+        unread = {"sft"} if stage in starts and starts[stage] != "sft" else set()
+        present = self.stages()
+        return tuple(other for other in STAGES[stage].reads if other in present and other not in unread)
+
+    def given(self, stage: str) -> str | None:
+        """The `from` in the section of ``stage``: a finished folder that is used instead of running the stage."""
+        section = getattr(self.spec, STAGES[stage].section)
+        uri: str | None = None if section is None else section.from_
+        return uri
+
+    def folder(self) -> Location:
+        """The run's folder: its name below the storage, which is ``./runs`` unless the spec names another one.
+
+        Raises ``InputError`` if no driver for the storage's URI is installed.
+        """
+        return location(self.spec.storage.uri or "runs") / self.metadata.name

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.errors import InputError, WorkError
+from prlcoder.files import write_json
 from prlcoder.supervision import store
 from prlcoder.supervision.build import assemble
 from prlcoder.supervision.rows import TABLES
@@ -39,7 +40,7 @@ def merge(folders: Sequence[Path], out: Path) -> dict[str, Any]:
         temporary.mkdir(parents=True)
         for number, (folder, part) in enumerate(_parts(folders)):
             _take(folder, part, temporary, number)
-        store.write_json(temporary / store.SETTINGS, {**first["settings"], **identity})
+        write_json(temporary / store.SETTINGS, {**first["settings"], **identity})
         manifest = {**assemble(temporary, first["settings"]), **identity, "versions": first["versions"]}
         store.finish(temporary, manifest)
         os.replace(temporary, out)

@@ -15,22 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prlcoder.errors import InputError, WorkError
-from prlcoder.files import atomic_output
+from prlcoder.errors import InputError
+from prlcoder.files import atomic_output, atomic_path, write_json
 from prlcoder.supervision.rows import TABLES, SupervisionRow, as_dict, row_digest, schema
 
 MANIFEST = "manifest.json"
 SETTINGS = "build.json"
 ROWS_HASHED_AT_ONCE = 200_000
-
-
-def write_json(path: Path, value: object) -> None:
-    """JSON that appears whole or not at all, and is on the disk when this returns."""
-    with atomic_output(path) as file:
-        json.dump(value, file, indent=1, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def write_table(path: Path, table: str, rows: Sequence[SupervisionRow]) -> list[str]:
@@ -40,17 +31,8 @@ def write_table(path: Path, table: str, rows: Sequence[SupervisionRow]) -> list[
     import pyarrow.parquet as pq
 
     values = list({row.id: as_dict(row) for row in sorted(rows, key=lambda row: row.id)}.values())
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(values, schema=schema(table)), temporary, compression="zstd")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WorkError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space and run again"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return [f"{row['id']} {row_digest(table, row)}" for row in values]
 
 

@@ -40,7 +40,7 @@ def test_other_problems_than_at_the_beginning_are_refused(workplace: Workplace) 
     path = workplace.run_folder / "splits.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "digest": "other"}))
     message = one_message(workplace.prlcoder("run", "run.yaml"), 2)
-    assert "runs/example/splits.json: digest: the problems are not those this run began with" in message
+    assert "runs/example/splits.json: digest: the problems differ from those that this run began with" in message
 
 
 def test_a_folder_that_is_no_run_folder_is_left_alone(workplace: Workplace) -> None:
@@ -91,7 +91,7 @@ def test_a_bug_in_a_stage_keeps_its_trace_in_the_log(workplace: Workplace) -> No
     done = workplace.prlcoder("run", "run.yaml", fake="reward:2:bug")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("prlcoder run: stage reward: ZeroDivisionError: a bug of ours; the trace is in ")
+    assert last.startswith("prlcoder run: stage reward: ZeroDivisionError: a bug of ours; the traceback is in ")
     assert "ZeroDivisionError" in (workplace.run_folder / "logs" / "reward.log").read_text()
 
 

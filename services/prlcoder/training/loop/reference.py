@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from prlcoder.files import atomic_path
 from prlcoder.telemetry.progress import Progress
 from prlcoder.training.examples.pairs import PairCollator, pair_logits
 from prlcoder.training.losses.preference import pair_logps
@@ -33,11 +33,8 @@ def add_reference_logps(pairs: Dataset, model: Any, name: str, collator: PairCol
     identity = json.dumps([name, pairs["chosen"][:], pairs["rejected"][:], pairs["start"][:]])
     path = work / f"reference-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
     if not path.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.save(file, reference_logps(pairs, model, collator))
-        os.replace(temporary, path)
     chosen, rejected = np.load(path)
     pairs = pairs.add_column("ref_chosen_logps", chosen.tolist())
     return pairs.add_column("ref_rejected_logps", rejected.tolist())

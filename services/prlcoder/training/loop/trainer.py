@@ -7,11 +7,10 @@ examples is a function of (seed, epoch), and SIGTERM and Ctrl-C save a checkpoin
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,10 @@ from transformers.integrations import TensorBoardCallback, get_available_reporti
 from transformers.utils import logging
 
 from prlcoder.errors import InputError, WorkError
+from prlcoder.files import atomic_output
 from prlcoder.modeling.cpu import settle_cpu
 from prlcoder.problems.prompts import template_digest
+from prlcoder.signals import stop_signals_handled
 from prlcoder.telemetry.progress import Progress
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.order import ShuffledOrder
@@ -155,10 +156,8 @@ class PointAtLatest(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Called after a checkpoint was saved."""
         if state.is_world_process_zero:
-            pointer = Path(args.output_dir) / LATEST
-            temporary = pointer.with_suffix(".tmp")
-            temporary.write_text(f"checkpoint-{state.global_step}\n")
-            os.replace(temporary, pointer)
+            with atomic_output(Path(args.output_dir) / LATEST) as file:
+                file.write(f"checkpoint-{state.global_step}\n")
 
 
 class StopOnSignal(TrainerCallback):  # type: ignore[misc]
@@ -166,7 +165,7 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self._previous: dict[int, Any] = {}
+        self._restore: Callable[[], None] | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -174,18 +173,11 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
         if threading.current_thread() is not threading.main_thread():
             yield  # Python lets only the main thread set signal handlers
             return
-        self._previous = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
+        with stop_signals_handled(self._receive) as self._restore:
             yield
-        finally:
-            self._restore()
 
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: object) -> None:
-        if self.received is not None:
+    def _receive(self, number: int) -> None:
+        if self.received is not None and self._restore is not None:
             self._restore()
             signal.raise_signal(number)
         self.received = signal.Signals(number)

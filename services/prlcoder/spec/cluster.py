@@ -1,0 +1,186 @@
+"""The fields of the spec that describe pods, Jobs and queues. Only the cluster engine reads them.
+
+The local engine accepts these fields, so that one manifest works on both engines, and names those that it ignores.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from prlcoder.spec.base import Count, Section, VariableName
+
+LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+ResourceQuantity = Annotated[int | str, Field(union_mode="left_to_right")]
+Seconds = Annotated[int, Field(ge=0)]
+
+
+class ResourceClaimName(Section):
+    """A claim of the pod that the container uses."""
+
+    name: ObjectName
+    """Name of an entry of `resourceClaims`."""
+    request: str | None = None
+    """Request within the claim; none means all of them."""
+
+
+class Resources(Section):
+    """Resources of the stage's container, as in a pod."""
+
+    requests: dict[str, ResourceQuantity] = Field(default_factory=dict)
+    """Resources that the scheduler reserves, such as `cpu: 4` or `memory: 16Gi`."""
+    limits: dict[str, ResourceQuantity] = Field(default_factory=dict)
+    """Resources that the container may not exceed, such as `nvidia.com/gpu: 1`."""
+    claims: tuple[ResourceClaimName, ...] = ()
+    """Claims of `resourceClaims` that the container uses."""
+
+
+class KeyReference(Section):
+    """A key of a Secret or ConfigMap in the run's namespace."""
+
+    name: ObjectName
+    """Name of the object."""
+    key: Annotated[str, Field(min_length=1, max_length=253)]
+    """Key whose value is used."""
+    optional: bool = False
+    """Leaves the variable unset when the object or the key is missing."""
+
+
+class ValueSource(Section):
+    """Where the value of a variable comes from. Exactly one source is given."""
+
+    secret_key_ref: KeyReference | None = None
+    """A key of a Secret."""
+    config_map_key_ref: KeyReference | None = None
+    """A key of a ConfigMap."""
+
+
+class Variable(Section):
+    """An environment variable of the stage's container."""
+
+    name: VariableName
+    """Name of the variable, such as `HF_TOKEN`."""
+    value: str | None = None
+    """Its value. Secret values belong into `valueFrom`."""
+    value_from: ValueSource | None = None
+    """Source of its value, instead of `value`."""
+
+
+class Toleration(Section):
+    """A toleration of the stage's pods, as in a pod."""
+
+    key: str | None = None
+    """Key of the taint; none tolerates every key and needs `operator: Exists`."""
+    operator: Literal["Exists", "Equal"] = "Equal"
+    """`Exists` tolerates every value of the taint."""
+    value: str | None = None
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; none tolerates every effect."""
+    toleration_seconds: Seconds | None = None
+    """Seconds that the pod stays on a node with a `NoExecute` taint; none means for ever."""
+
+
+class PullSecret(Section):
+    """A Secret with the credentials of an image registry."""
+
+    name: ObjectName
+    """Name of the Secret."""
+
+
+class ResourceClaim(Section):
+    """A claim for devices that the stage's pods make (dynamic resource allocation)."""
+
+    name: ObjectName
+    """Name by which `resources.claims` refers to it."""
+    resource_claim_name: ObjectName | None = None
+    """Name of an existing ResourceClaim."""
+    resource_claim_template_name: ObjectName | None = None
+    """Name of the ResourceClaimTemplate from which each pod gets its own claim."""
+
+
+class StagePods(Section):
+    """Pods of one stage."""
+
+    nodes: Count = 1
+    """Number of pods. Those of a training stage train together under `torchrun`; those of `supervise` build one shard
+    each."""
+    resources: Resources = Resources()
+    """Resources of the stage's container."""
+    env: tuple[Variable, ...] = ()
+    """Environment variables of the stage's container."""
+    node_selector: dict[str, LabelValue] = Field(default_factory=dict)
+    """Labels of the nodes on which the pods may run."""
+    tolerations: tuple[Toleration, ...] = ()
+    """Taints that the pods tolerate."""
+    image_pull_secrets: tuple[PullSecret, ...] = ()
+    """Secrets with the credentials of image registries."""
+    resource_claims: tuple[ResourceClaim, ...] = ()
+    """Claims for devices that the pods make."""
+
+
+class StagesPods(Section):
+    """Pods of each stage. A stage that is left out has one pod with the resources that the chart sets."""
+
+    pretrain: StagePods | None = None
+    """Pods of the stage `pretrain`."""
+    supervise: StagePods | None = None
+    """Pods of the stage `supervise`."""
+    sft: StagePods | None = None
+    """Pods of the stage `sft`."""
+    reward: StagePods | None = None
+    """Pods of the stage `reward`."""
+    policy: StagePods | None = None
+    """Pods of the stage `policy`."""
+    evaluate: StagePods | None = None
+    """Pods of the stage `evaluate`."""
+
+    def of(self, stage: str) -> StagePods:
+        """The pods of ``stage``, with the defaults where the spec says nothing."""
+        pods: StagePods | None = getattr(self, stage)
+        return pods or StagePods()
+
+
+class Serve(Section):
+    """Models that a finished run leaves serving on a cluster."""
+
+    prm: bool = False
+    """Serves the run's reward model as the PRM service."""
+
+
+class ClusterFields(Section):
+    """The fields of the spec that only the cluster engine reads."""
+
+    stages: StagesPods = StagesPods()
+    """Pods of each stage. The local engine ignores this field."""
+    servers: Literal["sidecar", "separate"] = "sidecar"
+    """Where the PRM and policy servers of reinforcement learning run: in the trainer's pod, or in pods of their own.
+    The local engine ignores this field."""
+    serve: Serve = Serve()
+    """Models that the finished run leaves serving. The local engine ignores this field."""
+    suspend: bool = False
+    """Stops the run's pods after they have saved, until it is false again. The local engine ignores this field."""
+    backoff_limit: Annotated[int, Field(ge=0)] = 3
+    """Number of crashes of a stage before the run fails; disruptions are not counted. The local engine ignores this
+    field."""
+    active_deadline_seconds: Count | None = None
+    """Seconds after which a run that has started fails; time in suspension is not counted. The local engine ignores
+    this field."""
+    start_deadline_seconds: Count | None = None
+    """Seconds that a stage may wait for its first running pod before the run fails. The local engine ignores this
+    field."""
+    progress_deadline_seconds: Seconds = 1800
+    """Seconds without a new step after which a stage is restarted once; the second time it fails. 0 turns this off. The
+    local engine ignores this field."""
+    ttl_seconds_after_finished: Seconds | None = None
+    """Seconds after its end until the run's Jobs and pods are deleted; none keeps them. Results and logs stay in the
+    storage. The local engine ignores this field."""
+    queue_name: ObjectName | None = None
+    """Local queue of Kueue in which the run's Jobs wait. The local engine ignores this field."""
+    priority_class_name: ObjectName | None = None
+    """Priority class of the pods, or Kueue's workload priority class when `queueName` is given. The local engine
+    ignores this field."""
+    managed_by: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Controller that executes the run; none means PRLCoder's operator. The local engine ignores this field."""
