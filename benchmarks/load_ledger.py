@@ -1,4 +1,4 @@
-"""What the clients of a load test have seen, and what the machine was like meanwhile."""
+"""Records what the clients of a load test see, and the memory and CPU time of the servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE_MIB: Final = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 @dataclass(frozen=True)
 class Kill:
-    """A SIGKILL: when (``time.monotonic``), and to what."""
+    """A SIGKILL: its time (``time.monotonic``) and its victim."""
 
     at: float
     victim: str
@@ -31,9 +31,9 @@ class Ledger:
 
     began: float = field(default_factory=time.monotonic)
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)  # (client, status code or outcome)
-    right: list[tuple[float, float]] = field(default_factory=list)  # the executor's right results: asked, answered
-    scored: list[tuple[float, float]] = field(default_factory=list)  # the PRM's right ones, likewise
-    latencies: list[float] = field(default_factory=list)  # s, of single calls that were repeated until they were done
+    right: list[tuple[float, float]] = field(default_factory=list)  # of the executor: times of request, answer
+    scored: list[tuple[float, float]] = field(default_factory=list)  # the same for the PRM
+    latencies: list[float] = field(default_factory=list)  # s, of single calls that were repeated until they succeeded
     wrong: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -43,20 +43,20 @@ class Ledger:
     cpu: dict[str, float] = field(default_factory=dict)  # by process, s
 
     def status(self, client: str, code: str, allowed: Iterable[str], detail: str = "") -> None:
-        """Count how a call or an item ended; note it where this client must not see that."""
+        """Count how a call or an item ended, and note it if this client must not see it."""
         self.statuses[client, code] += 1
         if code not in allowed:
             self.unexpected.append(f"{client}: {code} {detail}".rstrip())
 
     def judge(self, fault: str | None, asked: float) -> None:
-        """One result of the executor."""
+        """Record one result of the executor."""
         if fault is None:
             self.right.append((asked, time.monotonic()))
         else:
             self.wrong.append(fault)
 
     def weigh(self, processes: dict[str, int]) -> None:
-        """Note the resident memory of each process, and of all below it."""
+        """Record the resident memory of each process and of its descendants."""
         now = time.monotonic() - self.began
         for name, pid in processes.items():
             self.memory.setdefault(name, []).append((now, resident(pid)))
@@ -64,7 +64,8 @@ class Ledger:
             self.memory.setdefault(f"{name}, below", []).append((now, below))
 
     def meter(self, processes: dict[str, int], sign: int) -> None:
-        """Begin (``sign`` -1) or end (1) the account of CPU time: of each process, of all below it, of this one."""
+        """Subtract (``sign`` -1) at the start and add (1) at the end the CPU time of each process, its descendants and
+        this process."""
         spent = {"these clients": time.process_time()}
         for name, pid in processes.items():
             spent[name], spent[f"{name}, below"] = cpu_seconds(pid)
@@ -72,8 +73,8 @@ class Ledger:
             self.cpu[name] = self.cpu.get(name, 0.0) + sign * seconds
 
     def recoveries(self, service: str = "executor", *, asked_after: bool) -> list[float]:
-        """For each kill of the executor's, or of the PRM's model, seconds to the next right result; ``asked_after``:
-        of a program that was sent after the kill. Infinite where none came."""
+        """Seconds from each kill in the executor, or of the PRM's model, to the next right result; with ``asked_after``
+        of a program that was sent after the kill. Infinite if there was none."""
         answered = sorted((end, start) for start, end in (self.scored if service == "prm" else self.right))
         victim = "prm's model" if service == "prm" else service
         found = []
@@ -84,15 +85,15 @@ class Ledger:
 
 
 def growth(samples: Sequence[tuple[float, float]]) -> float:
-    """MiB by which the last tenth's median is above that of the tenth after the half: what keeps growing when all
-    that is bounded is full."""
+    """MiB by which the median of the last tenth exceeds that of the tenth after half-time, when all bounded caches are
+    full."""
     tenth = max(len(samples) // 10, 1)
     half = len(samples) // 2
     return median(size for _, size in samples[-tenth:]) - median(size for _, size in samples[half : half + tenth])
 
 
 def slope(samples: Sequence[tuple[float, float]]) -> float:
-    """MiB a minute over the second half, by least squares."""
+    """MiB per minute over the second half, by least squares."""
     part = samples[len(samples) // 2 :]
     mean_t = sum(at for at, _ in part) / len(part)
     mean_m = sum(size for _, size in part) / len(part)
@@ -101,7 +102,7 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def resident(pid: int) -> float:
-    """MiB; 0 of a process that has gone."""
+    """Resident memory in MiB; 0 if the process has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MIB
     except (OSError, IndexError):
@@ -109,13 +110,13 @@ def resident(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> tuple[float, float]:
-    """CPU time of a process, and of all below it, dead or alive."""
+    """CPU seconds of a process, and of its descendants, dead or alive."""
     own, below = _cpu(pid)
     return own, below + sum(sum(_cpu(child)) for child in descendants(pid))
 
 
 def _cpu(pid: int) -> tuple[float, float]:
-    """Its own and that of children that it has waited for."""
+    """CPU seconds of a process, and of the children that it has waited for."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -124,9 +125,9 @@ def _cpu(pid: int) -> tuple[float, float]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below ``pid``, parents first."""
+    """All descendants of ``pid``, parents first."""
     found: list[int] = []
-    with suppress(OSError):  # it has just ended
+    with suppress(OSError):  # the process has just ended
         for path in Path(f"/proc/{pid}/task").glob("*/children"):
             for child in map(int, path.read_text().split()):
                 found += [child, *descendants(child)]

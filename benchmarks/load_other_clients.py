@@ -1,4 +1,4 @@
-"""The clients of the other services in a load test: PRM, segmenter and mutator, each with what it must be told."""
+"""The clients of PRM, segmenter and mutator in a load test, each with the results that it must receive."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from prlcoder.segmenter.serving.client import SegmenterClient
 
 RULES: Final = Rules(seed=3, mutations=2, refactorings=1)
 TEXTS: Final = tuple(dict.fromkeys(one.program for one in stream(60, seed=11, exclude=())))[:24]
-TOLERANCE: Final = 1e-3  # of logits: batches of other shapes round differently
+TOLERANCE: Final = 1e-3  # of logits: batches of different shapes round differently
 
 
 async def scoring(traffic: Traffic) -> None:
-    """Scores that must be those of the checkpoint that they say they are of; every fourth call is given up."""
+    """Check that scores are those of the checkpoint that they name; every fourth call is cancelled."""
     async with PrmClient(traffic.addresses["prm"]) as client:
         while traffic.going:
             picked, asked = traffic.rng.sample(range(len(TEXTS)), 3), time.monotonic()
@@ -39,7 +39,7 @@ async def scoring(traffic: Traffic) -> None:
 
 
 async def learn_scores(traffic: Traffic) -> None:
-    """What each checkpoint says when nothing else goes on; leaves the last one serving."""
+    """Record the scores of each checkpoint without other load; the last one stays loaded."""
     async with PrmClient(traffic.addresses["prm"]) as client:
         for version in range(len(traffic.models)):
             if version:
@@ -51,7 +51,7 @@ async def learn_scores(traffic: Traffic) -> None:
 
 
 async def updating(traffic: Traffic, every_s: float) -> None:
-    """Another checkpoint again and again."""
+    """Exchange the checkpoint repeatedly."""
     async with PrmClient(traffic.addresses["prm"]) as client:
         for version in itertools.count(len(traffic.models)):
             if traffic.ends - time.monotonic() < every_s:
@@ -62,7 +62,7 @@ async def updating(traffic: Traffic, every_s: float) -> None:
 
 
 async def cutting(traffic: Traffic) -> None:
-    """Segments as the segmenter itself gives them."""
+    """Check segments against those of the segmenter in this process."""
     expected = {text: segment(text, "line") for text in TEXTS}
     async with SegmenterClient(traffic.addresses["segmenter"]) as client:
         while traffic.going:
@@ -75,7 +75,7 @@ async def cutting(traffic: Traffic) -> None:
 
 
 async def proposing(traffic: Traffic) -> None:
-    """Variants as the rule teacher itself gives them."""
+    """Check variants against those of the rule teacher in this process."""
     teacher, texts = RuleTeacher(RULES.seed, RULES.mutations, RULES.refactorings), TEXTS[:8]
     cut = [CutProgram("p", text, segment(text, "line")) for text in texts]
     expected = [_variants(teacher, program) for program in cut]
@@ -90,7 +90,7 @@ async def proposing(traffic: Traffic) -> None:
 
 
 def prm_item(text: str) -> ProgramToScore:
-    """A program to score, line by line."""
+    """A program with one step per line."""
     return ProgramToScore(
         Prompt("", "", ""), text, tuple(StepSpan(one.start, one.end) for one in segment(text, "line"))
     )

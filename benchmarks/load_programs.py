@@ -1,4 +1,4 @@
-"""Programs whose right result is known and names them: a result that belongs to another program is noticed."""
+"""Programs whose right result is known and unique, so that a result of another program is noticed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from prlcoder.executor import ExecutionRequest, ExecutionResult, ResourceLimits,
 from prlcoder.problems.model import CallTest, CallTests, StdioTest, StdioTests
 
 KINDS: Final = ("prints", "differs", "returns", "raises", "broken")
-SLEEPER_EVERY: Final = 40  # of a program that meets its wall limit
+SLEEPER_INTERVAL: Final = 40  # every so many programs, one meets its wall limit
 SLEEP_LIMITS: Final = ResourceLimits(wall_s=0.2)
 
 
 @dataclass(frozen=True)
 class Known:
-    """``reason`` and ``answer`` are what the result must hold; None: not looked at."""
+    """A program with its expected result. ``reason`` and ``answer`` are not checked if they are None."""
 
     number: int
     item: ExecutionRequest
@@ -24,7 +24,7 @@ class Known:
     answer: bytes | None = None
 
     def fault(self, result: ExecutionResult) -> str | None:
-        """What is wrong with a result of this program; None if nothing is."""
+        """What is wrong with a result of this program; None if it is right."""
         found = (result.verdict, result.reason if self.reason is not None else None)
         if found != (self.verdict, self.reason):
             return f"program {self.number}: {result.verdict}, {result.reason!r}, not {self.verdict}, {self.reason!r}"
@@ -34,8 +34,8 @@ class Known:
 
 
 def known(number: int) -> Known:
-    """The program of this number; no two are equal."""
-    if number % SLEEPER_EVERY == SLEEPER_EVERY - 1:
+    """The program of this number; all are different."""
+    if number % SLEEPER_INTERVAL == SLEEPER_INTERVAL - 1:
         tests = CallTests("f", (CallTest((number,), {}, number),))
         program = f"import time\ndef f(n):\n    time.sleep(600)  # {number}\n    return n\n"
         return Known(number, ExecutionRequest(program, tests, limits=SLEEP_LIMITS), Verdict.TIMEOUT, "wall")
@@ -44,7 +44,7 @@ def known(number: int) -> Known:
     match KINDS[number % len(KINDS)]:
         case "prints":
             return Known(number, _stdio(prints, number, right), Verdict.PASSED, answer=right.encode())
-        case "differs":  # the test expects another number, the answer is the program's own
+        case "differs":  # the test expects another number than the program prints
             item = _stdio(prints, number, f"{number + 1}\n")
             return Known(number, item, Verdict.WRONG_ANSWER, answer=right.encode())
         case "raises":

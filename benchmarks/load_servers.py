@@ -1,4 +1,4 @@
-"""The servers of a load test: real ``prlcoder serve`` processes, and what happens to their workers."""
+"""The servers of a load test: real ``prlcoder serve`` processes whose workers are killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from prlcoder.problems.nano.stream import stream
 
 START_S: Final = 120.0
 STOP_S: Final = 60.0
-QUEUE: Final = 128  # items; so small that twice the capacity fills it at once
+QUEUE_ITEMS: Final = 128  # small enough that twice the capacity fills it at once
 OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "executor": ("--workers", "2", "--cache", "1024"),
     "segmenter": ("--workers", "1"),
@@ -30,9 +30,9 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 LIMITS: Final = (
     "--max-queue",
-    str(QUEUE),
+    str(QUEUE_ITEMS),
     "--max-batch",
-    str(QUEUE),
+    str(QUEUE_ITEMS),
     "--max-calls",
     "256",
     "--max-connection-age",
@@ -52,20 +52,20 @@ class ServerProcess:
 
     @property
     def workers(self) -> list[int]:
-        """Processes directly below it that work for it (not Python's own resource tracker)."""
+        """Its child processes that do work (not Python's resource tracker)."""
         return [pid for pid in descendants(self.process.pid) if _parent(pid) == self.process.pid and _works(pid)]
 
     def models(self) -> list[int]:
-        """The model's process of a PRM, which a fork server has started."""
+        """The PRM's model process, which a fork server has started."""
         return [pid for pid in descendants(self.process.pid) if _parent(pid) != self.process.pid and _forked(pid)]
 
     def zygotes(self) -> list[int]:
-        """The processes directly below its jails."""
+        """The child processes of its jails."""
         jails = set(self.workers)
         return [pid for pid in descendants(self.process.pid) if _parent(pid) in jails]
 
     def unfinished(self) -> dict[str, float]:
-        """By method the calls that began and did not end; under ``queue`` the items that are held. Without zeros."""
+        """Unfinished calls by method, and queued items as ``queue``; zeros are left out."""
         left: dict[str, float] = {}
         for line in self._metrics_page().splitlines():
             name, _, value = line.rpartition(" ")
@@ -79,12 +79,12 @@ class ServerProcess:
         return {name: count for name, count in left.items() if count}
 
     def faults(self) -> list[str]:
-        """Lines of its log that a sound server does not write."""
+        """Lines of its log that a healthy server does not write."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return [line[:2000] for line in lines if not _harmless(line)]
 
     def stop(self) -> int | None:
-        """SIGTERM; its exit code, None if it had to be killed."""
+        """Send SIGTERM and return the exit code, or None if the server had to be killed."""
         self.process.terminate()
         try:
             return self.process.wait(STOP_S)
@@ -101,7 +101,7 @@ class ServerProcess:
 
 @contextmanager
 def serving(folder: Path, prm_model: Path) -> Iterator[dict[str, ServerProcess]]:
-    """Executor, segmenter, mutator and PRM on loopback, healthy. They are gone when the block ends."""
+    """Run executor, segmenter, mutator and PRM on loopback until the block ends."""
     options = {**OPTIONS, "prm": ("--model", str(prm_model), "--template", "plain")}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
@@ -143,7 +143,7 @@ class Killer:
     _turn: int = field(default=0, init=False)
 
     def strike(self) -> str | None:
-        """SIGKILL to the next victim; its name, None if there was none just then."""
+        """Kill the next victim and return its name, or None if it does not exist at the moment."""
         executor = self.servers["executor"]
         turns = ("zygote", "jail", "model", "all", "compute")
         turn = turns[self._turn % len(turns)]
@@ -170,7 +170,7 @@ class Killer:
 
 
 def tiny_prm(folder: Path, seed: int) -> Path:
-    """A reward model of random weights, made in seconds."""
+    """A reward model with random weights, made in seconds."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
@@ -179,7 +179,7 @@ def tiny_prm(folder: Path, seed: int) -> Path:
     from prlcoder.training.stages.reward import step_classifier
 
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # a new head is what a reward model has, not news
+    logging.set_verbosity_error()  # the warning about a new head is expected
     tokenizer = nano_tokenizer([f"{item.statement}\n{item.program}" for item in stream(200, seed=7, exclude=())])
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -205,7 +205,7 @@ def tiny_prm(folder: Path, seed: int) -> Path:
 
 
 def _harmless(line: str) -> bool:
-    """Whether a line of a log is one of a sound server: JSON, and no error of ours."""
+    """Whether a log line is expected from a healthy server: JSON, and not an error."""
     try:
         row = json.loads(line)
     except ValueError:

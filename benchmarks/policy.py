@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/policy.py [--requests 64] [--concurrency 16] [--rounds 3]
 
-Both servers run vLLM with the same options on a Llama with random weights; both are asked for the same number of
-samples, one a call, each with a seed of its own; first for whole samples, then for streams (ours sends eight tokens a
-message and their numbers, vLLM's one token's text an event). Rounds alternate between the two and the median of their
-tokens a second is printed: other work of the machine meets both. Then weights are exchanged: a full checkpoint, which
-is loaded over the present one, and a LoRA adapter (``--adapters``).
+Both servers run vLLM with the same options on a Llama with random weights. Both are asked for the same number of
+samples, one per call, each with its own seed: first for whole samples, then for streams (ours sends eight tokens with
+their numbers per message, vLLM's the text of one token per event). Rounds alternate between the two, so that other work
+on the machine affects both, and the median of their tokens per second is printed. Then weights are exchanged: a full
+checkpoint, which replaces the present one, and with ``--adapters`` a LoRA adapter.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from prlcoder.policy.sampling import Sampling
 from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.problems.nano.stream import stream
 
-LEAST = 0.95
-RANK = 8
+TARGET_RATIO = 0.95
+ADAPTER_RANK = 8
 Ask = Callable[[str, int], Awaitable[int]]
 
 
@@ -61,14 +61,14 @@ def make_models(folder: Path, texts: Sequence[str], hidden: int, layers: int) ->
         model = LlamaForCausalLM(config)
         model.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
-    settings = LoraConfig(r=RANK, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    settings = LoraConfig(r=ADAPTER_RANK, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     get_peft_model(model, settings).save_pretrained(folder / "adapter")
     return folder / "first", folder / "second", folder / "adapter"
 
 
 @contextmanager
 def running(command: Sequence[str], is_ready: Callable[[], bool]) -> Iterator[None]:
-    """A server from when it is ready until the block ends."""
+    """Run a server; the block begins when it is ready."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not is_ready():
@@ -136,7 +136,7 @@ def our_server(model: Path, adapters: bool) -> Iterator[str]:
             "error",
             "--ready-file",
             str(ready),
-            *(["--max-adapter-rank", str(RANK)] if adapters else []),
+            *(["--max-adapter-rank", str(ADAPTER_RANK)] if adapters else []),
         ]
         with running(command, ready.exists):
             yield json.loads(ready.read_text())["policy"]["grpc"]
@@ -193,7 +193,7 @@ async def rate_of_ours(address: str, prompts: Sequence[str], options: argparse.N
 
 
 async def swaps(address: str, second: Path, adapter: Path | None) -> None:
-    """Print how long weights take to exchange, and how long requests wait for it."""
+    """Print how long the exchange of weights takes, and how long requests wait for it."""
     async with PolicyClient(address, timeout_s=600) as client:
         for version, (what, uri) in enumerate([("full checkpoint", second), ("adapter", adapter)], start=1):
             if uri is not None:
@@ -211,7 +211,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--adapters", action="store_true", help="ours with room for adapters, which costs throughput")
+    parser.add_argument(
+        "--adapters", action="store_true", help="reserve room for adapters in our server, which costs throughput"
+    )
     options = parser.parse_args()
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     prompts = [f"{item.statement}\n" for item in stream(options.requests, seed=2, exclude=())]
@@ -236,7 +238,8 @@ def main() -> None:
             print(f"  {server:12s}{statistics.median(found):10.1f} tokens/s  ({min(found):.1f} to {max(found):.1f})")
         each = zip(rates["prlcoder", streamed], rates["vllm serve", streamed], strict=True)
         ratio = statistics.median(ours / theirs for ours, theirs in each)
-        print(f"  prlcoder / vllm serve: {ratio:.3f} (at least {LEAST}: {'yes' if ratio >= LEAST else 'NO'})")
+        met = "yes" if ratio >= TARGET_RATIO else "NO"
+        print(f"  prlcoder / vllm serve: {ratio:.3f} (at least {TARGET_RATIO}: {met})")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""The reward model's server against offline batches, an unbatched server and a call for each prefix, in one run.
+"""The PRM server against offline batches, a server without batching and one call per prefix, in one run.
 
     OMP_NUM_THREADS=1 python benchmarks/prm.py [--programs 192] [--rounds 3] [--hidden 256] [--layers 6] [--dtype T]
 
-The model is a Llama with random weights and a two-label head (its size is what matters here), programs are nano's with
-their statements, one a call. No server sees a program twice. Servers are processes of their own; the measurements of a
-round follow on one another and the median over rounds is printed, so that the machine's other work meets all of them
-alike.
+The model is a Llama with random weights and a two-label head; only its size matters here. Programs are those of the
+nano suite with their statements, one per call, and no server sees a program twice. Servers are separate processes. The
+measurements of a round follow each other directly, so that other work on the machine affects all of them, and the
+median over rounds is printed.
 
-- ``offline``: ``LocalStepScorer.score`` of all programs at once, in this process: the limit of what batching can give.
-- ``batched``: the server as it starts by default.
-- ``unbatched``: a server with room for one program a pass, which keeps nothing of what it has read.
-- ``k steps``: all steps of a program in one pass, against a call for each of its k prefixes.
-- ``growing``: a program scored after each new step, with and without what was read being kept.
+- ``offline``: ``LocalStepScorer.score`` of all programs at once, in this process: the upper limit of batching.
+- ``batched``: the server with default options.
+- ``unbatched``: a server with one program per pass and without a prefix cache.
+- ``k steps``: all steps of a program in one pass, against one call per prefix.
+- ``growing``: a program scored after each new step, with and without the prefix cache.
 """
 
 from __future__ import annotations
@@ -45,30 +45,30 @@ CONCURRENCY = (1, 8, 64)
 
 @dataclass(frozen=True)
 class Program:
-    """A prompt, a whole program, its steps."""
+    """A prompt, a whole program and its segments."""
 
     prompt: Prompt
     text: str
     segments: list[Segment]
 
     def item(self, steps: int | None = None) -> ProgramToScore:
-        """With its first ``steps`` steps, as far as they go; all by default."""
-        kept = self.segments[:steps]
+        """The program up to its first ``steps`` steps; all by default."""
+        parts = self.segments[:steps]
         return ProgramToScore(
-            self.prompt, self.text[: kept[-1].end], tuple(StepSpan(part.start, part.end) for part in kept)
+            self.prompt, self.text[: parts[-1].end], tuple(StepSpan(part.start, part.end) for part in parts)
         )
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a server did at one concurrency: programs a second, latencies in seconds."""
+    """A server's figures at one concurrency: programs per second, latencies in seconds."""
 
     rate: float
     latencies: list[float]
 
 
 def make_model(folder: Path, texts: Sequence[str], hidden: int, layers: int, dtype: str) -> int:
-    """A reward model with random weights; its number of parameters."""
+    """Write a reward model with random weights and return its number of parameters."""
     from transformers import LlamaConfig, LlamaForTokenClassification
 
     from prlcoder.modeling.scratch_tokenizers import small_tokenizer
@@ -127,7 +127,7 @@ def server(model: Path, *options: str) -> Iterator[str]:
 
 
 async def load(address: str, programs: Sequence[Program], concurrency: int) -> Load:
-    """Each program in a call of its own, ``concurrency`` calls open at a time."""
+    """Score each program in its own call, with ``concurrency`` open calls at a time."""
     waiting, latencies = iter(programs), []
     async with PrmClient(address, timeout_s=600) as client:
         await client.score([ProgramToScore(Prompt("", "", ""), "pass\n", (StepSpan(0, 5),))])
@@ -145,14 +145,14 @@ async def load(address: str, programs: Sequence[Program], concurrency: int) -> L
 
 
 def offline(scorer: LocalStepScorer, programs: Sequence[Program]) -> float:
-    """Programs a second, all at once."""
+    """Programs per second, scored all at once."""
     start = time.perf_counter()
     scorer.score([(one.prompt, one.text, one.segments) for one in programs])
     return len(programs) / (time.perf_counter() - start)
 
 
 def one_pass_gain(scorer: LocalStepScorer, program: Program) -> float:
-    """How many times longer a call for each prefix takes than one call for all steps."""
+    """The time of one call per prefix, divided by that of one call for all steps."""
     start = time.perf_counter()
     scorer.score([(program.prompt, program.text, program.segments)])
     together = time.perf_counter() - start
@@ -172,16 +172,16 @@ async def growing(model: StepModel, programs: Sequence[Program], kept_tokens: in
         return time.perf_counter() - start
 
 
-def report(name: str, value: str, ratio: float | None = None, least: float | None = None) -> None:
-    """One line; with a ratio also whether it is what was asked for."""
-    wanted = "" if ratio is None or least is None else f"  (at least {least:.2f}: {verdict(ratio, least)})"
+def report(name: str, value: str, ratio: float | None = None, target: float | None = None) -> None:
+    """Print one line; with a ratio also whether it meets its target."""
+    wanted = "" if ratio is None or target is None else f"  (at least {target:.2f}: {verdict(ratio, target)})"
     judged = "" if ratio is None else f"  {ratio:6.2f}{wanted}"
     print(f"{name:44s}{value:>24s}{judged}", flush=True)
 
 
-def verdict(ratio: float, least: float) -> str:
-    """Yes or no."""
-    return "yes" if ratio >= least else "NO"
+def verdict(ratio: float, target: float) -> str:
+    """Whether the target is met, in one word."""
+    return "yes" if ratio >= target else "NO"
 
 
 def main() -> None:
@@ -207,7 +207,7 @@ def main() -> None:
 
 
 def measure_serving(model: Path, scorer: LocalStepScorer, parts: Sequence[Sequence[Program]], rounds: int) -> None:
-    """Servers against offline batches and each other, one part of the programs for each round and concurrency."""
+    """Compare the servers with offline batches and with each other; each round and concurrency has its own programs."""
     fresh = iter(parts)
     limits: list[float] = []
     batched: dict[int, list[Load]] = {concurrency: [] for concurrency in CONCURRENCY}
@@ -219,7 +219,7 @@ def measure_serving(model: Path, scorer: LocalStepScorer, parts: Sequence[Sequen
                 batched[concurrency].append(asyncio.run(load(ours, programs, concurrency)))
                 if concurrency in unbatched:
                     unbatched[concurrency].append(asyncio.run(load(plain, programs, concurrency)))
-            limits.append(offline(scorer, programs))  # those that came 64 at a time
+            limits.append(offline(scorer, programs))  # the programs that were scored 64 at a time
     limit = statistics.median(limits)
     report("offline", f"{limit:.1f} programs/s")
     for concurrency, loads in batched.items():
@@ -245,15 +245,15 @@ def figures(loads: Sequence[Load]) -> tuple[float, float, float]:
 
 
 def measure_passes(scorer: LocalStepScorer, programs: Sequence[Program], rounds: int) -> None:
-    """One pass against many, and prefixes that are kept against prefixes that are read again."""
+    """Compare one pass with one call per step, and a prefix cache with none."""
     longest = sorted(programs, key=lambda one: -len(one.segments))[: 4 * rounds]
     gains = [one_pass_gain(scorer, program) / len(program.segments) for program in longest]
     steps = statistics.mean(len(program.segments) for program in longest)
-    report(f"k = {steps:.1f} steps: one pass, times k", "a call each / one pass", statistics.median(gains), 0.5)
+    report(f"k = {steps:.1f} steps: one pass, times k", "one call each / one pass", statistics.median(gains), 0.5)
     few = longest[: 2 * rounds]
     anew = asyncio.run(growing(scorer.step_model, few, 0))
     kept = asyncio.run(growing(scorer.step_model, few, 32768))
-    report("growing programs: read again / kept", f"{anew:.2f} s / {kept:.2f} s", anew / kept, 1.0)
+    report("growing programs: without / with cache", f"{anew:.2f} s / {kept:.2f} s", anew / kept, 1.0)
 
 
 if __name__ == "__main__":

