@@ -10,7 +10,7 @@ import pytest
 
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import segment
-from prlcoder.spec import Model, Problems, Scratch, Spec
+from prlcoder.spec import Model, Peft, Problems, Scratch, Spec
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision import store
 from prlcoder.supervision.rows import Pair, Program, Step, SupervisionRow
@@ -67,9 +67,9 @@ def supervision(suite: tuple[Problem, ...], tmp_path_factory: pytest.TempPathFac
 def make_context(suite: tuple[Problem, ...], nano_folder: Path, supervision: Path) -> Callable[..., StageContext]:
     """``make_context(folder, **sections)``: a stage's context with its own work and output folders."""
 
-    def make(folder: Path, **sections: Any) -> StageContext:
+    def make(folder: Path, *, peft: Peft | None = None, **sections: Any) -> StageContext:
         spec = Spec(
-            model=Model(scratch=Scratch(), prompt_template="nano", max_length=512),
+            model=Model(scratch=Scratch(), prompt_template="nano", max_length=512, peft=peft),
             problems=Problems(source="nano"),
             **sections,
         )

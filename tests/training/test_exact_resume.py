@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.spec import Control, Policy, Pretrain, Reward, Sft
+from prlcoder.spec import Control, Peft, Policy, Pretrain, Reward, Sft
 from prlcoder.stages.context import StageContext
 
 pytest.importorskip("torch")
@@ -40,6 +40,10 @@ STAGES: dict[str, tuple[Any, dict[str, Any]]] = {
             )
         },
     ),
+}
+STAGES |= {
+    f"{name}-lora": (STAGES[name][0], {**STAGES[name][1], "peft": Peft(rank=2, dropout=0.1)})
+    for name in ("sft", "reward", "policy")
 }
 
 
@@ -72,9 +76,7 @@ def stop_after_a_checkpoint(stage: str, context: StageContext, number: signal.Si
 
 def weights(context: StageContext) -> dict[str, bytes]:
     """Every weights file below the stage's output."""
-    return {
-        str(path.relative_to(context.output)): path.read_bytes() for path in context.output.rglob("model.safetensors")
-    }
+    return {str(path.relative_to(context.output)): path.read_bytes() for path in context.output.rglob("*.safetensors")}
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
@@ -86,15 +88,12 @@ def test_killed_and_resumed_is_undisturbed(
     killed = make_context(tmp_path / "killed", **sections)
     finish(stage, undisturbed)
     stop_after_a_checkpoint(stage, killed, signal.SIGKILL)
-    assert not (killed.output / "config.json").exists()
+    assert not weights(killed)
     finish(stage, killed)
     assert weights(killed) == weights(undisturbed)
-    if stage == "policy":
-        assert set(weights(killed)) == {
-            "model.safetensors",
-            "controls/nll/model.safetensors",
-            "controls/rft/model.safetensors",
-        }
+    name = "adapter_model.safetensors" if stage.endswith("lora") else "model.safetensors"
+    controls = {f"controls/nll/{name}", f"controls/rft/{name}"} if stage.startswith("policy") else set()
+    assert set(weights(killed)) == {name} | controls
     log = json.loads((killed.output / "training_log.json").read_text())
     assert log[-1]["step"] == json.loads((undisturbed.output / "training_log.json").read_text())[-1]["step"]
 

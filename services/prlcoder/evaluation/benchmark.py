@@ -41,7 +41,7 @@ def policy_models(context: StageContext) -> dict[str, str]:
         if stage in context.artifacts:
             models[stage] = str(context.artifacts[stage])
     if "policy" in context.artifacts:
-        controls = sorted((context.artifacts["policy"] / "controls").glob("*/config.json"))
+        controls = sorted((context.artifacts["policy"] / "controls").glob("*/prompt_template.json"))
         models.update({path.parent.name: str(path.parent) for path in controls})
     return models
 

@@ -15,9 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from prlcoder.errors import InputError
+from prlcoder.modeling.adapters import load_model, merge, tokenizer_location
 from prlcoder.modeling.cpu import settle_cpu
-
-ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,13 @@ def pretrained(kind: Any, path: str) -> tuple[Any, Any, list[str]]:
     settle_cpu()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        model, found = kind.from_pretrained(path, dtype="auto", output_loading_info=True)
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_location(path))
+        model, missing = load_model(kind, path, dtype="auto")
+    except InputError:
+        raise
     except Exception as error:  # the hub, safetensors and torch raise many kinds for a broken checkpoint
         raise unloadable("model", path, error) from error
-    return model, tokenizer, sorted(found["missing_keys"])
+    return model, tokenizer, missing
 
 
 def on_best_device(model: Any) -> Any:
@@ -88,10 +89,8 @@ def template_name(path: str, tokenizer: Any) -> str:
 
 
 def _merged(model: Any, adapter: str) -> Any:
-    from peft import PeftModel
-
     try:
-        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        return merge(model, adapter)
     except Exception as error:  # PEFT, the hub and torch raise many kinds
         raise unloadable("adapter", adapter, error) from error
 

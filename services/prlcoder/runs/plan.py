@@ -100,7 +100,10 @@ def check_given(run: TrainingRun) -> dict[str, Path]:
 
 def missing_in(folder: Path, stage: str) -> str | None:
     """The first file that a finished folder of ``stage`` holds and ``folder`` does not; None if nothing is missing."""
-    return next((name for name in STAGES[stage].holds if not (folder / name).exists()), None)
+    for files in STAGES[stage].holds:
+        if not any((folder / name).exists() for name in files.split("|")):
+            return files.replace("|", " or ")
+    return None
 
 
 def plan(run: TrainingRun, folder: RunFolder, state: RunState) -> list[PlannedStage]:

@@ -9,7 +9,7 @@ from prlcoder.spec.base import Section
 from prlcoder.spec.cluster import ClusterFields, StagePods
 from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Tracking
 from prlcoder.spec.evaluation import Benchmark, Evaluation
-from prlcoder.spec.model import Model, Scratch
+from prlcoder.spec.model import Model, Peft, Scratch
 from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
 from prlcoder.spec.stages import STAGES, StageDefinition
 from prlcoder.spec.supervision import (
@@ -36,6 +36,7 @@ __all__ = [
     "Metadata",
     "Model",
     "NanoSuite",
+    "Peft",
     "Policy",
     "PolicyTeacher",
     "Pretrain",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from prlcoder.spec.base import Count, Section
+from prlcoder.spec.base import Count, Fraction, Positive, Section
 
 
 class Scratch(Section):
@@ -14,6 +14,24 @@ class Scratch(Section):
 
     preset: Literal["nano", "small"] = "nano"
     """Size of the model."""
+
+
+class Peft(Section):
+    """Low-rank adapters (LoRA): the weights of the base stay as they are, and only the adapters are trained.
+
+    They apply to the stages `sft`, `reward` and `policy` and to the controls.
+    """
+
+    rank: Count = 16
+    """Rank of the two factors whose product is added to a weight matrix."""
+    alpha: Positive = 32.0
+    """Scale of the adapters: their product is multiplied by `alpha` / `rank`."""
+    dropout: Fraction = 0.0
+    """Share of the adapters' inputs that training sets to zero."""
+    target_modules: tuple[str, ...] | None = None
+    """Names of the layers that get adapters, such as `q_proj`. Without them, every linear layer below the head does."""
+    merge: bool = False
+    """Publishes whole models, with the adapters added to their base's weights, instead of adapter folders."""
 
 
 class Model(Section):
@@ -30,6 +48,11 @@ class Model(Section):
     """How a problem is rendered as a prompt; `chat` is the tokenizer's own chat template."""
     max_length: Count = 2048
     """Longest sequence in tokens. Longer programs are left out of training and never truncated."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Type of the weights in the model folders that stages write, and of the frozen weights below adapters. `auto` is
+    `float32`. Weights that are trained are `float32` while they train, whatever the type of the base's files."""
+    peft: Peft | None = None
+    """Trains low-rank adapters instead of all weights."""
 
     @model_validator(mode="after")
     def _check_origin(self) -> Model:

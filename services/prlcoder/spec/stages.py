@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class StageDefinition:
-    """One stage. A finished folder of the stage is recognised by the files in ``holds``."""
+    """One stage. A finished folder of the stage is recognised by the files in ``holds``; ``|`` separates alternatives."""
 
     name: str
     section: str
@@ -18,7 +18,7 @@ class StageDefinition:
     holds: tuple[str, ...]
 
 
-_MODEL = ("config.json",)
+_MODEL = ("config.json|adapter_config.json",)  # a whole model, or an adapter for one
 _TRAINED = ("pretrain", "supervise", "sft")
 STAGES: Final = MappingProxyType(
     {

@@ -17,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.checkpoints import ADAPTER_CONFIG, template_name, unloadable
+from prlcoder.modeling.adapters import ADAPTER_CONFIG
+from prlcoder.modeling.checkpoints import template_name, unloadable
 from prlcoder.modeling.spans import encode
 from prlcoder.modeling.weights_check import local_folder, require_same_architecture
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated

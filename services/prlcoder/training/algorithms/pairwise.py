@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModelForCausalLM
 
 from prlcoder.modeling.packing.rows import supports_packing
 from prlcoder.training.examples.pairs import PairBatch, PairCollator, pair_logits
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
-from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, publish
+from prlcoder.training.loop.publishing import publish
+from prlcoder.training.loop.starting_model import starting_policy
+from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit
 from prlcoder.training.losses.averaging import global_loss_denominator, share_of_step_loss
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class PairTrainer(FixedOrderTrainer):
 
 
 def pair_setup(job: Job, start: PolicyStart) -> tuple[Any, PairCollator, TrainingArguments]:
-    """The initial policy in float32, the collator for it, and the training arguments."""
-    model = AutoModelForCausalLM.from_pretrained(start.init, dtype=torch.float32)
+    """The initial policy ready for training, the collator for it, and the training arguments."""
+    model = starting_policy(job, start.init)
     collator = PairCollator(start.tokenizer.pad_token_id, together=supports_packing(model))
     return model, collator, arguments(job, remove_unused_columns=False)
 

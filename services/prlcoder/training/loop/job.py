@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import InputError
-from prlcoder.spec import Training
+from prlcoder.spec import Peft, Training
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import StageContext
@@ -25,13 +25,29 @@ class Job:
     output: Path
     report_to: tuple[str, ...]
     template: str
+    dtype: str = "auto"  # of the written weights, as ``model.dtype``
+    peft: Peft | None = None  # None: all weights are trained
+
+    @property
+    def publishes_adapter(self) -> bool:
+        """Whether ``output`` receives an adapter instead of a whole model."""
+        return self.peft is not None and not self.peft.merge
 
     @classmethod
     def of(cls, context: StageContext, name: str, section: Training, below: str = "") -> Job:
         """The job of a stage, or of a part of it whose files go ``below`` the stage's folders."""
         spec = context.spec
-        work, output = context.work / "train" / below, context.output / below
-        return cls(name, section, spec.seed, work, output, spec.tracking.report_to, spec.model.prompt_template)
+        return cls(
+            name=name,
+            section=section,
+            seed=spec.seed,
+            work=context.work / "train" / below,
+            output=context.output / below,
+            report_to=spec.tracking.report_to,
+            template=spec.model.prompt_template,
+            dtype=spec.model.dtype,
+            peft=None if name == "pretrain" else spec.model.peft,  # random weights must be trained as a whole
+        )
 
 
 def initial_model(context: StageContext, init: str) -> str:

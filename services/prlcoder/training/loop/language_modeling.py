@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoModelForCausalLM, TrainingArguments
+from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.model_card import model_card
-from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, publish
+from prlcoder.training.loop.publishing import publish
+from prlcoder.training.loop.starting_model import starting_policy
+from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics
@@ -39,7 +41,7 @@ def train_from_scratch(job: Job, model: Any, tokenizer: Any, examples: Any) -> M
 def fine_tune(job: Job, base: str, tokenizer: Any, examples: Any, *, title: str) -> Metrics:
     """Fine-tune ``base`` on ``examples`` with TRL and publish it."""
     settings = arguments(job, SFTConfig, max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
-    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    model = starting_policy(job, base)
     trainer = FixedOrderSftTrainer(
         model=model,
         args=settings,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig, AutoModelForTokenClassification
+from transformers import AutoModelForTokenClassification
 
+from prlcoder.modeling.adapters import STEP_LABELS, classifier_config, load_model
 from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, supports_packing
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.prompts import render
@@ -23,7 +24,9 @@ from prlcoder.training.examples.steps import COLUMNS, StepSequence, step_sequenc
 from prlcoder.training.loop.job import Job, initial_model
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
-from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, load_tokenizer, publish
+from prlcoder.training.loop.publishing import publish
+from prlcoder.training.loop.starting_model import loading_dtype, prepared
+from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, load_tokenizer
 from prlcoder.training.losses.averaging import share_of_step_loss
 
 if TYPE_CHECKING:
@@ -57,7 +60,8 @@ def run(context: StageContext) -> Metrics:
     kept, dropped = dataset_within_limit(
         examples, lengths=[len(item.ids) for item in learnt], max_length=context.spec.model.max_length
     )
-    model = step_classifier(base, seed=job.seed)
+    model = step_classifier(base, seed=job.seed, dtype=loading_dtype(job))
+    model = prepared(model, job, base=base, task="TOKEN_CLS")
     trainer = StepTrainer(
         model=model,
         args=arguments(job),
@@ -98,10 +102,9 @@ def _sequences(context: StageContext, tokenizer: Any) -> list[StepSequence]:
     return step_sequences(tokenizer, prompts, rows)
 
 
-def step_classifier(base: str, *, seed: int) -> Any:
+def step_classifier(base: str, *, seed: int, dtype: torch.dtype = torch.float32) -> Any:
     """The backbone of ``base`` with a new two-class head, without dropout; the same head for the same seed."""
     torch.manual_seed(seed)
-    config = AutoConfig.from_pretrained(base, num_labels=2)
-    config.id2label, config.label2id = {0: "rejected", 1: "chosen"}, {"rejected": 0, "chosen": 1}
-    config.classifier_dropout = 0.0
-    return AutoModelForTokenClassification.from_pretrained(base, config=config, dtype=torch.float32)
+    config = classifier_config(base, STEP_LABELS)
+    model, _ = load_model(AutoModelForTokenClassification, base, dtype=dtype, config=config)
+    return model

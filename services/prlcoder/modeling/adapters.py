@@ -1,0 +1,122 @@
+"""LoRA adapters as PEFT saves them: recognises their folders, and loads them merged into their base.
+
+An adapter folder holds ``adapter_config.json``, which names the base, and no ``config.json``. The base may be an
+adapter too (a policy trained on top of a fine-tuned one); then the whole chain is merged. The adapter of a reward model
+also holds its head, and ``labels.json`` with the meaning of its classes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from prlcoder.errors import InputError
+
+ADAPTER_CONFIG: Final = "adapter_config.json"
+LABELS: Final = "labels.json"
+STEP_LABELS: Final = {0: "rejected", 1: "chosen"}  # the classes of a reward model's head
+
+
+@dataclass(frozen=True)
+class AdapterFolder:
+    """A folder with an adapter. ``base`` is the folder or hub id of the model that it changes."""
+
+    folder: Path
+    base: str
+    is_reward_model: bool
+
+    @classmethod
+    def at(cls, path: str) -> AdapterFolder | None:
+        """The adapter at ``path``; None for a whole model or a hub id. ``InputError`` if its base is missing."""
+        folder = Path(path)
+        config = folder / ADAPTER_CONFIG
+        if not config.is_file() or (folder / "config.json").is_file():
+            return None
+        values = json.loads(config.read_text(encoding="utf-8"))
+        base = values.get("base_model_name_or_path")
+        if not base:
+            raise InputError(f"{config}: base_model_name_or_path: is missing; name the folder or hub id of its base")
+        if (Path(base).is_absolute() or base.startswith(".") or base.count("/") > 1) and not Path(base).is_dir():
+            raise InputError(
+                f"{config}: base_model_name_or_path: the adapter is for {base}, which is not on this machine; copy "
+                "the base there, or write its present folder or hub id into this file"
+            )
+        return cls(folder, base, values.get("task_type") == "TOKEN_CLS")
+
+    def labels(self) -> dict[int, str]:
+        """The class names of a reward model. ``InputError`` without the file that names them."""
+        file = self.folder / LABELS
+        if not file.is_file():
+            raise InputError(
+                f"{file}: is missing, so the meaning of the adapter's classes is unknown; merge the adapter with PEFT "
+                "and give the merged model"
+            )
+        return {int(number): str(name) for number, name in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def below_adapters(path: str) -> str:
+    """The folder or hub id of the whole model below all adapters; ``path`` itself if it is one."""
+    adapter = AdapterFolder.at(path)
+    return path if adapter is None else below_adapters(adapter.base)
+
+
+def tokenizer_location(path: str) -> str:
+    """Where the tokenizer of the model at ``path`` is: beside an adapter, or else at its base."""
+    adapter = AdapterFolder.at(path)
+    if adapter is None or (adapter.folder / "tokenizer_config.json").is_file():
+        return path
+    return tokenizer_location(adapter.base)
+
+
+def load_model(kind: Any, path: str, *, dtype: Any, **settings: Any) -> tuple[Any, list[str]]:
+    """The model of the ``AutoModel`` class ``kind`` at ``path``, adapters merged, and the sorted names of the weights
+    that no file holds, which are random.
+
+    ``dtype`` is a torch type or ``"auto"``, the type of the files. ``settings`` go to ``from_pretrained``.
+    """
+    adapter = AdapterFolder.at(path)
+    if adapter is None:
+        model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True, **settings)
+        return model, sorted(found["missing_keys"])
+    for_classifier = "TokenClassification" in kind.__name__
+    if adapter.is_reward_model and not for_classifier:
+        raise InputError(f"model {path}: is the adapter of a reward model and no language model; give a policy")
+    if for_classifier and not adapter.is_reward_model:
+        return _classifier_on(path, kind, dtype=dtype, **settings)
+    if adapter.is_reward_model:
+        settings = {**settings, "config": classifier_config(adapter.base, adapter.labels())}
+    model, missing = load_model(kind, adapter.base, dtype=dtype, **settings)
+    return merge(model, str(adapter.folder)), [] if adapter.is_reward_model else missing
+
+
+def classifier_config(path: str, labels: dict[int, str]) -> Any:
+    """The configuration of a token classifier with these class names on the backbone of ``path``, without dropout."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(below_adapters(path), num_labels=len(labels))
+    config.id2label, config.label2id = dict(labels), {name: number for number, name in labels.items()}
+    config.classifier_dropout = 0.0  # some families read it with a default of 0.1 that is in no configuration
+    return config
+
+
+def merge(model: Any, folder: str) -> Any:
+    """``model`` with the adapter of ``folder`` added to its weights."""
+    from peft import PeftModel
+
+    merged = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    for weight in merged.parameters():
+        weight.requires_grad_(True)  # PEFT has frozen them, and whoever trains the merged model would train nothing
+    return merged
+
+
+def _classifier_on(path: str, kind: Any, *, dtype: Any, **settings: Any) -> tuple[Any, list[str]]:
+    """A token classifier whose backbone is the language model at ``path``, an adapter, and whose head is random."""
+    from transformers import AutoModelForCausalLM
+
+    policy, _ = load_model(AutoModelForCausalLM, path, dtype=dtype)
+    model = kind.from_config(settings.get("config") or classifier_config(path, STEP_LABELS), dtype=policy.dtype)
+    model.base_model.load_state_dict(policy.base_model.state_dict())
+    backbone = {id(weight) for weight in model.base_model.parameters()}
+    return model, sorted(name for name, weight in model.named_parameters() if id(weight) not in backbone)
