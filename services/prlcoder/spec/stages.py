@@ -9,7 +9,8 @@ from typing import Final
 
 @dataclass(frozen=True)
 class StageDefinition:
-    """One stage. A finished folder of the stage is recognised by the files in ``holds``; ``|`` separates alternatives."""
+    """One stage. A finished folder of the stage is recognised by the files in ``holds``, of which ``|`` separates
+    alternatives."""
 
     name: str
     section: str
