@@ -15,6 +15,8 @@ pytestmark = pytest.mark.needs_torch
 DOCUMENTED = (
     "modeling.packing.rows",
     "modeling.packing.tree",
+    "training.examples.step_tries",
+    "training.examples.steps",
     "modeling.spans",
     "prm.items",
     "prm.prefixes",

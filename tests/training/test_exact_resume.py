@@ -31,7 +31,7 @@ CONTROLS = (Control(kind="nll", epochs=1), Control(kind="rft", epochs=1))
 STAGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "pretrain": (pretrain.run, {"pretrain": Pretrain(programs=48, batch_size=4, **SHORT)}),
     "sft": (sft.run, {"sft": Sft(epochs=4, batch_size=2, gradient_accumulation=2, **SHORT)}),
-    "reward": (reward.run, {"reward": Reward(epochs=2, batch_size=4, **SHORT)}),
+    "reward": (reward.run, {"reward": Reward(epochs=4, batch_tokens=300, **SHORT)}),
     "policy": (
         policy_stage.run,
         {

@@ -47,9 +47,9 @@ def test_the_steps_of_a_program_share_a_sequence_and_those_before_a_labelled_one
 
 def test_gradient_accumulation_changes_nothing(make_context: Callable[..., StageContext], tmp_path: Path) -> None:
     results = []
-    for batch_size, accumulation in ((8, 1), (2, 4)):
-        section = Reward(epochs=1, learning_rate=1e-3, batch_size=batch_size, gradient_accumulation=accumulation)
-        context = make_context(tmp_path / str(batch_size), reward=section)
+    for batch_tokens, accumulation in ((4000, 1), (500, 8)):
+        section = Reward(epochs=1, learning_rate=1e-3, batch_tokens=batch_tokens, gradient_accumulation=accumulation)
+        context = make_context(tmp_path / str(batch_tokens), reward=section)
         reward.run(context)
         results.append(load_file(context.output / "model.safetensors"))
     for name, tensor in results[0].items():
@@ -57,7 +57,7 @@ def test_gradient_accumulation_changes_nothing(make_context: Callable[..., Stage
 
 
 def test_it_learns_from_the_training_problems_alone(make_context: Callable[..., StageContext], tmp_path: Path) -> None:
-    context = make_context(tmp_path, reward=Reward(epochs=8, learning_rate=2e-3, batch_size=8, warmup_ratio=0.0))
+    context = make_context(tmp_path, reward=Reward(epochs=15, learning_rate=2e-3, batch_tokens=300, warmup_ratio=0.0))
     metrics = reward.run(context)
     train = {problem.id for problem in context.train}
     rows = list(read_rows(context.artifacts["supervise"], "steps"))

@@ -80,6 +80,12 @@ class Reward(Training):
     """Model that training starts from: `base`, `sft`, or a folder or hub id."""
     epochs: Positive = 10.0
     """Number of passes over the data."""
+    batch_tokens: Count = 2048
+    """Number of tokens per forward pass and process where programs share their prefixes. Elsewhere `batchSize`
+    counts."""
+    row_weights: bool = False
+    """Weights a labelled prefix by the number of programs that contain it. Without it every labelled prefix counts
+    once."""
 
 
 class Dpo(Section):

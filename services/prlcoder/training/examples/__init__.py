@@ -2,6 +2,7 @@
 
 - ``programs.py``: whole programs for likelihood training.
 - ``steps.py``: labelled steps for the reward model.
+- ``step_tries.py``: the same on tries, which share prefixes, and their collator.
 - ``pairs.py``: preference pairs, their collator and the fields of their batch.
 - ``length_limit.py``: the rule that long examples are left out and counted, never truncated.
 """

@@ -22,13 +22,20 @@ def dataset_within_limit(
     """
     from datasets import Dataset
 
-    kept = [
-        {**example, "length": length} for example, length in zip(examples, lengths, strict=True) if length <= max_length
-    ]
-    dropped = len(examples) - len(kept)
+    kept = within_limit(lengths, max_length=max_length)
+    return Dataset.from_list([{**examples[n], "length": lengths[n]} for n in kept]), len(examples) - len(kept)
+
+
+def within_limit(lengths: Sequence[int], *, max_length: int) -> list[int]:
+    """The numbers of the examples of at most ``max_length`` tokens. The others are counted on standard error.
+
+    ``WorkError`` if no example is left.
+    """
+    kept = [number for number, length in enumerate(lengths) if length <= max_length]
+    dropped = len(lengths) - len(kept)
     if dropped:
-        print(f"{dropped} of {len(examples)} examples are longer than {max_length} tokens; left out", file=sys.stderr)
+        print(f"{dropped} of {len(lengths)} examples are longer than {max_length} tokens; left out", file=sys.stderr)
     if not kept:
         what = f"none of {dropped} examples fits model.maxLength {max_length}" if dropped else "there are no examples"
         raise WorkError(f"nothing to train on: {what}")
-    return Dataset.from_list(kept), dropped
+    return kept

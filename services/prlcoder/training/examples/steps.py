@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.modeling.packing.rows import IGNORED
@@ -29,6 +29,7 @@ class StepSequence:
     ids: list[int]
     positions: list[int]
     labels: list[int]
+    problem_id: str = ""
 
     def token_labels(self) -> list[int]:
         """One label per token: 0 or 1 where a step ends, ``IGNORED`` elsewhere."""
@@ -69,5 +70,29 @@ def step_sequences(
             segment_end_token(encoded, prompt.program_start, program, end): label
             for end, label in sorted({**earlier, **steps}.items())
         }
-        sequences.append(StepSequence(encoded.ids[: max(ends) + 1], list(ends), list(ends.values())))
+        sequences.append(StepSequence(encoded.ids[: max(ends) + 1], list(ends), list(ends.values()), problem_id))
     return sequences
+
+
+def labelled_once(sequences: Iterable[StepSequence]) -> list[StepSequence]:
+    """The sequences with each label of a prefix in the first sequence only, without those that have no label left.
+
+    Without this, a step is counted once per program that goes on after it, so the first steps of a problem count most.
+
+    >>> first, second = StepSequence([1, 2, 3], [1, 2], [1, 1]), StepSequence([1, 2, 4], [1, 2], [1, 0])
+    >>> [(one.positions, one.labels) for one in labelled_once([first, second])]
+    [([1, 2], [1, 1]), ([2], [0])]
+    """
+    seen: set[tuple[str, tuple[int, ...], int]] = set()
+    kept = []
+    for sequence in sequences:
+        fresh = []
+        for position, label in zip(sequence.positions, sequence.labels, strict=True):
+            key = (sequence.problem_id, tuple(sequence.ids[: position + 1]), label)
+            if key not in seen:
+                seen.add(key)
+                fresh.append((position, label))
+        if fresh:
+            positions, labels = map(list, zip(*fresh, strict=True))
+            kept.append(replace(sequence, positions=positions, labels=labels))
+    return kept

@@ -4,6 +4,7 @@
 - ``trainer.py``: the settings as ``transformers.TrainingArguments``, exact resuming, stopping, publishing.
 - ``order.py``: the order of examples, a function of seed and epoch.
 - ``language_modeling.py``: next-token training of whole programs.
+- ``step_trainer.py``: the reward model's trainer, on rows or on tries.
 - ``reference.py``: log-probabilities under the frozen reference, computed once and cached on disk.
 - ``model_card.py``: the README of a model folder.
 """

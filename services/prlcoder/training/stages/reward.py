@@ -1,52 +1,41 @@
 """Stage `reward`: the process reward model R_P(d, w_<=i), a two-class head on a causal backbone (paper, section 3.2).
 
-The loss is cross-entropy at the last visible token of every labelled step and nowhere else. The stage `evaluate`
-measures the model on held-out steps.
+The loss is cross-entropy at the last visible token of every labelled step and nowhere else. The programs of a problem
+go through the model in one pass, as a trie of their tokens (``docs/one-pass.md``). The stage `evaluate` measures the
+model on held-out steps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from datasets import Dataset
 from transformers import AutoModelForTokenClassification
 
 from prlcoder.modeling.adapters import STEP_LABELS, classifier_config, load_model
-from prlcoder.modeling.packing.rows import IGNORED, LabelledCollator, supports_packing
+from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
+from prlcoder.modeling.packing.tree_attention import reads_tries
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Reward
 from prlcoder.supervision.rows import training_buckets
 from prlcoder.supervision.store import read_rows
-from prlcoder.training.examples.length_limit import dataset_within_limit
-from prlcoder.training.examples.steps import COLUMNS, StepSequence, step_sequences
+from prlcoder.training.examples.length_limit import within_limit
+from prlcoder.training.examples.step_tries import StepTrieCollator, bins, step_tries
+from prlcoder.training.examples.steps import COLUMNS, StepSequence, labelled_once, step_sequences
 from prlcoder.training.loop.job import Job, initial_model
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
 from prlcoder.training.loop.publishing import publish
 from prlcoder.training.loop.starting_model import loading_dtype, prepared
-from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit, load_tokenizer
-from prlcoder.training.losses.averaging import share_of_step_loss
+from prlcoder.training.loop.step_trainer import StepTrainer
+from prlcoder.training.loop.trainer import arguments, fit, load_tokenizer
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics, StageContext
-
-
-class StepTrainer(FixedOrderTrainer):
-    """Cross-entropy averaged over the labelled steps of an optimiser step, all ranks and micro-batches together."""
-
-    loss_is_scaled_for_ga = True  # tells transformers not to divide by the number of micro-batches again
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """Scalar loss of one micro-batch: its share of the optimiser step's loss."""
-        labels = inputs.pop("labels")
-        logits = model(**inputs).logits
-        total = cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum")
-        count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
-        return share_of_step_loss(total, count, self.accelerator.num_processes)
 
 
 def run(context: StageContext) -> Metrics:
@@ -55,31 +44,57 @@ def run(context: StageContext) -> Metrics:
     job = Job.of(context, "reward", section)
     base = initial_model(context, section.model)
     tokenizer = load_tokenizer(base)
-    learnt = _sequences(context, tokenizer)
-    examples = [{"input_ids": item.ids, "labels": item.token_labels()} for item in learnt]
-    kept, dropped = dataset_within_limit(
-        examples, lengths=[len(item.ids) for item in learnt], max_length=context.spec.model.max_length
-    )
+    learnt, dropped = _within_limit(_sequences(context, tokenizer), context.spec.model.max_length)
+    if not section.row_weights:
+        learnt = labelled_once(learnt)
     model = step_classifier(base, seed=job.seed, dtype=loading_dtype(job))
     model = prepared(model, job, base=base, task="TOKEN_CLS")
-    trainer = StepTrainer(
-        model=model,
-        args=arguments(job),
-        train_dataset=kept,
-        processing_class=tokenizer,
-        data_collator=LabelledCollator(tokenizer.pad_token_id, together=supports_packing(model)),
-    )
+    trainer, tokens = _trainer(model, tokenizer, learnt, job, section)
     history = fit(trainer, job)
     metrics: dict[str, float | int | str] = {
         "steps_labelled": sum(len(item.positions) for item in learnt),
-        "sequences": len(kept),
+        "sequences": len(learnt),
         "dropped": dropped,
+        "tokens": tokens,
+        "token_ratio": sum(len(item.ids) for item in learnt) / tokens,
         "steps": trainer.state.global_step,
         "loss": final_loss(history),
     }
     card = model_card(job, title="A process reward model", base=base, pipeline="token-classification", facts=metrics)
     publish(trainer, job, history, card)
     return metrics
+
+
+def _within_limit(sequences: Sequence[StepSequence], max_length: int) -> tuple[list[StepSequence], int]:
+    """The sequences that fit the model, and the number of the others. ``WorkError`` if none fits."""
+    kept = within_limit([len(item.ids) for item in sequences], max_length=max_length)
+    return [sequences[number] for number in kept], len(sequences) - len(kept)
+
+
+def _trainer(
+    model: Any, tokenizer: Any, learnt: Sequence[StepSequence], job: Job, section: Reward
+) -> tuple[StepTrainer, int]:
+    """The trainer, and the number of tokens of an epoch: over tries if the model reads them, else over rows."""
+    pad, first = tokenizer.pad_token_id, learnt[0].problem_id
+    data: Any
+    collator: Any
+    if reads_tries(model, [item.ids for item in learnt if item.problem_id == first], what=job.name):
+        tries = step_tries(learnt, section.batch_tokens)
+        data, collator = bins(tries, section.batch_tokens, seed=job.seed), StepTrieCollator(pad)
+        job = replace(job, section=section.model_copy(update={"batch_size": 1}))  # one example is a whole batch
+        tokens = sum(map(len, tries))
+    else:
+        examples = [{"input_ids": item.ids, "labels": item.token_labels()} for item in learnt]
+        data, collator = Dataset.from_list(examples), LabelledCollator(pad, together=supports_packing(model))
+        tokens = sum(len(item.ids) for item in learnt)
+    trainer = StepTrainer(
+        model=model,
+        args=arguments(job, remove_unused_columns=False),
+        train_dataset=data,
+        processing_class=tokenizer,
+        data_collator=collator,
+    )
+    return trainer, tokens
 
 
 def _sequences(context: StageContext, tokenizer: Any) -> list[StepSequence]:
