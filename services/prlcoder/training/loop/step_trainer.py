@@ -13,7 +13,7 @@ from prlcoder.training.loop.trainer import FixedOrderTrainer
 from prlcoder.training.losses.averaging import share_of_step_loss
 from prlcoder.training.losses.reward_model import step_loss_sum
 
-Batch = Mapping[str, torch.Tensor]
+StepBatch = Mapping[str, torch.Tensor]
 
 
 class StepTrainer(FixedOrderTrainer):
@@ -33,7 +33,7 @@ class StepTrainer(FixedOrderTrainer):
         return batches, self.accelerator.gather(own).sum()
 
     def compute_loss(
-        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
+        self, model: Any, inputs: StepBatch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Scalar loss of one micro-batch: its share of the optimiser step's loss."""
         labels, weights = inputs["labels"], self._weights(inputs)
@@ -43,7 +43,7 @@ class StepTrainer(FixedOrderTrainer):
         denominator = weights.sum() if num_items_in_batch is None else num_items_in_batch
         return share_of_step_loss(total, denominator, self.accelerator.num_processes)
 
-    def _logits(self, model: Any, inputs: Batch) -> torch.Tensor:
+    def _logits(self, model: Any, inputs: StepBatch) -> torch.Tensor:
         """The logits of every entry of ``labels``, flattened, (T, 2)."""
         if "ends" not in inputs:
             arguments = {name: value for name, value in inputs.items() if name != "labels"}
@@ -54,7 +54,7 @@ class StepTrainer(FixedOrderTrainer):
         logits = model(**arguments).logits
         return logits.flatten(0, 1)[inputs["sources"]]
 
-    def _weights(self, inputs: Batch) -> torch.Tensor:
+    def _weights(self, inputs: StepBatch) -> torch.Tensor:
         """The weight of every entry of ``labels``: the number of its sequences; 0 where there is no label."""
         weights = (inputs["labels"] != IGNORED).float()
         return weights * inputs["counts"] if "counts" in inputs else weights
