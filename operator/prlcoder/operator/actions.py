@@ -1,0 +1,45 @@
+"""The few things that the operator does to a cluster. Each is safe to repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prlcoder.operator.pods import Manifest
+
+
+@dataclass(frozen=True)
+class CreateConfigMap:
+    """Create the run's frozen manifest; that it exists already is success."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    """Create a stage's Job; that it exists already is success, whoever owns it: the next plan looks at the owner."""
+
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The Job's name."""
+        return str(self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True)
+class SuspendJob:
+    """Set ``spec.suspend`` of the Job with this name and UID."""
+
+    name: str
+    uid: str
+    suspend: bool
+
+
+@dataclass(frozen=True)
+class DeleteRun:
+    """Delete the run with this UID, and with it all its children."""
+
+    uid: str
+
+
+Action = CreateConfigMap | CreateJob | SuspendJob | DeleteRun

@@ -1,0 +1,211 @@
+"""API objects as the plan sees them: one run, its Jobs and their pods, as frozen values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prlcoder.operator.conditions import moment
+from prlcoder.operator.constants import CONTAINER, PREFLIGHT_CONTAINER, STAGE_LABEL
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ObservedRun:
+    """A TrainingRun. ``spec`` and ``status`` are as stored."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    created: datetime
+    spec: Document
+    status: Document
+    deleting: bool = False
+
+    @classmethod
+    def read(cls, document: Document) -> ObservedRun:
+        """The run in an API object."""
+        metadata = document["metadata"]
+        created = moment(metadata["creationTimestamp"])
+        assert created is not None
+        return cls(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 1),
+            created=created,
+            spec=document.get("spec") or {},
+            status=document.get("status") or {},
+            deleting="deletionTimestamp" in metadata,
+        )
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the user wants the run to rest."""
+        return bool(self.spec.get("suspend", False))
+
+
+@dataclass(frozen=True)
+class ObservedJob:
+    """A Job of a stage. ``failure`` is the reason and message of its condition ``Failed``."""
+
+    name: str
+    uid: str
+    owner: str | None
+    stage: str
+    created: datetime
+    active: int = 0
+    failed: int = 0
+    succeeded: bool = False
+    failure: tuple[str, str] | None = None
+    suspended: bool = False
+    suspension: str = ""  # the message of its condition ``Suspended``
+    deleting: bool = False
+    started: datetime | None = None
+    finished: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, document: Document) -> ObservedJob:
+        """The Job in an API object."""
+        metadata, status = document["metadata"], document.get("status") or {}
+        conditions = {one["type"]: one for one in status.get("conditions") or [] if one.get("status") == "True"}
+        ended = conditions.get("Complete") or conditions.get("Failed")
+        failed = conditions.get("Failed")
+        created = moment(metadata["creationTimestamp"])
+        assert created is not None
+        return cls(
+            name=metadata["name"],
+            uid=metadata["uid"],
+            owner=controller_uid(metadata),
+            stage=(metadata.get("labels") or {}).get(STAGE_LABEL, ""),
+            created=created,
+            active=status.get("active") or 0,
+            failed=status.get("failed") or 0,
+            succeeded="Complete" in conditions,
+            failure=None if failed is None else (failed.get("reason", ""), failed.get("message", "")),
+            suspended=bool((document.get("spec") or {}).get("suspend", False)),
+            suspension=conditions.get("Suspended", {}).get("message", ""),
+            deleting="deletionTimestamp" in metadata,
+            started=moment(status.get("startTime")),
+            finished=moment(ended.get("lastTransitionTime")) if ended else None,
+            labels=metadata.get("labels") or {},
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the Job controller will start no further pod of it."""
+        return self.succeeded or self.failure is not None
+
+
+@dataclass(frozen=True)
+class ContainerEnd:
+    """How a container ended. ``message`` holds its last lines."""
+
+    container: str
+    exit_code: int
+    reason: str
+    message: str = ""
+    memory_limit: str = ""
+    memory_request: str = ""
+
+
+@dataclass(frozen=True)
+class ObservedPod:
+    """A pod of a stage. ``waiting`` is the reason and message of the container or init container that cannot start."""
+
+    name: str
+    job: str | None  # the UID of its Job
+    stage: str
+    phase: str
+    created: datetime
+    waiting: tuple[str, str] | None = None
+    unscheduled: tuple[str, str] | None = None
+    end: ContainerEnd | None = None
+    disrupted: str | None = None  # the message of the condition ``DisruptionTarget``
+    deleting: bool = False
+
+    @classmethod
+    def read(cls, document: Document) -> ObservedPod:
+        """The pod in an API object."""
+        metadata, status = document["metadata"], document.get("status") or {}
+        conditions = {one["type"]: one for one in status.get("conditions") or []}
+        containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+        scheduled = conditions.get("PodScheduled", {})
+        disrupted = conditions.get("DisruptionTarget", {})
+        created = moment(metadata["creationTimestamp"])
+        assert created is not None
+        return cls(
+            name=metadata["name"],
+            job=controller_uid(metadata),
+            stage=(metadata.get("labels") or {}).get(STAGE_LABEL, ""),
+            phase=status.get("phase", "Pending"),
+            created=created,
+            waiting=_waiting(containers),
+            unscheduled=(scheduled.get("reason", ""), scheduled.get("message", ""))
+            if scheduled.get("status") == "False"
+            else None,
+            end=_end(containers, document.get("spec") or {}),
+            disrupted=disrupted.get("message", "") if disrupted.get("status") == "True" else None,
+            deleting="deletionTimestamp" in metadata,
+        )
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything that one decision is made from."""
+
+    run: ObservedRun
+    jobs: tuple[ObservedJob, ...] = ()  # owned by the run, or with a name that a stage of it needs
+    pods: tuple[ObservedPod, ...] = ()
+    frozen_spec: str | None = None  # the resolved manifest in the run's ConfigMap
+    warnings: tuple[tuple[str, str], ...] = ()  # reason and message of Events about pods that no status holds
+    progress: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # what each stage last reported
+    serves_job_set: bool = False
+
+    def job_of(self, stage: str) -> ObservedJob | None:
+        """The Job of a stage that this run owns, if there is one."""
+        return next((job for job in self.jobs if job.stage == stage and job.owner == self.run.uid), None)
+
+    def pods_of(self, job: ObservedJob) -> list[ObservedPod]:
+        """The pods of a Job, oldest first."""
+        return sorted((pod for pod in self.pods if pod.job == job.uid), key=lambda pod: (pod.created, pod.name))
+
+
+def controller_uid(metadata: Document) -> str | None:
+    """The UID of the object that controls this one, or None."""
+    owners = metadata.get("ownerReferences") or []
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def _waiting(containers: Sequence[Document]) -> tuple[str, str] | None:
+    for container in containers:
+        state = (container.get("state") or {}).get("waiting")
+        if state and state.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return state["reason"], state.get("message", "")
+    return None
+
+
+def _end(containers: Sequence[Document], spec: Document) -> ContainerEnd | None:
+    """The first container that failed; a failed preflight is the cause of what follows it."""
+    resources = {
+        container["name"]: container.get("resources") or {}
+        for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    }
+    for container in containers:
+        ended = (container.get("state") or {}).get("terminated")
+        if ended and ended.get("exitCode") and container["name"] in (CONTAINER, PREFLIGHT_CONTAINER):
+            asked = resources.get(container["name"], {})
+            return ContainerEnd(
+                container=container["name"],
+                exit_code=ended["exitCode"],
+                reason=ended.get("reason", ""),
+                message=ended.get("message", ""),
+                memory_limit=str((asked.get("limits") or {}).get("memory", "")),
+                memory_request=str((asked.get("requests") or {}).get("memory", "")),
+            )
+    return None

@@ -1,0 +1,124 @@
+"""What to do about one run, given everything that was observed. Pure: no clock, no cluster, no state of its own.
+
+The same observation gives the same plan, and carrying a plan out twice changes nothing: names are deterministic, and
+what exists is never applied again. A run that has ended stays ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from prlcoder.operator import status as statuses
+from prlcoder.operator.actions import (
+    Action,
+    CreateConfigMap,
+    CreateJob,
+    DeleteRun,
+    SuspendJob,
+)
+from prlcoder.operator.constants import CONTROLLER_NAME, QUEUE_LABEL, Reason, StageState
+from prlcoder.operator.jobs import job_name, spec_config_map, stage_job
+from prlcoder.operator.observed import Observed, ObservedJob
+from prlcoder.operator.policies import deadline, progress, ttl
+from prlcoder.operator.reasons import Explanation
+from prlcoder.operator.resolve import Resolved
+from prlcoder.operator.settings import OperatorSettings
+from prlcoder.operator.stage_options import StageOptions
+from prlcoder.operator.status import StageReport
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Actions in order, then one write of ``status`` (None: it is as it should be), then the events."""
+
+    actions: tuple[Action, ...] = ()
+    status: dict[str, Any] | None = None
+    events: tuple[statuses.Event, ...] = ()
+    requeue_after_s: float | None = None
+
+
+NOTHING = Plan()
+
+
+def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now: datetime) -> Plan:
+    """The next step for a run.
+
+    ``resolved`` is the run's manifest, frozen or about to be, or the message that refuses it.
+    """
+    run = observed.run
+    if run.deleting or run.spec.get("managedBy", CONTROLLER_NAME) != CONTROLLER_NAME:
+        return NOTHING  # Kubernetes' garbage collector, or somebody else, takes care of it
+    if ended := statuses.ended_at(run.status):
+        return _after_the_end(observed, ended, now)
+    if resolved.error is not None:
+        return _settled(observed, [], Explanation(Reason.CONFIG_ERROR, resolved.error), now)
+    if observed.frozen_spec is None:
+        return Plan(actions=(CreateConfigMap(spec_config_map(run, resolved.manifest)),), requeue_after_s=0.0)
+    reports = [statuses.report(observed, stage, given=stage in resolved.given) for stage in resolved.stages]
+    verdict = _verdict(observed, reports, settings, now)
+    actions = () if verdict is not None else _actions(observed, reports, settings)
+    if verdict is not None:
+        actions = tuple(
+            SuspendJob(job.name, job.uid, True) for job in _live_jobs(observed) if not job.suspended
+        )  # a failed run holds no GPU
+    settled = _settled(observed, reports, verdict, now)
+    return replace(settled, actions=actions, requeue_after_s=_sooner(deadline.next_check(observed, now), verdict))
+
+
+def _actions(observed: Observed, reports: Sequence[StageReport], settings: OperatorSettings) -> tuple[Action, ...]:
+    """Suspend or resume what runs, and create the Job of the first stage that is neither done nor there."""
+    run = observed.run
+    actions: list[Action] = [
+        SuspendJob(job.name, job.uid, run.suspended)
+        for job in _live_jobs(observed)
+        if job.suspended != run.suspended and (run.suspended or QUEUE_LABEL not in job.labels)
+    ]
+    following = next((report for report in reports if not report.finished), None)
+    if following is None or run.suspended or following.job is not None:
+        return tuple(actions)
+    return (*actions, CreateJob(stage_job(run, following.stage, settings)))
+
+
+def _live_jobs(observed: Observed) -> list[ObservedJob]:
+    owned = (job for job in observed.jobs if job.owner == observed.run.uid)
+    return [job for job in owned if not job.ended and not job.deleting]
+
+
+def _verdict(
+    observed: Observed, reports: Sequence[StageReport], settings: OperatorSettings, now: datetime
+) -> Explanation | None:
+    """Why the run has failed, or None while it may go on."""
+    run = observed.run
+    taken = {job.name for job in observed.jobs if job.owner != run.uid}
+    for report in reports:
+        if report.state == StageState.FAILED:
+            return report.explanation
+        if not report.finished and (name := job_name(run.name, report.stage)) in taken:
+            message = f"a Job {name} exists that belongs to something else; delete it or give the run another name"
+            return Explanation(Reason.NAME_CONFLICT, message)
+        if not report.finished and StageOptions.read(run.spec, report.stage).nodes > 1 and not observed.serves_job_set:
+            message = f"stage {report.stage} asks for several nodes; install JobSet, or set its nodes to 1"
+            return Explanation(Reason.NO_JOB_SET, message)
+    return deadline.exceeded(observed, reports, now) or progress.given_up(observed, reports, now)
+
+
+def _settled(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime) -> Plan:
+    """The status that follows from the observation, and an Event for each condition that changes."""
+    status = statuses.build(observed, reports, failure, now)
+    if statuses.same(status, observed.run.status):
+        return Plan()
+    return Plan(status=status, events=statuses.transitions(observed.run.status, status))
+
+
+def _after_the_end(observed: Observed, ended: datetime, now: datetime) -> Plan:
+    wait = ttl.remaining_s(observed, ended, now)
+    if wait is None:
+        return NOTHING
+    return Plan(actions=(DeleteRun(observed.run.uid),)) if wait <= 0 else Plan(requeue_after_s=wait)
+
+
+def _sooner(wait: float | None, verdict: Explanation | None) -> float | None:
+    return None if verdict is not None else wait

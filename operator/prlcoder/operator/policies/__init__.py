@@ -1,0 +1,1 @@
+"""What ends a run or removes it apart from its own stages: one policy per file, each a pure function."""

@@ -1,0 +1,110 @@
+"""Why a stage waits or died, in the words of the closed list. Pure: recorded API objects in, a reason out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prlcoder.operator.constants import (
+    FATAL_EXIT_CODES,
+    PREFLIGHT_CONTAINER,
+    PREFLIGHT_EXIT_CODE,
+    QUEUE_LABEL,
+    Reason,
+)
+from prlcoder.operator.observed import ContainerEnd, ObservedJob, ObservedPod
+
+KILLED: Final = 137  # 128 + SIGKILL: what the kernel's out-of-memory killer and an impatient kubelet leave
+_IMAGE_REASONS: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+_STORAGE: Final = re.compile(r"^storage: ", re.MULTILINE)
+_SERVICE: Final = re.compile(r"^service: ", re.MULTILINE)
+_SECRET: Final = re.compile(r'(secret|configmap) "[^"]*" not found|couldn\'t find key', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A reason of the closed list, and one sentence with the particulars."""
+
+    reason: Reason
+    message: str
+
+
+def why_waiting(
+    job: ObservedJob, pods: Sequence[ObservedPod], warnings: Sequence[tuple[str, str]] = ()
+) -> Explanation | None:
+    """Why a Job that has not ended runs nothing, or None where nothing is known to be wrong.
+
+    ``warnings`` are the reason and message of the Events of its pods: a volume that cannot be mounted is named there
+    and nowhere else.
+    """
+    if job.suspended and QUEUE_LABEL in job.labels:
+        message = job.suspension or "Kueue has not admitted the Job"
+        return Explanation(Reason.QUOTA_WAIT, f"waits in queue {job.labels[QUEUE_LABEL]}: {message}")
+    for pod in pods:
+        if pod.phase == "Pending" and not pod.deleting and (found := _pod_waiting(pod, warnings)):
+            return found
+    quota = next((message for reason, message in warnings if reason == "FailedCreate" and "quota" in message), None)
+    return None if quota is None else Explanation(Reason.QUOTA_WAIT, quota)
+
+
+def _pod_waiting(pod: ObservedPod, warnings: Sequence[tuple[str, str]]) -> Explanation | None:
+    if pod.waiting is not None:
+        reason, message = pod.waiting
+        if reason in _IMAGE_REASONS:
+            return Explanation(Reason.IMAGE_PULL, f"{pod.name}: {reason}: {message}")
+        if reason == "CreateContainerConfigError" or _SECRET.search(message):
+            return Explanation(Reason.SECRET_MISSING, f"{pod.name}: {message}")
+    if pod.unscheduled is not None:
+        message = pod.unscheduled[1]
+        volume = "volume" in message.lower()  # also in "PersistentVolumeClaims" and "volume node affinity conflict"
+        return Explanation(Reason.VOLUME_WAIT if volume else Reason.UNSCHEDULABLE, f"{pod.name}: {message}")
+    for reason, message in warnings:
+        if reason in ("FailedMount", "FailedAttachVolume"):
+            missing = _SECRET.search(message) is not None
+            return Explanation(Reason.SECRET_MISSING if missing else Reason.VOLUME_WAIT, f"{pod.name}: {message}")
+    return None
+
+
+def why_ended(pod: ObservedPod) -> Explanation | None:
+    """Why a pod failed, or None if it did not."""
+    if pod.disrupted is not None:
+        return Explanation(Reason.DISRUPTED, f"{pod.name}: {pod.disrupted or 'the pod was evicted'}")
+    if pod.end is None:
+        return None
+    return Explanation(_cause(pod.end), f"{pod.name}: {_particulars(pod.end)}")
+
+
+def _cause(end: ContainerEnd) -> Reason:
+    if end.container == PREFLIGHT_CONTAINER or end.exit_code == PREFLIGHT_EXIT_CODE:
+        if _STORAGE.search(end.message):
+            return Reason.STORAGE_UNWRITABLE
+        return Reason.SERVICE_UNAVAILABLE if _SERVICE.search(end.message) else Reason.PREFLIGHT_FAILED
+    if end.reason == "OOMKilled":
+        return Reason.OUT_OF_MEMORY
+    return Reason.CONFIG_ERROR if end.exit_code in FATAL_EXIT_CODES else Reason.CRASHED
+
+
+def _particulars(end: ContainerEnd) -> str:
+    last = end.message.strip()
+    if end.reason == "OOMKilled":
+        asked = f"memory limit {end.memory_limit or 'none'}, request {end.memory_request or 'none'}"
+        return f"the container used more memory than it may ({asked}){_quoted(last)}"
+    signal = " (killed)" if end.exit_code == KILLED else ""
+    return f"container {end.container} ended with exit code {end.exit_code}{signal}{_quoted(last)}"
+
+
+def _quoted(last: str) -> str:
+    return f"; its last lines: {last}" if last else ""
+
+
+def restarts(pods: Sequence[ObservedPod]) -> dict[Reason, int]:
+    """How many pods of a Job ended and why; disruptions, which the Job does not count, are counted here."""
+    counted: dict[Reason, int] = {}
+    for pod in pods:
+        if pod.phase == "Failed" and (found := why_ended(pod)):
+            counted[found.reason] = counted.get(found.reason, 0) + 1
+    return counted

@@ -1,0 +1,119 @@
+"""One look at one run: read everything anew, plan, act, write the status once, and tell what changed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from prlcoder.operator.actions import Action, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
+from prlcoder.operator.conditions import shortened, timestamp
+from prlcoder.operator.constants import API_VERSION, KIND, SPEC_KEY
+from prlcoder.operator.jobs import job_name
+from prlcoder.operator.kube import ApiError, Kube, run_path
+from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod, ObservedRun
+from prlcoder.operator.plan import Plan, plan
+from prlcoder.operator.pods import spec_name
+from prlcoder.operator.resolve import Resolved, resolve
+from prlcoder.operator.settings import OperatorSettings
+from prlcoder.operator.status import Event
+
+_log = logging.getLogger(__name__)
+
+
+async def reconcile(kube: Kube, namespace: str, name: str, settings: OperatorSettings) -> float | None:
+    """Bring the run closer to what it asks for; seconds until it should be looked at again, or None."""
+    document = await kube.run(namespace, name)
+    if document is None:
+        return None
+    run = ObservedRun.read(document)
+    frozen = await _frozen_spec(kube, run)
+    resolved = resolve(run, frozen)
+    observed = await _observe(kube, run, frozen, resolved)
+    decided = plan(observed, resolved, settings, datetime.now(UTC))
+    for action in decided.actions:
+        await act(kube, run, action)
+    if decided.status is not None:
+        await _write_status(kube, run, document, decided)
+    for event in decided.events:
+        await _tell(kube, run, event)
+    return decided.requeue_after_s
+
+
+async def _frozen_spec(kube: Kube, run: ObservedRun) -> str | None:
+    found = await kube.config_map(run.namespace, spec_name(run.name))
+    if found is None:
+        return None
+    owners = found["metadata"].get("ownerReferences") or []
+    own = any(owner["uid"] == run.uid for owner in owners)
+    return str(found["data"][SPEC_KEY]) if own else None
+
+
+async def _observe(kube: Kube, run: ObservedRun, frozen: str | None, resolved: Resolved) -> Observed:
+    jobs = [ObservedJob.read(one) for one in await kube.jobs(run.namespace, run.name)]
+    seen = {job.name for job in jobs}
+    for stage in resolved.stages:  # a name that somebody else has taken carries no label of ours
+        name = job_name(run.name, stage)
+        if name not in seen and (found := await kube.job(run.namespace, name)):
+            jobs.append(ObservedJob.read(found))
+    pods = [ObservedPod.read(one) for one in await kube.pods(run.namespace, run.name)]
+    waiting = {pod.name for pod in pods if pod.phase == "Pending"} | {job.name for job in jobs if not job.ended}
+    warnings = await kube.warnings(run.namespace, waiting) if waiting else []
+    return Observed(
+        run=run,
+        jobs=tuple(jobs),
+        pods=tuple(pods),
+        frozen_spec=frozen,
+        warnings=tuple(warnings),
+        serves_job_set=await kube.serves_job_set() if resolved.stages else False,
+    )
+
+
+async def act(kube: Kube, run: ObservedRun, action: Action) -> None:
+    """Carry out one action. Each may be repeated, so that an operator that dies between two loses nothing."""
+    jobs = f"/apis/batch/v1/namespaces/{run.namespace}/jobs"
+    match action:
+        case CreateConfigMap(manifest):
+            await kube.create(f"/api/v1/namespaces/{run.namespace}/configmaps", manifest)
+        case CreateJob(manifest):
+            await kube.create(jobs, manifest)
+        case SuspendJob(name, uid, suspend):
+            await kube.patch(f"{jobs}/{name}", {"metadata": {"uid": uid}, "spec": {"suspend": suspend}})
+        case DeleteRun(uid):
+            await kube.delete(run_path(run.namespace, run.name), uid)
+
+
+async def _write_status(kube: Kube, run: ObservedRun, document: dict[str, Any], decided: Plan) -> None:
+    """The one write of a look. The resource version makes it fail if the run has changed since it was read."""
+    metadata = {"resourceVersion": document["metadata"]["resourceVersion"], "uid": run.uid}
+    removed = {name: None for name in run.status if name not in (decided.status or {}) and name != "results"}
+    body = {"metadata": metadata, "status": {**removed, **(decided.status or {})}}
+    await kube.patch(f"{run_path(run.namespace, run.name)}/status", body)
+
+
+async def _tell(kube: Kube, run: ObservedRun, event: Event) -> None:
+    """Post an Event. It is for people: one that is refused is logged, and nothing waits for it."""
+    now = timestamp(datetime.now(UTC))
+    document = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{run.name}-", "namespace": run.namespace},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": run.name,
+            "namespace": run.namespace,
+            "uid": run.uid,
+        },
+        "type": event.type,
+        "reason": event.reason,
+        "message": shortened(event.message),
+        "source": {"component": "prlcoder-operator"},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+    try:
+        await kube.create(f"/api/v1/namespaces/{run.namespace}/events", document)
+    except ApiError as error:
+        _log.warning("%s/%s: the Event %s was refused: %s", run.namespace, run.name, event.reason, error)

@@ -1,0 +1,46 @@
+"""How the operator itself is set up: images, storage and addresses that its chart gives it through the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class OperatorSettings:
+    """What every stage's pod gets unless the run says otherwise.
+
+    ``image`` runs training stages and evaluation, ``claim`` is the PersistentVolumeClaim of the runs' storage (empty
+    where runs name an object store), ``services`` are the addresses of the chart's services by name, and
+    ``service_account`` is an account without rights.
+    """
+
+    image: str = "prlcoder/trainer:latest"
+    claim: str = "prlcoder-runs"
+    service_account: str = "prlcoder-run"
+    namespace: str | None = None  # None watches every namespace
+    services: Mapping[str, str] = field(default_factory=dict)
+    resync_s: float = 300.0
+    workers: int = 8
+    probe_port: int = 8080
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> OperatorSettings:
+        """The settings in ``PRLCODER_OPERATOR_*`` and the services in ``PRLCODER_<SERVICE>``."""
+        names = ("segmenter", "mutator", "executor", "prm", "policy")
+        default = cls()
+
+        def given(name: str, otherwise: str) -> str:
+            return environment.get(f"PRLCODER_OPERATOR_{name}", otherwise)
+
+        return cls(
+            image=given("IMAGE", default.image),
+            claim=given("CLAIM", default.claim),
+            service_account=given("SERVICE_ACCOUNT", default.service_account),
+            namespace=environment.get("PRLCODER_OPERATOR_NAMESPACE") or None,
+            services={name: address for name in names if (address := environment.get(f"PRLCODER_{name.upper()}"))},
+            resync_s=float(given("RESYNC_S", str(default.resync_s))),
+            workers=int(given("WORKERS", str(default.workers))),
+            probe_port=int(given("PROBE_PORT", str(default.probe_port))),
+        )

@@ -1,0 +1,203 @@
+"""The status of a run, made anew from its children at every look. Pure.
+
+Only what no child can tell any more is read from the old status: that a stage was done before its Job was removed, that
+the run ended, and since when a condition holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from prlcoder.operator.conditions import Condition, merged, moment, timestamp
+from prlcoder.operator.constants import Phase, Progress, Reason, StageState
+from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod
+from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_waiting
+
+Status = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """One stage as it is now. ``explanation`` says why it waits or failed."""
+
+    stage: str
+    state: StageState
+    job: ObservedJob | None = None
+    explanation: Explanation | None = None
+    restarts: Mapping[Reason, int] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stages after it may start."""
+        return self.state in (StageState.DONE, StageState.GIVEN)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A Kubernetes Event about the run."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+def report(observed: Observed, stage: str, *, given: bool) -> StageReport:
+    """The state of a stage, from its Job and pods where there are any."""
+    if given:
+        return StageReport(stage, StageState.GIVEN)
+    job, before = observed.job_of(stage), _recorded(observed.run.status, stage)
+    if before.get("state") == StageState.DONE:
+        return StageReport(stage, StageState.DONE, job)
+    if job is None:
+        return StageReport(stage, StageState.SUSPENDED if observed.run.suspended else StageState.PENDING)
+    pods = observed.pods_of(job)
+    counted = _counted(before, restarts(pods))
+    if job.succeeded:
+        return StageReport(stage, StageState.DONE, job, restarts=counted)
+    if job.failure is not None:
+        return StageReport(stage, StageState.FAILED, job, _why_failed(job, pods), counted)
+    if job.suspended and observed.run.suspended:
+        return StageReport(stage, StageState.SUSPENDED, job, restarts=counted)
+    if any(pod.phase == "Running" and not pod.deleting for pod in pods):
+        return StageReport(stage, StageState.RUNNING, job, restarts=counted)
+    return StageReport(stage, StageState.WAITING, job, why_waiting(job, pods, observed.warnings), counted)
+
+
+def _why_failed(job: ObservedJob, pods: Sequence[ObservedPod]) -> Explanation:
+    """The end of the last pod; the Job's own words where no pod is left to tell."""
+    last = next((found for pod in reversed(pods) if (found := why_ended(pod))), None)
+    if last is not None:
+        return last
+    reason, message = job.failure or ("", "")
+    known = Reason.DEADLINE_EXCEEDED if reason == "DeadlineExceeded" else Reason.CRASHED
+    return Explanation(known, f"{job.name}: {reason}: {message}")
+
+
+def _counted(before: Status, now: Mapping[Reason, int]) -> dict[Reason, int]:
+    """Restarts by reason. Pods that are gone stay counted."""
+    old = {Reason(entry["reason"]): int(entry["count"]) for entry in before.get("restarts") or []}
+    return {reason: max(old.get(reason, 0), now.get(reason, 0)) for reason in Reason if reason in old or reason in now}
+
+
+def build(
+    observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime
+) -> dict[str, Any]:
+    """The whole status: what a write of the subresource should hold."""
+    run = observed.run
+    conditions = merged(
+        run.status.get("conditions") or [], _conditions(observed, reports, failure), run.generation, now
+    )
+    stages = [_stage(observed, one, now) for one in reports] or list(run.status.get("stages") or [])
+    current = next((one for one in reports if not one.finished), None)
+    status: dict[str, Any] = {
+        "observedGeneration": run.generation,
+        "phase": str(_phase(observed, reports, failure)),
+        "conditions": conditions,
+        "stages": stages,
+        "restarts": sum(entry["count"] for stage in stages for entry in stage.get("restarts", [])),
+    }
+    if current is not None:
+        status["stage"] = current.stage
+        if step := observed.progress.get(current.stage, {}).get("step"):
+            status["step"] = step
+    if wrong := failure or (current.explanation if current else None):
+        status["reason"] = str(wrong.reason)
+    return status
+
+
+def _stage(observed: Observed, one: StageReport, now: datetime) -> dict[str, Any]:
+    before = _recorded(observed.run.status, one.stage)
+    entry: dict[str, Any] = {"name": one.stage, "state": str(one.state)}
+    if one.explanation is not None:
+        entry["reason"], entry["message"] = str(one.explanation.reason), one.explanation.message
+    if counted := _counted(before, one.restarts):
+        entry["restarts"] = [{"reason": str(reason), "count": count} for reason, count in counted.items()]
+    job = one.job
+    for name, value in (("startTime", job and job.started), ("completionTime", job and job.finished)):
+        written = timestamp(value) if value else before.get(name)
+        if written:
+            entry[name] = written
+    for name in ("step", "checkpoint"):
+        if told := observed.progress.get(one.stage, {}).get(name) or before.get(name):
+            entry[name] = told
+    return entry
+
+
+def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None) -> list[Condition]:
+    done = bool(reports) and all(one.finished for one in reports) and failure is None
+    current = next((one for one in reports if not one.finished), None)
+    running = Progress.STAGE_RUNNING if current and current.state == StageState.RUNNING else Progress.STAGE_STARTING
+    ordinary = Progress.ALL_STAGES_DONE if done else running
+    what = f"stage {current.stage}" if current else "all stages have finished"
+    waits = current.explanation if current and failure is None else None
+    stalled = failure or waits
+    rest = observed.run.suspended and not done and failure is None
+    return [
+        Condition("Complete", "True" if done else "False", ordinary, what),
+        _condition("Failed", failure, ordinary),
+        Condition(
+            "Suspended",
+            "True" if rest else "False",
+            Progress.SUSPENDED_BY_SPEC if rest else Progress.NOT_SUSPENDED,
+            "spec.suspend is true; set it to false to go on" if rest else "",
+        ),
+        _condition("Stalled", stalled, ordinary),
+        _condition("Degraded", waits, ordinary),
+    ]
+
+
+def _condition(name: str, found: Explanation | None, otherwise: str) -> Condition:
+    if found is None:
+        return Condition(name, "False", otherwise)
+    return Condition(name, "True", found.reason, found.message)
+
+
+def _phase(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None) -> Phase:
+    if failure is not None:
+        return Phase.FAILED
+    if reports and all(one.finished for one in reports):
+        return Phase.COMPLETE
+    if observed.run.suspended:
+        return Phase.SUSPENDED
+    begun = any(one.state in (StageState.RUNNING, StageState.DONE) for one in reports)
+    return Phase.RUNNING if begun else Phase.PENDING
+
+
+def ended_at(status: Status) -> datetime | None:
+    """When the run became ``Complete`` or ``Failed``; None while it has not."""
+    for condition in status.get("conditions") or []:
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return moment(condition["lastTransitionTime"])
+    return None
+
+
+def same(new: Status, old: Status) -> bool:
+    """Whether a write of ``new`` over ``old`` would change nothing."""
+    return all(old.get(name) == value for name, value in new.items()) and set(old) <= {*new, "results"}
+
+
+def transitions(old: Status, new: Status) -> tuple[Event, ...]:
+    """An Event for each condition whose status or reason changes: exactly one per transition."""
+    before = {one["type"]: one for one in old.get("conditions") or []}
+    events = []
+    for condition in new["conditions"]:
+        known = before.get(condition["type"], {"status": "False", "reason": condition["reason"]})
+        changed = (known["status"], known["reason"]) != (condition["status"], condition["reason"])
+        told = condition["type"] in ("Complete", "Failed", "Suspended", "Degraded")
+        if changed and told and (condition["status"] == "True" or known["status"] == "True"):
+            events.append(_event(condition))
+    return tuple(events)
+
+
+def _event(condition: Mapping[str, Any]) -> Event:
+    holds, wrong = condition["status"] == "True", condition["type"] in ("Failed", "Degraded")
+    if holds:
+        return Event("Warning" if wrong else "Normal", condition["reason"], condition["message"])
+    return Event("Normal", condition["reason"], f"no longer {condition['type'].lower()}")
+
+
+def _recorded(status: Status, stage: str) -> Status:
+    return next((one for one in status.get("stages") or [] if one["name"] == stage), {})

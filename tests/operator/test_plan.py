@@ -1,0 +1,243 @@
+"""What the plan decides, told by the model of a cluster, and what holds for every history of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.operator.cluster_model import BEGIN, SPEC, STAGES, Cluster, condition
+
+from prlcoder.operator.actions import CreateConfigMap, CreateJob, SuspendJob
+from prlcoder.operator.observed import ObservedJob
+
+
+def started() -> Cluster:
+    """A run whose first stage runs."""
+    cluster = Cluster()
+    cluster.settle()
+    cluster.start_pods()
+    cluster.settle()
+    return cluster
+
+
+def finished() -> Cluster:
+    """A run that is complete."""
+    cluster = Cluster()
+    for _ in STAGES:
+        cluster.settle()
+        cluster.start_pods()
+        cluster.finish()
+    cluster.settle()
+    return cluster
+
+
+def test_the_spec_is_frozen_before_anything_else() -> None:
+    (action,) = Cluster().decide().actions
+    assert isinstance(action, CreateConfigMap)
+    assert "preset: nano" in action.manifest["data"]["run.yaml"]
+
+
+def test_stages_run_one_after_the_other() -> None:
+    cluster = Cluster()
+    for stage in STAGES:
+        cluster.settle()
+        assert [job.stage for job in cluster.live()] == [stage]
+        cluster.start_pods()
+        cluster.settle()
+        assert (cluster.status["phase"], cluster.status["stage"]) == ("Running", stage)
+        cluster.finish()
+    cluster.settle()
+    assert cluster.created == [f"example-{stage}" for stage in STAGES]
+    assert cluster.status["phase"] == "Complete"
+    assert condition(cluster, "Complete")["status"] == "True"
+    assert cluster.events == [("Normal", "AllStagesDone")]
+
+
+def test_a_pod_that_dies_is_the_jobs_affair() -> None:
+    cluster = started()
+    cluster.crash()
+    cluster.settle()
+    cluster.start_pods()
+    cluster.evict()
+    cluster.settle()
+    assert cluster.created == ["example-pretrain"]
+    assert cluster.status["stages"][0]["restarts"] == [
+        {"reason": "Crashed", "count": 1},
+        {"reason": "Disrupted", "count": 1},
+    ]
+    assert cluster.status["restarts"] == 2
+
+
+def test_a_configuration_error_fails_the_run_with_its_last_lines() -> None:
+    cluster = started()
+    cluster.crash(65, fatal=True)
+    cluster.settle()
+    failed = condition(cluster, "Failed")
+    assert (failed["status"], failed["reason"]) == ("True", "ConfigError")
+    assert "exit code 65; its last lines: Traceback: boom" in failed["message"]
+    assert condition(cluster, "Stalled")["status"] == "True"  # what Helm, Flux and Argo look at
+    assert cluster.events == [("Warning", "ConfigError")]
+
+
+def test_a_spec_that_is_refused_says_what_validate_says() -> None:
+    cluster = Cluster(spec={**SPEC, "segmentation": "sentence"})
+    cluster.settle()
+    failed = condition(cluster, "Failed")
+    assert failed["reason"] == "ConfigError"
+    assert failed["message"].startswith("spec.segmentation: ")
+    assert cluster.jobs == {}
+
+
+def test_suspending_stops_the_job_and_resuming_goes_on_with_it() -> None:
+    cluster = started()
+    cluster.suspend(True)
+    cluster.settle()
+    assert [job.suspended for job in cluster.live()] == [True]
+    assert cluster.status["phase"] == "Suspended"
+    cluster.suspend(False)
+    cluster.settle()
+    assert [job.suspended for job in cluster.live()] == [False]
+    assert cluster.created == ["example-pretrain"]
+
+
+def test_kueue_alone_admits_a_job_with_a_queue() -> None:
+    cluster = Cluster(spec={**SPEC, "queueName": "gpus"})
+    cluster.settle()
+    (name,) = cluster.jobs
+    cluster.jobs[name] = replace(cluster.jobs[name], suspended=True, suspension="waits for 8 GPUs")
+    decided = cluster.decide()
+    assert not any(isinstance(action, SuspendJob) for action in decided.actions)
+    cluster.settle()
+    assert condition(cluster, "Degraded")["reason"] == "QuotaWait"
+    assert "queue gpus: waits for 8 GPUs" in condition(cluster, "Degraded")["message"]
+
+
+def test_a_deleted_job_is_made_again() -> None:
+    cluster = started()
+    cluster.delete_job()
+    cluster.settle()
+    assert cluster.created == ["example-pretrain", "example-pretrain"]
+
+
+def test_the_job_of_a_finished_stage_may_go() -> None:
+    cluster = started()
+    cluster.finish()
+    cluster.settle()
+    del cluster.jobs["example-pretrain"]
+    cluster.settle()
+    assert cluster.created == ["example-pretrain", "example-supervise"]
+
+
+def test_a_name_that_somebody_else_has_taken_fails_the_run() -> None:
+    cluster = Cluster()
+    cluster.jobs["example-pretrain"] = ObservedJob("example-pretrain", "other", "their-uid", "", BEGIN)
+    cluster.settle()
+    assert condition(cluster, "Failed")["reason"] == "NameConflict"
+    assert cluster.jobs["example-pretrain"].uid == "other"
+
+
+def test_several_nodes_need_job_set() -> None:
+    cluster = Cluster(spec={**SPEC, "stages": {"pretrain": {"nodes": 2}}})
+    cluster.frozen = Cluster().decide().actions[0].manifest["data"]["run.yaml"]  # type: ignore[union-attr]
+    cluster.settle()
+    assert condition(cluster, "Failed")["reason"] == "NoJobSet"
+
+
+@pytest.mark.parametrize(("field", "begun"), [("activeDeadlineSeconds", True), ("startDeadlineSeconds", False)])
+def test_deadlines(field: str, begun: bool) -> None:
+    cluster = Cluster(spec={**SPEC})
+    cluster.settle()
+    cluster.spec = {**cluster.spec, field: 60}
+    if begun:
+        cluster.start_pods()
+    cluster.wait(59)
+    assert cluster.decide().requeue_after_s == pytest.approx(1)
+    cluster.wait(1)
+    cluster.settle()
+    assert condition(cluster, "Failed")["reason"] == "DeadlineExceeded"
+    assert all(job.suspended for job in cluster.live())
+
+
+def test_the_active_deadline_counts_from_the_last_resume() -> None:
+    cluster = started()
+    cluster.spec = {**cluster.spec, "activeDeadlineSeconds": 60}
+    cluster.suspend(True)
+    cluster.settle()
+    cluster.wait(1000)
+    cluster.suspend(False)
+    cluster.settle()
+    assert condition(cluster, "Failed")["status"] == "False"
+
+
+def test_a_finished_run_is_deleted_after_its_time() -> None:
+    cluster = finished()
+    cluster.spec = {**cluster.spec, "ttlSecondsAfterFinished": 100}
+    assert cluster.decide().requeue_after_s == 100
+    cluster.wait(100)
+    cluster.reconcile()
+    assert cluster.deleted
+
+
+HAPPENINGS = {
+    "start": Cluster.start_pods,
+    "finish": Cluster.finish,
+    "crash": Cluster.crash,
+    "fail": lambda cluster: cluster.crash(78, fatal=True),
+    "evict": Cluster.evict,
+    "delete": Cluster.delete_job,
+    "suspend": lambda cluster: cluster.suspend(True),
+    "resume": lambda cluster: cluster.suspend(False),
+    "wait": lambda cluster: cluster.wait(10),
+    "reconcile": Cluster.reconcile,
+    "die before acting": lambda cluster: cluster.reconcile(stop_after=0),
+    "die after one action": lambda cluster: cluster.reconcile(stop_after=1),
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(history=st.lists(st.sampled_from(sorted(HAPPENINGS)), max_size=30), foreign=st.booleans())
+def test_every_history(history: list[str], foreign: bool) -> None:
+    """Idempotent and convergent; at most one live Job per stage and one live stage; the end is the end; a suspended run
+    has no active pod; what belongs to others is not touched."""
+    cluster = Cluster()
+    if foreign:
+        cluster.jobs["example-evaluate"] = ObservedJob("example-evaluate", "other", "their-uid", "", BEGIN)
+    for name in history:
+        ended = cluster.status.get("phase") in ("Complete", "Failed")
+        phase = cluster.status.get("phase")
+        HAPPENINGS[name](cluster)
+        assert len({job.stage for job in cluster.live()}) == len(cluster.live()) <= 1
+        if ended:
+            assert cluster.status["phase"] == phase
+        if foreign:
+            assert cluster.jobs.get("example-evaluate", None) is None or cluster.jobs["example-evaluate"].uid == "other"
+    cluster.settle()
+    again = cluster.decide()
+    assert (again.actions, again.status, again.events) == ((), None, ())
+    if cluster.spec.get("suspend") or cluster.status["phase"] == "Failed":
+        assert not any(pod.phase == "Running" for pod in cluster.pods.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=st.lists(st.sampled_from(["start", "crash", "evict", "reconcile", "suspend", "resume"]), max_size=15))
+def test_an_old_look_does_no_harm(history: list[str]) -> None:
+    """A plan made from a stale read is carried out after other things have happened."""
+    cluster = Cluster()
+    stale = cluster.observed()
+    for name in history:
+        HAPPENINGS[name](cluster)
+        for action in cluster.decide(stale).actions:
+            cluster.act(action)
+        assert len(cluster.live()) <= 1
+        stale = cluster.observed()
+    cluster.settle()
+
+
+def test_a_job_is_created_for_a_stage_once_only() -> None:
+    cluster = Cluster()
+    cluster.settle()
+    (name,) = cluster.jobs
+    assert not any(isinstance(action, CreateJob) for action in cluster.decide().actions)
+    assert name == "example-pretrain"
