@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prlcoder.operator.actions import Action, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
+from prlcoder.operator.actions import ClusterAction, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
 from prlcoder.operator.constants import SPEC_KEY
 from prlcoder.operator.observed import ContainerEnd, Observed, ObservedJob, ObservedPod, ObservedRun
-from prlcoder.operator.plan import Plan, plan
+from prlcoder.operator.plan import RunPlan, plan
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
 
@@ -58,12 +58,12 @@ class Cluster:
         run = ObservedRun("example", "default", "run-uid", self.generation, BEGIN, self.spec, self.status)
         return Observed(run, tuple(self.jobs.values()), tuple(self.pods.values()), self.frozen, self.warnings)
 
-    def decide(self, observed: Observed | None = None) -> Plan:
+    def decide(self, observed: Observed | None = None) -> RunPlan:
         """The plan for what is seen now, or for an older look."""
         seen = observed or self.observed()
         return plan(seen, resolved(seen), SETTINGS, self.now)
 
-    def reconcile(self, *, stop_after: int | None = None) -> Plan:
+    def reconcile(self, *, stop_after: int | None = None) -> RunPlan:
         """Carry out a plan, or its first actions only, as an operator that dies between two of them does."""
         decided = self.decide()
         for action in decided.actions[:stop_after]:
@@ -82,7 +82,7 @@ class Cluster:
                 return
         raise AssertionError("the plan does not converge")
 
-    def act(self, action: Action) -> None:
+    def act(self, action: ClusterAction) -> None:
         """What the API server does with one action."""
         match action:
             case CreateConfigMap(manifest):

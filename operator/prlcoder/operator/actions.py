@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prlcoder.operator.pods import Manifest
+from prlcoder.operator.api_objects import NewObject
 
 
 @dataclass(frozen=True)
 class CreateConfigMap:
     """Create the run's frozen manifest; that it exists already is success."""
 
-    manifest: Manifest
+    manifest: NewObject
 
 
 @dataclass(frozen=True)
 class CreateJob:
     """Create a stage's Job; that it exists already is success, whoever owns it: the next plan looks at the owner."""
 
-    manifest: Manifest
+    manifest: NewObject
 
     @property
     def name(self) -> str:
@@ -42,4 +42,4 @@ class DeleteRun:
     uid: str
 
 
-Action = CreateConfigMap | CreateJob | SuspendJob | DeleteRun
+ClusterAction = CreateConfigMap | CreateJob | SuspendJob | DeleteRun

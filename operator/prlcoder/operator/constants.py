@@ -47,7 +47,7 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
-class StageState(StrEnum):
+class StageProgress(StrEnum):
     """``status.stages[].state``."""
 
     PENDING = "Pending"
@@ -80,7 +80,7 @@ class Reason(StrEnum):
     SERVICE_UNAVAILABLE = "ServiceUnavailable"
 
 
-class Progress(StrEnum):
+class NormalReason(StrEnum):
     """Reasons of conditions while nothing is wrong."""
 
     STAGE_RUNNING = "StageRunning"

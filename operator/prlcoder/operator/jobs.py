@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prlcoder.operator.api_objects import NewObject
 from prlcoder.operator.constants import (
     API_VERSION,
     CONTAINER,
@@ -16,7 +17,7 @@ from prlcoder.operator.constants import (
     SPEC_KEY,
 )
 from prlcoder.operator.observed import ObservedRun
-from prlcoder.operator.pods import Manifest, labels, pod_template, spec_name
+from prlcoder.operator.pods import labels, pod_template, spec_name
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions
 
@@ -32,7 +33,7 @@ def job_name(run: str, stage: str) -> str:
     return f"{run}-{stage}"
 
 
-def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> Manifest:
+def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewObject:
     """The Job of a one-pod stage."""
     spec = run.spec
     own = labels(run.name, stage)
@@ -72,7 +73,7 @@ def _failure_rules() -> list[dict[str, Any]]:
     ]
 
 
-def spec_config_map(run: ObservedRun, manifest: str) -> Manifest:
+def spec_config_map(run: ObservedRun, manifest: str) -> NewObject:
     """The frozen manifest of the run: defaults of a later operator do not reach a run that has begun."""
     return {
         "apiVersion": "v1",

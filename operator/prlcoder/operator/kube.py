@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from kubernetes.aio import client, config
 
+from prlcoder.operator.api_objects import NewObject
 from prlcoder.operator.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, PLURAL, RUN_LABEL, VERSION
 
 TIMEOUT_S: Final = 30.0
-Document = dict[str, Any]
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
@@ -47,7 +47,7 @@ class Kube:
     async def __aexit__(self, *_: object) -> None:
         await self._api.close()
 
-    async def run(self, namespace: str, name: str) -> Document | None:
+    async def run(self, namespace: str, name: str) -> NewObject | None:
         """A TrainingRun, or None if it is gone."""
         try:
             return await self.request("GET", run_path(namespace, name))
@@ -56,16 +56,16 @@ class Kube:
                 return None
             raise
 
-    async def runs(self, namespace: str | None) -> list[Document]:
+    async def runs(self, namespace: str | None) -> list[NewObject]:
         """Every TrainingRun of a namespace, or of the cluster."""
         scope = f"/namespaces/{namespace}" if namespace else ""
         return list((await self.request("GET", f"/apis/{GROUP}/{VERSION}{scope}/{PLURAL}"))["items"])
 
-    async def jobs(self, namespace: str, run: str) -> list[Document]:
+    async def jobs(self, namespace: str, run: str) -> list[NewObject]:
         """The Jobs that carry the run's label."""
         return await self._labelled(f"/apis/batch/v1/namespaces/{namespace}/jobs", run)
 
-    async def job(self, namespace: str, name: str) -> Document | None:
+    async def job(self, namespace: str, name: str) -> NewObject | None:
         """The Job of that name, whoever made it, or None."""
         try:
             return await self.request("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
@@ -74,7 +74,7 @@ class Kube:
                 return None
             raise
 
-    async def pods(self, namespace: str, run: str) -> list[Document]:
+    async def pods(self, namespace: str, run: str) -> list[NewObject]:
         """The pods that carry the run's label."""
         return await self._labelled(f"/api/v1/namespaces/{namespace}/pods", run)
 
@@ -86,7 +86,7 @@ class Kube:
         found.sort(key=lambda event: event.get("lastTimestamp") or event["metadata"]["creationTimestamp"], reverse=True)
         return [(event.get("reason", ""), event.get("message", "")) for event in found]
 
-    async def config_map(self, namespace: str, name: str) -> Document | None:
+    async def config_map(self, namespace: str, name: str) -> NewObject | None:
         """A ConfigMap, or None if there is none."""
         try:
             return await self.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
@@ -100,7 +100,7 @@ class Kube:
         groups = (await self.request("GET", "/apis"))["groups"]
         return any(group["name"] == "jobset.x-k8s.io" for group in groups)
 
-    async def create(self, path: str, document: Document) -> bool:
+    async def create(self, path: str, document: NewObject) -> bool:
         """Create an object; False if one of that name exists."""
         try:
             await self.request("POST", path, body=document)
@@ -110,7 +110,7 @@ class Kube:
             raise
         return True
 
-    async def patch(self, path: str, document: Document) -> None:
+    async def patch(self, path: str, document: NewObject) -> None:
         """Change fields of an object. A UID in ``document`` makes the call fail if the object is another one now."""
         await self.request("PATCH", path, body=document, content_type=MERGE_PATCH)
 
@@ -123,7 +123,7 @@ class Kube:
             if error.code != 404:
                 raise
 
-    async def _labelled(self, path: str, run: str) -> list[Document]:
+    async def _labelled(self, path: str, run: str) -> list[NewObject]:
         selector = f"{MANAGED_BY_LABEL}={MANAGED_BY},{RUN_LABEL}={run}"
         return list((await self.request("GET", path, query={"labelSelector": selector}))["items"])
 
@@ -133,9 +133,9 @@ class Kube:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Document | None = None,
+        body: NewObject | None = None,
         content_type: str = JSON,
-    ) -> Document:
+    ) -> NewObject:
         """One call. ``ApiError`` for what the server refuses; errors of the connection as aiohttp raises them."""
         headers = {"Accept": JSON, "Content-Type": content_type}
         parameters = await self._api.param_serialize(
@@ -153,7 +153,7 @@ class Kube:
         text = (await response.read()).decode("utf-8")
         if not 200 <= response.status < 300:
             raise _refused(response.status, text)
-        answer: Document = json.loads(text)
+        answer: NewObject = json.loads(text)
         return answer
 
 

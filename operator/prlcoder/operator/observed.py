@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from prlcoder.operator.api_objects import ApiObject
 from prlcoder.operator.conditions import moment
 from prlcoder.operator.constants import CONTAINER, PREFLIGHT_CONTAINER, STAGE_LABEL
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,12 @@ class ObservedRun:
     uid: str
     generation: int
     created: datetime
-    spec: Document
-    status: Document
+    spec: ApiObject
+    status: ApiObject
     deleting: bool = False
 
     @classmethod
-    def read(cls, document: Document) -> ObservedRun:
+    def read(cls, document: ApiObject) -> ObservedRun:
         """The run in an API object."""
         metadata = document["metadata"]
         created = moment(metadata["creationTimestamp"])
@@ -70,7 +68,7 @@ class ObservedJob:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, document: Document) -> ObservedJob:
+    def read(cls, document: ApiObject) -> ObservedJob:
         """The Job in an API object."""
         metadata, status = document["metadata"], document.get("status") or {}
         conditions = {one["type"]: one for one in status.get("conditions") or [] if one.get("status") == "True"}
@@ -130,7 +128,7 @@ class ObservedPod:
     deleting: bool = False
 
     @classmethod
-    def read(cls, document: Document) -> ObservedPod:
+    def read(cls, document: ApiObject) -> ObservedPod:
         """The pod in an API object."""
         metadata, status = document["metadata"], document.get("status") or {}
         conditions = {one["type"]: one for one in status.get("conditions") or []}
@@ -176,13 +174,13 @@ class Observed:
         return sorted((pod for pod in self.pods if pod.job == job.uid), key=lambda pod: (pod.created, pod.name))
 
 
-def controller_uid(metadata: Document) -> str | None:
+def controller_uid(metadata: ApiObject) -> str | None:
     """The UID of the object that controls this one, or None."""
     owners = metadata.get("ownerReferences") or []
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
-def _waiting(containers: Sequence[Document]) -> tuple[str, str] | None:
+def _waiting(containers: Sequence[ApiObject]) -> tuple[str, str] | None:
     for container in containers:
         state = (container.get("state") or {}).get("waiting")
         if state and state.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
@@ -190,7 +188,7 @@ def _waiting(containers: Sequence[Document]) -> tuple[str, str] | None:
     return None
 
 
-def _end(containers: Sequence[Document], spec: Document) -> ContainerEnd | None:
+def _end(containers: Sequence[ApiObject], spec: ApiObject) -> ContainerEnd | None:
     """The first container that failed; a failed preflight is the cause of what follows it."""
     resources = {
         container["name"]: container.get("resources") or {}

@@ -13,13 +13,13 @@ from typing import Any
 
 from prlcoder.operator import status as statuses
 from prlcoder.operator.actions import (
-    Action,
+    ClusterAction,
     CreateConfigMap,
     CreateJob,
     DeleteRun,
     SuspendJob,
 )
-from prlcoder.operator.constants import CONTROLLER_NAME, QUEUE_LABEL, Reason, StageState
+from prlcoder.operator.constants import CONTROLLER_NAME, QUEUE_LABEL, Reason, StageProgress
 from prlcoder.operator.jobs import job_name, spec_config_map, stage_job
 from prlcoder.operator.observed import Observed, ObservedJob
 from prlcoder.operator.policies import deadline, progress, ttl
@@ -31,19 +31,19 @@ from prlcoder.operator.status import StageReport
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """Actions in order, then one write of ``status`` (None: it is as it should be), then the events."""
 
-    actions: tuple[Action, ...] = ()
+    actions: tuple[ClusterAction, ...] = ()
     status: dict[str, Any] | None = None
     events: tuple[statuses.Event, ...] = ()
     requeue_after_s: float | None = None
 
 
-NOTHING = Plan()
+NOTHING = RunPlan()
 
 
-def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now: datetime) -> Plan:
+def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now: datetime) -> RunPlan:
     """The next step for a run.
 
     ``resolved`` is the run's manifest, frozen or about to be, or the message that refuses it.
@@ -56,7 +56,7 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
     if resolved.error is not None:
         return _settled(observed, [], Explanation(Reason.CONFIG_ERROR, resolved.error), now)
     if observed.frozen_spec is None:
-        return Plan(actions=(CreateConfigMap(spec_config_map(run, resolved.manifest)),), requeue_after_s=0.0)
+        return RunPlan(actions=(CreateConfigMap(spec_config_map(run, resolved.manifest)),), requeue_after_s=0.0)
     reports = [statuses.report(observed, stage, given=stage in resolved.given) for stage in resolved.stages]
     verdict = _verdict(observed, reports, settings, now)
     actions = () if verdict is not None else _actions(observed, reports, settings)
@@ -68,10 +68,12 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
     return replace(settled, actions=actions, requeue_after_s=_sooner(deadline.next_check(observed, now), verdict))
 
 
-def _actions(observed: Observed, reports: Sequence[StageReport], settings: OperatorSettings) -> tuple[Action, ...]:
+def _actions(
+    observed: Observed, reports: Sequence[StageReport], settings: OperatorSettings
+) -> tuple[ClusterAction, ...]:
     """Suspend or resume what runs, and create the Job of the first stage that is neither done nor there."""
     run = observed.run
-    actions: list[Action] = [
+    actions: list[ClusterAction] = [
         SuspendJob(job.name, job.uid, run.suspended)
         for job in _live_jobs(observed)
         if job.suspended != run.suspended and (run.suspended or QUEUE_LABEL not in job.labels)
@@ -94,7 +96,7 @@ def _verdict(
     run = observed.run
     taken = {job.name for job in observed.jobs if job.owner != run.uid}
     for report in reports:
-        if report.state == StageState.FAILED:
+        if report.state == StageProgress.FAILED:
             return report.explanation
         if not report.finished and (name := job_name(run.name, report.stage)) in taken:
             message = f"a Job {name} exists that belongs to something else; delete it or give the run another name"
@@ -105,19 +107,19 @@ def _verdict(
     return deadline.exceeded(observed, reports, now) or progress.given_up(observed, reports, now)
 
 
-def _settled(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime) -> Plan:
+def _settled(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime) -> RunPlan:
     """The status that follows from the observation, and an Event for each condition that changes."""
     status = statuses.build(observed, reports, failure, now)
     if statuses.same(status, observed.run.status):
-        return Plan()
-    return Plan(status=status, events=statuses.transitions(observed.run.status, status))
+        return RunPlan()
+    return RunPlan(status=status, events=statuses.transitions(observed.run.status, status))
 
 
-def _after_the_end(observed: Observed, ended: datetime, now: datetime) -> Plan:
+def _after_the_end(observed: Observed, ended: datetime, now: datetime) -> RunPlan:
     wait = ttl.remaining_s(observed, ended, now)
     if wait is None:
         return NOTHING
-    return Plan(actions=(DeleteRun(observed.run.uid),)) if wait <= 0 else Plan(requeue_after_s=wait)
+    return RunPlan(actions=(DeleteRun(observed.run.uid),)) if wait <= 0 else RunPlan(requeue_after_s=wait)
 
 
 def _sooner(wait: float | None, verdict: Explanation | None) -> float | None:

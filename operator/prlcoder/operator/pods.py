@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from prlcoder.operator.api_objects import NewObject
 from prlcoder.operator.constants import (
     COMPONENT_LABEL,
     CONTAINER,
@@ -23,7 +24,6 @@ from prlcoder.operator.stage_options import StageOptions
 GRACE_S: Final = 120  # a stage that gets SIGTERM saves a checkpoint before it exits
 METRICS_PORT: Final = 9400
 SHARED_MEMORY: Final = "8Gi"  # counts against the pod's memory limit where it has one
-Manifest = dict[str, Any]
 
 _RESTRICTED: Final[Mapping[str, Any]] = {
     "allowPrivilegeEscalation": False,
@@ -37,7 +37,7 @@ def labels(run: str, stage: str) -> dict[str, str]:
     return {MANAGED_BY_LABEL: MANAGED_BY, COMPONENT_LABEL: "stage", RUN_LABEL: run, STAGE_LABEL: stage}
 
 
-def pod_template(run: str, stage: str, options: StageOptions, settings: OperatorSettings) -> Manifest:
+def pod_template(run: str, stage: str, options: StageOptions, settings: OperatorSettings) -> NewObject:
     """The pod template of one stage of a run. ``restricted`` by the Pod Security Standards."""
     volumes, mounts = _volumes(run, settings)
     container = {
@@ -58,7 +58,7 @@ def pod_template(run: str, stage: str, options: StageOptions, settings: Operator
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "volumeMounts": mounts,
     }
-    spec: Manifest = {
+    spec: NewObject = {
         "restartPolicy": "Never",
         "serviceAccountName": settings.service_account,
         "automountServiceAccountToken": False,
@@ -94,14 +94,14 @@ def _environment(options: StageOptions, settings: OperatorSettings) -> list[Mapp
     return [*({"name": name, "value": value} for name, value in fixed.items() if name not in own), *options.env]
 
 
-def _volumes(run: str, settings: OperatorSettings) -> tuple[Sequence[Manifest], Sequence[Manifest]]:
+def _volumes(run: str, settings: OperatorSettings) -> tuple[Sequence[NewObject], Sequence[NewObject]]:
     """The volumes of the pod and where its containers mount them. ``/dev/shm`` is memory: the loaders share tensors."""
-    volumes: list[Manifest] = [
+    volumes: list[NewObject] = [
         {"name": "spec", "configMap": {"name": spec_name(run)}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": SHARED_MEMORY}},
     ]
-    mounts: list[Manifest] = [
+    mounts: list[NewObject] = [
         {"name": "spec", "mountPath": SPEC_FOLDER, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},
         {"name": "shm", "mountPath": "/dev/shm"},

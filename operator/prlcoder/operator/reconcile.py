@@ -6,13 +6,13 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from prlcoder.operator.actions import Action, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
+from prlcoder.operator.actions import ClusterAction, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
 from prlcoder.operator.conditions import shortened, timestamp
 from prlcoder.operator.constants import API_VERSION, KIND, SPEC_KEY
 from prlcoder.operator.jobs import job_name
 from prlcoder.operator.kube import ApiError, Kube, run_path
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod, ObservedRun
-from prlcoder.operator.plan import Plan, plan
+from prlcoder.operator.plan import RunPlan, plan
 from prlcoder.operator.pods import spec_name
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
@@ -69,7 +69,7 @@ async def _observe(kube: Kube, run: ObservedRun, frozen: str | None, resolved: R
     )
 
 
-async def act(kube: Kube, run: ObservedRun, action: Action) -> None:
+async def act(kube: Kube, run: ObservedRun, action: ClusterAction) -> None:
     """Carry out one action. Each may be repeated, so that an operator that dies between two loses nothing."""
     jobs = f"/apis/batch/v1/namespaces/{run.namespace}/jobs"
     match action:
@@ -83,7 +83,7 @@ async def act(kube: Kube, run: ObservedRun, action: Action) -> None:
             await kube.delete(run_path(run.namespace, run.name), uid)
 
 
-async def _write_status(kube: Kube, run: ObservedRun, document: dict[str, Any], decided: Plan) -> None:
+async def _write_status(kube: Kube, run: ObservedRun, document: dict[str, Any], decided: RunPlan) -> None:
     """The one write of a look. The resource version makes it fail if the run has changed since it was read."""
     metadata = {"resourceVersion": document["metadata"]["resourceVersion"], "uid": run.uid}
     removed = {name: None for name in run.status if name not in (decided.status or {}) and name != "results"}

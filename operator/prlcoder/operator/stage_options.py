@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Document = Mapping[str, Any]
+from prlcoder.operator.api_objects import ApiObject
 
 
 @dataclass(frozen=True)
@@ -14,19 +12,19 @@ class StageOptions:
     """Kubernetes' own words, passed through as they are written."""
 
     nodes: int = 1
-    resources: Document | None = None
-    env: tuple[Document, ...] = ()
-    node_selector: Document | None = None
-    tolerations: tuple[Document, ...] = ()
-    image_pull_secrets: tuple[Document, ...] = ()
-    resource_claims: tuple[Document, ...] = ()
+    resources: ApiObject | None = None
+    env: tuple[ApiObject, ...] = ()
+    node_selector: ApiObject | None = None
+    tolerations: tuple[ApiObject, ...] = ()
+    image_pull_secrets: tuple[ApiObject, ...] = ()
+    resource_claims: tuple[ApiObject, ...] = ()
 
     @classmethod
-    def read(cls, spec: Document, stage: str) -> StageOptions:
+    def read(cls, spec: ApiObject, stage: str) -> StageOptions:
         """The options of ``stage`` in a run's spec as stored; the API server has checked their form."""
         given = (spec.get("stages") or {}).get(stage) or {}
 
-        def listed(field: str) -> tuple[Document, ...]:
+        def listed(field: str) -> tuple[ApiObject, ...]:
             return tuple(given.get(field) or ())
 
         return cls(

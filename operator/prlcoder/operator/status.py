@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from prlcoder.operator.conditions import Condition, merged, moment, timestamp
-from prlcoder.operator.constants import Phase, Progress, Reason, StageState
+from prlcoder.operator.constants import NormalReason, Phase, Reason, StageProgress
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod
 from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_waiting
 
@@ -24,7 +24,7 @@ class StageReport:
     """One stage as it is now. ``explanation`` says why it waits or failed."""
 
     stage: str
-    state: StageState
+    state: StageProgress
     job: ObservedJob | None = None
     explanation: Explanation | None = None
     restarts: Mapping[Reason, int] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class StageReport:
     @property
     def finished(self) -> bool:
         """Whether the stages after it may start."""
-        return self.state in (StageState.DONE, StageState.GIVEN)
+        return self.state in (StageProgress.DONE, StageProgress.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,23 @@ class Event:
 def report(observed: Observed, stage: str, *, given: bool) -> StageReport:
     """The state of a stage, from its Job and pods where there are any."""
     if given:
-        return StageReport(stage, StageState.GIVEN)
+        return StageReport(stage, StageProgress.GIVEN)
     job, before = observed.job_of(stage), _recorded(observed.run.status, stage)
-    if before.get("state") == StageState.DONE:
-        return StageReport(stage, StageState.DONE, job)
+    if before.get("state") == StageProgress.DONE:
+        return StageReport(stage, StageProgress.DONE, job)
     if job is None:
-        return StageReport(stage, StageState.SUSPENDED if observed.run.suspended else StageState.PENDING)
+        return StageReport(stage, StageProgress.SUSPENDED if observed.run.suspended else StageProgress.PENDING)
     pods = observed.pods_of(job)
     counted = _counted(before, restarts(pods))
     if job.succeeded:
-        return StageReport(stage, StageState.DONE, job, restarts=counted)
+        return StageReport(stage, StageProgress.DONE, job, restarts=counted)
     if job.failure is not None:
-        return StageReport(stage, StageState.FAILED, job, _why_failed(job, pods), counted)
+        return StageReport(stage, StageProgress.FAILED, job, _why_failed(job, pods), counted)
     if job.suspended and observed.run.suspended:
-        return StageReport(stage, StageState.SUSPENDED, job, restarts=counted)
+        return StageReport(stage, StageProgress.SUSPENDED, job, restarts=counted)
     if any(pod.phase == "Running" and not pod.deleting for pod in pods):
-        return StageReport(stage, StageState.RUNNING, job, restarts=counted)
-    return StageReport(stage, StageState.WAITING, job, why_waiting(job, pods, observed.warnings), counted)
+        return StageReport(stage, StageProgress.RUNNING, job, restarts=counted)
+    return StageReport(stage, StageProgress.WAITING, job, why_waiting(job, pods, observed.warnings), counted)
 
 
 def _why_failed(job: ObservedJob, pods: Sequence[ObservedPod]) -> Explanation:
@@ -129,8 +129,12 @@ def _stage(observed: Observed, one: StageReport, now: datetime) -> dict[str, Any
 def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None) -> list[Condition]:
     done = bool(reports) and all(one.finished for one in reports) and failure is None
     current = next((one for one in reports if not one.finished), None)
-    running = Progress.STAGE_RUNNING if current and current.state == StageState.RUNNING else Progress.STAGE_STARTING
-    ordinary = Progress.ALL_STAGES_DONE if done else running
+    running = (
+        NormalReason.STAGE_RUNNING
+        if current and current.state == StageProgress.RUNNING
+        else NormalReason.STAGE_STARTING
+    )
+    ordinary = NormalReason.ALL_STAGES_DONE if done else running
     what = f"stage {current.stage}" if current else "all stages have finished"
     waits = current.explanation if current and failure is None else None
     stalled = failure or waits
@@ -141,7 +145,7 @@ def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Exp
         Condition(
             "Suspended",
             "True" if rest else "False",
-            Progress.SUSPENDED_BY_SPEC if rest else Progress.NOT_SUSPENDED,
+            NormalReason.SUSPENDED_BY_SPEC if rest else NormalReason.NOT_SUSPENDED,
             "spec.suspend is true; set it to false to go on" if rest else "",
         ),
         _condition("Stalled", stalled, ordinary),
@@ -162,7 +166,7 @@ def _phase(observed: Observed, reports: Sequence[StageReport], failure: Explanat
         return Phase.COMPLETE
     if observed.run.suspended:
         return Phase.SUSPENDED
-    begun = any(one.state in (StageState.RUNNING, StageState.DONE) for one in reports)
+    begun = any(one.state in (StageProgress.RUNNING, StageProgress.DONE) for one in reports)
     return Phase.RUNNING if begun else Phase.PENDING
 
 

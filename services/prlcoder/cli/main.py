@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "compare the results of two runs",
     "serve": "serve the parts over gRPC",
     "doctor": "check this machine and say what to do",
+    "preflight": "check what a stage needs before it starts (in a cluster's init container)",
 }
 
 # How torch's threads wait for each other; read once, when torch is loaded (see training.cpu). GNU's OpenMP goes by

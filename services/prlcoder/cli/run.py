@@ -18,12 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``prlcoder run``."""
     add_manifest_arguments(parser)
     parser.add_argument("--from-stage", metavar="STAGE", help="run STAGE and all after it again")
+    parser.add_argument("--stage", help="run this stage alone; the stages that it reads must have finished")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """All stages, then the results on standard output."""
-    return run_stages(arguments, from_stage=arguments.from_stage)
+    """All stages or one, then the results on standard output."""
+    return run_stages(arguments, only=arguments.stage, from_stage=arguments.from_stage)
 
 
 def run_stages(arguments: argparse.Namespace, *, only: str | None = None, from_stage: str | None = None) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prlcoder.operator.conditions import moment
-from prlcoder.operator.constants import Reason, StageState
+from prlcoder.operator.constants import Reason, StageProgress
 from prlcoder.operator.observed import Observed
 from prlcoder.operator.reasons import Explanation
 from prlcoder.operator.status import StageReport
@@ -26,7 +26,7 @@ def exceeded(observed: Observed, reports: Sequence[StageReport], now: datetime) 
     if active is not None and now >= active:
         seconds = observed.run.spec["activeDeadlineSeconds"]
         return Explanation(Reason.DEADLINE_EXCEEDED, f"the run was active for longer than {seconds} s")
-    begun = any(report.finished or report.state == StageState.RUNNING for report in reports)
+    begun = any(report.finished or report.state == StageProgress.RUNNING for report in reports)
     if start is not None and now >= start and not begun:
         waiting = next((report.explanation.message for report in reports if report.explanation), "")
         seconds = observed.run.spec["startDeadlineSeconds"]

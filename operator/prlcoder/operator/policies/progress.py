@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prlcoder.operator.conditions import moment
-from prlcoder.operator.constants import Reason, StageState
+from prlcoder.operator.constants import Reason, StageProgress
 from prlcoder.operator.observed import Observed
 from prlcoder.operator.reasons import Explanation
 from prlcoder.operator.status import StageReport
@@ -19,7 +19,7 @@ def stalled(observed: Observed, report: StageReport, now: datetime) -> Explanati
     """That a running stage has made no step for too long, or None."""
     seconds = observed.run.spec.get("progressDeadlineSeconds", DEFAULT_S)
     told = moment(observed.progress.get(report.stage, {}).get("time"))
-    if report.state != StageState.RUNNING or not seconds or told is None:
+    if report.state != StageProgress.RUNNING or not seconds or told is None:
         return None
     if now - told < timedelta(seconds=seconds):
         return None
