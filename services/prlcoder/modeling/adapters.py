@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import InputError
+from prlcoder.telemetry.progress import Progress
 
 ADAPTER_CONFIG: Final = "adapter_config.json"
 LABELS: Final = "labels.json"
@@ -78,7 +79,8 @@ def load_model(kind: Any, path: str, *, dtype: Any, **settings: Any) -> tuple[An
     """
     adapter = AdapterFolder.at(path)
     if adapter is None:
-        model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True, **settings)
+        with Progress(f"load {Path(path).name}", total=None, unit="models", final=False):
+            model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True, **settings)
         return model, sorted(found["missing_keys"])
     for_classifier = "TokenClassification" in kind.__name__
     if adapter.is_reward_model and not for_classifier:

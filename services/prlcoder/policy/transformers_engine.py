@@ -64,8 +64,11 @@ class TransformersEngine:
         texts = [[""] * sampling.drawn for _ in prompts]
         with Progress("generate", total=len(prompts) * sampling.drawn, unit="samples") as progress:
             for batch in self._batches(self._rows(prompts, sampling)):
+                counted = 0
                 for _ in self._complete(batch, sampling):
-                    pass
+                    written = sum(len(row.ids) for row in batch)
+                    progress.advance(0, tokens=written - counted)
+                    counted = written
                 for row in batch:
                     texts[row.prompt][row.sample] = row.text
                 progress.advance(len(batch))

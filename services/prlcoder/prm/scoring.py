@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prlcoder.prm.items import ProgramToScore, StepScore, StepSpan
 from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
+from prlcoder.telemetry.progress import Progress
 
 if TYPE_CHECKING:
     from prlcoder.problems.prompts import Prompt
@@ -35,10 +36,12 @@ class LocalStepScorer:
             for prompt, program, segments in items
         ]
         scores: list[list[StepScore]] = [[] for _ in rows]
-        for batch in batches([len(row.ids) for row in rows], self.step_model.batch_tokens):
-            taken: list[Tokenised] = [rows[index] for index in batch]
-            for index, odds in zip(batch, self.step_model.odds(taken), strict=True):
-                scores[index] = step_scores(rows[index].item, odds)
+        with Progress("score", total=len(rows), unit="programs", final=False) as progress:
+            for batch in batches([len(row.ids) for row in rows], self.step_model.batch_tokens):
+                taken: list[Tokenised] = [rows[index] for index in batch]
+                for index, odds in zip(batch, self.step_model.odds(taken), strict=True):
+                    scores[index] = step_scores(rows[index].item, odds)
+                progress.advance(len(batch), tokens=sum(len(row.ids) for row in taken))
         return scores
 
 

@@ -44,7 +44,8 @@ class RemoteEngine(RemoteModel[PolicyClient]):
                 )
                 found = self._thread.run(self._client.complete(part, sampling))
                 texts += [[_text(sample) for sample in written] for written in found]
-                progress.advance(len(part) * samples)
+                tokens = sum(len(one.ids) for written in found for one in written if isinstance(one, PolicySample))
+                progress.advance(len(part) * samples, tokens=tokens)
         return texts
 
 

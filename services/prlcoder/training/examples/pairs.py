@@ -12,6 +12,7 @@ from prlcoder.errors import WorkError
 from prlcoder.modeling.packing.rows import Packing
 from prlcoder.modeling.spans import Tokenizer, pair_spans
 from prlcoder.spec import Dpo
+from prlcoder.telemetry.progress import Progress
 from prlcoder.training.examples.length_limit import dataset_within_limit
 from prlcoder.training.losses.averaging import loss_denominator_ids, pair_weights
 
@@ -42,21 +43,17 @@ def pair_dataset(
     examples: list[dict[str, Any]] = []
     lengths: list[int] = []
     programs: list[str] = []
-    for row in rows:
-        if row["rejected_origin"] not in settings.origins:
-            continue
-        spans = pair_spans(
-            tokenizer,
-            prompts[row["problem_id"]],
-            prefix=row["prefix"],
-            chosen=row["chosen"],
-            rejected=row["rejected"],
-            rest=row["rest"],
-        )
-        if spans is not None:
-            examples.append(asdict(spans))
-            lengths.append(max(len(spans.chosen), len(spans.rejected)))
-            programs.append(row["problem_id"])
+    with Progress("tokenise", total=None, unit="pairs", final=False) as progress:
+        for row in rows:
+            if row["rejected_origin"] not in settings.origins:
+                continue
+            texts = {name: row[name] for name in ("prefix", "chosen", "rejected", "rest")}
+            spans = pair_spans(tokenizer, prompts[row["problem_id"]], **texts)
+            if spans is not None:  # None: both programs are the same tokens
+                examples.append(asdict(spans))
+                lengths.append(max(len(spans.chosen), len(spans.rejected)))
+                programs.append(row["problem_id"])
+                progress.advance(tokens=len(spans.chosen) + len(spans.rejected))
     kept = [program for program, length in zip(programs, lengths, strict=True) if length <= max_length]
     if not kept:
         raise WorkError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prlcoder.modeling.packing.rows import IGNORED
 from prlcoder.modeling.spans import Encoded, Tokenizer, completion_start, encode_programs
+from prlcoder.telemetry.progress import Progress
 from prlcoder.training.examples.length_limit import dataset_within_limit
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ def program_dataset(
 ) -> tuple[Dataset, int]:
     """Examples of all programs of at most ``max_length`` tokens, and the number of longer programs."""
     examples, rest = [], iter(programs)
-    while batch := list(islice(rest, PROGRAMS_PER_ENCODING)):
-        for (prompt, _), encoded in zip(batch, encode_programs(tokenizer, batch), strict=True):
-            examples.append(program_example(encoded, prompt, on_prompt=on_prompt))
+    with Progress("tokenise", total=None, unit="programs", final=False) as progress:
+        while batch := list(islice(rest, PROGRAMS_PER_ENCODING)):
+            encoded_batch = encode_programs(tokenizer, batch)
+            for (prompt, _), encoded in zip(batch, encoded_batch, strict=True):
+                examples.append(program_example(encoded, prompt, on_prompt=on_prompt))
+            progress.advance(len(batch), tokens=sum(len(encoded.ids) for encoded in encoded_batch))
     lengths = [len(example["input_ids"]) for example in examples]
     return dataset_within_limit(examples, lengths=lengths, max_length=max_length)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prlcoder.modeling.packing.rows import IGNORED
 from prlcoder.modeling.spans import Tokenizer, encode, segment_end_token
+from prlcoder.telemetry.progress import Progress
 
 if TYPE_CHECKING:
     from prlcoder.problems.prompts import Prompt
@@ -57,21 +58,29 @@ def step_sequences(
         if row["label"] == "chosen":
             chosen_prefixes[row["problem_id"]].add(until)
     sequences = []
-    for (problem_id, program), steps in programs.items():
-        last = program[: max(steps)]
-        earlier = {
-            len(until): LABELS["chosen"]
-            for until in chosen_prefixes[problem_id]
-            if len(until) < len(last) and last.startswith(until)
-        }
-        prompt = prompts[problem_id]
-        encoded = encode(tokenizer, prompt.whole(program))
-        ends = {
-            segment_end_token(encoded, prompt.program_start, program, end): label
-            for end, label in sorted({**earlier, **steps}.items())
-        }
-        sequences.append(StepSequence(encoded.ids[: max(ends) + 1], list(ends), list(ends.values()), problem_id))
+    with Progress("tokenise", total=len(programs), unit="programs", final=False) as progress:
+        for (problem_id, program), steps in programs.items():
+            prefixes = chosen_prefixes[problem_id]
+            sequence = _sequence(tokenizer, prompts[problem_id], program, steps, prefixes)
+            sequences.append(replace(sequence, problem_id=problem_id))
+            progress.advance(tokens=len(sequence.ids))
     return sequences
+
+
+def _sequence(
+    tokenizer: Tokenizer, prompt: Prompt, program: str, steps: Mapping[int, int], chosen_prefixes: Iterable[str]
+) -> StepSequence:
+    """The sequence of one program. ``steps`` are the labels of its steps by the character where they end."""
+    last = program[: max(steps)]
+    earlier = {
+        len(until): LABELS["chosen"] for until in chosen_prefixes if len(until) < len(last) and last.startswith(until)
+    }
+    encoded = encode(tokenizer, prompt.whole(program))
+    ends = {
+        segment_end_token(encoded, prompt.program_start, program, end): label
+        for end, label in sorted({**earlier, **steps}.items())
+    }
+    return StepSequence(encoded.ids[: max(ends) + 1], list(ends), list(ends.values()))
 
 
 def labelled_once(sequences: Iterable[StepSequence]) -> list[StepSequence]:

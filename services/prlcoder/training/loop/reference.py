@@ -57,5 +57,6 @@ def reference_logps(pairs: Sequence[Any], model: Any, collator: PairCollator) ->
             batch = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in batch.items()}
             for side, logps in enumerate(pair_logps(pair_logits(model, batch), batch)):
                 found[side, indices] = logps.float().cpu().numpy()
-            progress.advance(len(indices))
+            tokens = sum(len(examples[index]["chosen"]) + len(examples[index]["rejected"]) for index in indices)
+            progress.advance(len(indices), tokens=tokens)
     return found

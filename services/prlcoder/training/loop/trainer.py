@@ -34,9 +34,17 @@ class FixedOrderTrainer(Trainer):  # type: ignore[misc]  # transformers has no t
     """
 
     guard: FiniteGuard | None = None  # set by ``fit``
+    progress: ShowProgress | None = None  # set by ``fit``
 
     def _get_train_sampler(self, train_dataset: Any = None) -> ShuffledOrder:
         return ShuffledOrder(len(self.train_dataset), seed=self.args.seed)
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
+        """The micro-batches of one optimiser step, and the number of their labelled tokens over all ranks."""
+        batches, items = super().get_batch_samples(*args, **kwargs)
+        if self.progress is not None:
+            self.progress.count(batches, self.processing_class.pad_token_id)
+        return batches, items
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Loss and gradients of one micro-batch. Returns the loss, a scalar."""
@@ -106,8 +114,8 @@ def fit(trainer: FixedOrderTrainer, job: Job) -> list[dict[str, Any]]:
     After SIGTERM or SIGINT a checkpoint is saved and the signal is raised again for the previous handler; ``WorkError``
     if that handler does not end the process, and for a NaN or an infinity in a loss, a gradient or a weight.
     """
-    stop, trainer.guard = StopOnSignal(), FiniteGuard(job.name, job.work)
-    for callback in (stop, trainer.guard, PointAtLatest(), ShowProgress(job.name)):
+    stop, trainer.guard, trainer.progress = StopOnSignal(), FiniteGuard(job.name, job.work), ShowProgress(job.name)
+    for callback in (stop, trainer.guard, PointAtLatest(), trainer.progress):
         trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     job.work.mkdir(parents=True, exist_ok=True)
@@ -115,7 +123,7 @@ def fit(trainer: FixedOrderTrainer, job: Job) -> list[dict[str, Any]]:
         from torch.utils.tensorboard import SummaryWriter
 
         trainer.add_callback(TensorBoardCallback(SummaryWriter(str(job.work / "tensorboard"))))
-    with stop.listening():
+    with stop.listening(), trainer.progress.showing():
         trainer.train(resume_from_checkpoint=latest_checkpoint(job.work))
     if stop.received is not None:
         step = trainer.state.global_step
