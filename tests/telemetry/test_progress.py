@@ -62,15 +62,19 @@ def test_short_work_may_leave_no_line() -> None:
     assert log.getvalue() == ""
 
 
+def failing(log: Lines, finished: int) -> None:
+    with Progress("execute", total=2, unit="programs", stream=log) as progress:
+        progress.advance(finished)
+        raise KeyError
+
+
 def test_an_error_leaves_a_last_line_if_there_was_progress() -> None:
-    log = Lines()
-    with pytest.raises(KeyError), Progress("execute", total=2, unit="programs", stream=log) as progress:
-        progress.advance()
-        raise KeyError
-    assert log.getvalue().endswith("stopped\n")
-    silent = Lines()
-    with pytest.raises(KeyError), Progress("execute", total=2, unit="programs", stream=silent):
-        raise KeyError
+    log, silent = Lines(), Lines()
+    with pytest.raises(KeyError):
+        failing(log, 1)
+    assert log.getvalue().endswith(", stopped\n")
+    with pytest.raises(KeyError):
+        failing(silent, 0)
     assert silent.getvalue() == ""
 
 
