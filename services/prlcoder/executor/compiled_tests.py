@@ -39,6 +39,7 @@ class CallPlan:
     ``fresh``: evaluate the entry point's expression anew for every call (``Solution().f`` makes a new object).
     ``right``: the records of a candidate that answers exactly what is expected, where they are known. Equal bytes pass
     without being decoded; other bytes may still pass, such as ``1.0`` for ``1``.
+    ``fallback`` runs the same tests where an answer has no value outside its process, such as a generator.
     """
 
     entry_point: str
@@ -46,6 +47,7 @@ class CallPlan:
     calls: bytes
     cases: tuple[Case, ...]
     right: bytes | None
+    fallback: TesterPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan:
     calls = marshal.dumps([(call.args, call.kwargs) for call in rewritten.calls], VERSION)
     cases = tuple(Case(check.first, check.count, _predicate(check)) for check in rewritten.checks)
     right = _records([check.expected if check.count == 1 else None for check in rewritten.checks])
-    return CallPlan(tests.entry_point, False, calls, cases, right)
+    fallback = TesterPlan(tests.entry_point, _tester(tests))
+    return CallPlan(tests.entry_point, False, calls, cases, right, fallback)
 
 
 def _tester(tests: AssertTests) -> bytes:

@@ -138,6 +138,8 @@ class Evaluator:
                 return
             case _:
                 raise NotRewritableError
+        if isinstance(node, ast.Compare) and _compares_identity(node):
+            raise NotRewritableError  # decoded answers are copies: only a tester knows which objects are the same
         if isinstance(node, ast.Attribute):
             if _dotted(node) not in _NAMES:
                 raise NotRewritableError
@@ -198,6 +200,17 @@ class Evaluator:
                 return False
             left = right
         return True
+
+
+def _compares_identity(node: ast.Compare) -> bool:
+    """Whether ``is`` compares with anything but None, True, False or Ellipsis."""
+    singletons = [
+        isinstance(item, ast.Constant) and item.value in (None, True, False, ...) and type(item.value) is not int
+        for item in node.comparators
+    ]
+    return any(
+        isinstance(sign, (ast.Is, ast.IsNot)) and not known for sign, known in zip(node.ops, singletons, strict=True)
+    )
 
 
 def _dotted(node: ast.expr) -> str:

@@ -32,7 +32,10 @@ START_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 1.0
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "HOME": SCRATCH}
 # In order of import.
-MODULES: Final = ("wire", "kernel", "values", "candidate", "candidate_rpc", "tester_rpc", "process", "run", "zygote")
+MODULES: Final = (
+    *("wire", "kernel", "values", "value_types", "shared_objects", "remote_objects"),
+    *("candidate", "candidate_rpc", "tester_rpc", "process", "run", "zygote"),
+)
 PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum
     fractions functools hashlib heapq inspect io itertools json math numbers operator os pprint queue random re select

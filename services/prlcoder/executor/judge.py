@@ -11,15 +11,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from prlcoder.executor.comparison import equal_output
 from prlcoder.executor.compiled_tests import CallPlan, Case, Plan, SplitPlan, StdioPlan, TesterPlan
 from prlcoder.executor.jailed import tester_rpc, wire
+from prlcoder.executor.jailed.values import encode
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
 MIB: Final = 1 << 20
+_OPAQUE: Final = encode((Ellipsis, "opaque"))[5:]  # in the bytes of every answer with an object in it
 
 
 class Order(NamedTuple):
@@ -125,7 +127,16 @@ def _calls(item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, profi
     else:
         _judge_calls(item, plan, limits, outcome, tally)
     tally.compare_s = time.perf_counter() - began
+    if plan.fallback is not None and _OPAQUE in outcome.answers:
+        return (yield from _judge_by_tester(item, plan.fallback, limits, tally))
     return tally.result()
+
+
+def _judge_by_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits, tally: _Tally) -> Session:
+    """Run the tests again in a tester, because an answer was an object that only its own process can look at."""
+    result = yield from _run_tester(item, plan, limits, tally.profile)
+    passed = tally.total if result.passed else min(tally.passed, tally.total - 1)
+    return replace(result, tests_passed=passed, tests_total=tally.total, answers=tally.answers)
 
 
 def _order(
@@ -323,4 +334,6 @@ def _tester_judgement(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
         return Verdict.PASSED, ""
     if record is not None and record.payload == tester_rpc.WRONG:
         return Verdict.WRONG_ANSWER, ""
+    if record is not None and record.payload == tester_rpc.OWN_OBJECT:
+        return Verdict.WRONG_ANSWER, "own_object"
     return _unanswered(outcome, _CandidateRecords(outcome.answers), limits)

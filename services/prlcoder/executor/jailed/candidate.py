@@ -90,7 +90,7 @@ def answer_calls(body: tuple[Any, ...], preamble: CodeType | None, code: CodeTyp
         try:
             if fresh or index == 0:
                 target = look_up(entry_point, namespace)
-            payload = encode(target(*arguments, **keywords))
+            payload = encode(target(*arguments, **keywords), exact=not fresh)
             write_record(index, wire.ANSWER, payload)
         except BaseException as error:
             write_record(index, wire.RAISED, class_name(error))

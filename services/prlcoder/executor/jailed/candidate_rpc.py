@@ -1,132 +1,27 @@
-"""What crosses between a tester and its candidate: values, objects of the preamble's classes, handles for the rest.
+"""The connection between a tester and its candidate: framed messages, and requests that may nest.
 
-A message is ``V`` and one plain value, or ``O`` and a table: the root, then every object that it leads to. Most are
-plain values and stay in C on their way out; on their way in, only what the tester says is read by ``marshal`` itself.
-What a candidate says goes through the strict decoder, always.
+Only one side runs at a time. It asks the other to call an object or to do an operation on it. While it waits for the
+reply, it serves the other's requests: a callback that a test has passed is called in the test's process.
 """
 
 from __future__ import annotations
 
-import builtins
-import marshal
 import os
 import struct
-from collections.abc import Callable
+import threading
 from typing import Any, Final
 
-from prlcoder.executor.jailed.values import VERSION, UndecodableError, decode, encode
+from prlcoder.executor.jailed.remote_objects import OPERATIONS, RemoteObjects
 
 MAX_MESSAGE: Final = 64 << 20
-PLAIN: Final = b"V"
-OBJECTS: Final = b"O"
+REQUEST, RESULT, ERROR = range(3)  # kinds of messages
 
 _LENGTH = struct.Struct("<I")
 _READ_SIZE: Final = 1 << 14
 
-_TYPES_BY_NAME: Final = {name: value for name, value in vars(builtins).items() if type(value) is type}
-_BUILTIN_TYPES: Final = {value: name for name, value in _TYPES_BY_NAME.items()}
 
-SendRequest = Callable[..., Any]
-
-
-class Handle:
-    """Names an object that lives in the candidate's process; its attributes are read and set there.
-
-    Equal to itself only, whatever the candidate's class says.
-    """
-
-    def __init__(self, number: int, ask: SendRequest) -> None:
-        object.__setattr__(self, "number", number)
-        object.__setattr__(self, "ask", ask)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.ask("get", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.ask("set", self, name, value)
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self.ask("call", self, arguments, keywords)
-
-
-class Exchange:
-    """Turns values into messages and back on one side of the channel."""
-
-    def __init__(self, classes: dict[str, type], ask: SendRequest | None) -> None:
-        self.classes = classes
-        self._ask = ask  # how handles reach the candidate; None on the candidate's side
-        self._kept: list[Any] = []  # the candidate's objects behind handles
-
-    def pack(self, value: Any) -> bytes:
-        """A message of ``value``; objects in it keep their identity, so shared and circular structures survive."""
-        try:
-            return PLAIN + marshal.dumps(value, VERSION)
-        except ValueError:  # something that is no builtin, or nested too deep
-            return OBJECTS + self._pack_objects(value)
-
-    def _pack_objects(self, value: Any) -> bytes:
-        objects: list[Any] = []
-        numbers: dict[int, int] = {}
-
-        def replace(item: Any) -> tuple[Any, ...] | None:
-            if type(item) is Handle:
-                return (Ellipsis, "handle", item.number)
-            if type(item) is type and item in _BUILTIN_TYPES:
-                return (Ellipsis, "builtin", _BUILTIN_TYPES[item])
-            if type(item).__name__ in self.classes and hasattr(item, "__dict__"):
-                if id(item) not in numbers:
-                    numbers[id(item)] = len(objects)
-                    objects.append(item)
-                return (Ellipsis, "object", numbers[id(item)])
-            if self._ask is not None:
-                return None
-            self._kept.append(item)
-            return (Ellipsis, "handle", len(self._kept) - 1)
-
-        root = encode(value, replace)
-        table = []
-        position = 0
-        while position < len(objects):  # encoding an object may append further ones
-            item = objects[position]
-            table.append(encode((type(item).__name__, dict(vars(item))), replace))
-            position += 1
-        return marshal.dumps([root, *table], VERSION)
-
-    def unpack(self, data: bytes) -> Any:
-        """The value of a message; an exception of any kind if it is not one."""
-        kind, data = data[:1], data[1:]
-        if kind == PLAIN:
-            return marshal.loads(data) if self._ask is None else decode(data)
-        if kind != OBJECTS:
-            raise UndecodableError("not a message")
-        return self._unpack_objects(data)
-
-    def _unpack_objects(self, data: bytes) -> Any:
-        parts = decode(data)
-        if type(parts) is not list or not parts or not all(type(part) is bytes for part in parts):
-            raise UndecodableError("not a message")
-        objects: list[Any] = []
-
-        def resolve(name: str, arguments: tuple[Any, ...]) -> Any:
-            (which,) = arguments
-            if name == "builtin":
-                return _TYPES_BY_NAME[which]
-            if name == "object":
-                return objects[which]
-            return self._kept[which] if self._ask is None else Handle(int(which), self._ask)
-
-        for part in parts[1:]:  # first every object empty, then their attributes: references may point anywhere
-            name = decode(part, lambda *_: None)[0]
-            if name not in self.classes:
-                raise UndecodableError(f"an object of unknown class {name}")
-            objects.append(object.__new__(self.classes[name]))
-        states = [decode(part, resolve)[1] for part in parts[1:]]
-        for item, attributes in zip(objects, states, strict=True):
-            for attribute, value in attributes.items():
-                object.__setattr__(item, attribute, value)
-        return decode(parts[0], resolve)
+class DisconnectedError(BaseException):
+    """The other side has ended or has sent something that is no message. No program and no test may catch this."""
 
 
 class Channel:
@@ -134,18 +29,18 @@ class Channel:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._ahead = b""  # read, but not asked for yet
-        self._read, self._write = os.read, os.write  # for the candidate may have patched ``os`` by then
+        self._ahead = b""  # bytes that were read beyond the last message
+        self._read, self._write = os.read, os.write  # kept here, because the program may patch ``os``
 
     def send(self, data: bytes) -> None:
-        """One message. ``OSError`` if the other side has gone."""
+        """Send one message. Raises ``OSError`` if the other side has ended."""
         framed = _LENGTH.pack(len(data)) + data
         sent = self._write(self._descriptor, framed)
         while sent < len(framed):
             sent += self._write(self._descriptor, framed[sent : sent + MAX_MESSAGE])
 
     def receive(self) -> bytes | None:
-        """One message; None at the end of the channel or for one that is too long."""
+        """Receive one message. None at the end of the channel and for a message that is too long."""
         try:
             data = self._ahead or self._read(self._descriptor, _READ_SIZE)
             while len(data) < _LENGTH.size:
@@ -171,3 +66,104 @@ class Channel:
         if not data:
             raise EOFError
         return data
+
+
+class Link(RemoteObjects):
+    """One side's objects and its end of the connection."""
+
+    def __init__(self, channel: Channel, sign: int, trusted: bool) -> None:
+        super().__init__(sign, trusted)
+        self.channel = channel
+        self._lock = threading.RLock()  # a candidate's threads may call a test's callback
+
+    # --- differences between the sides --------------------------------------------------------------------------------
+
+    def note(self) -> tuple[Any, ...]:
+        """Atoms that go with each message."""
+        return ()
+
+    def take_note(self, note: tuple[Any, ...]) -> None:
+        """Take what came with a message."""
+
+    def undecodable(self) -> Any:
+        """What a reply that cannot be decoded counts as."""
+        raise DisconnectedError
+
+    def note_error(self, error: BaseException, name: str) -> None:
+        """Take note that the other side has raised ``error``, whose class is called ``name``."""
+
+    def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Do what the other side asks for."""
+        if operation == "call":
+            return target(*arguments, **keywords)
+        return OPERATIONS[operation](target, *arguments)
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call an object of the other side."""
+        return self.request("call", (target, *arguments, *keywords.values()), tuple(keywords))
+
+    def operate(self, operation: str, target: Any, *arguments: Any) -> Any:
+        """Do an operation on an object of the other side."""
+        return self.request(operation, (target, *arguments))
+
+    def request(self, operation: str, values: tuple[Any, ...], keywords: tuple[str, ...] = ()) -> Any:
+        """Send a request and return, or raise, what the other side answers. ``DisconnectedError`` if it has ended."""
+        with self._lock:
+            self._send((REQUEST, operation, list(keywords), *self.note()), values, sweep=True)
+            while True:
+                data = self.channel.receive()
+                if data is None:
+                    raise DisconnectedError
+                try:
+                    head, received = self.unpack(data)
+                    kind = head[0]
+                except Exception:
+                    return self.undecodable()
+                if kind == REQUEST:
+                    self.serve(head, received)
+                    continue
+                self.take_note(head[2:])
+                return self._answer(kind, head[1], received)
+
+    def _answer(self, kind: int, name: Any, received: list[Any]) -> Any:
+        (value,) = received
+        if kind == ERROR and isinstance(value, BaseException):
+            self.note_error(value, str(name))
+            raise value
+        return value
+
+    def _send(self, head: tuple[Any, ...], values: tuple[Any, ...], sweep: bool = False) -> None:
+        data = self.pack(head, values, sweep)
+        try:
+            self.channel.send(data)
+        except OSError:
+            raise DisconnectedError from None
+
+    # --- serving ------------------------------------------------------------------------------------------------------
+
+    def serve(self, head: tuple[Any, ...], received: list[Any]) -> None:
+        """Do what a request asks for and send the reply."""
+        try:
+            operation, keywords = head[1], head[2]
+            self.take_note(head[3:])
+            target, *values = received
+            split = len(values) - len(keywords)
+            result = self.perform(operation, target, values[:split], dict(zip(keywords, values[split:], strict=True)))
+        except DisconnectedError:
+            raise
+        except BaseException as error:
+            self._reply(ERROR, error)
+        else:
+            self._reply(RESULT, result)
+
+    def _reply(self, kind: int, value: Any) -> None:
+        name = type(value).__name__ if kind == ERROR else ""
+        try:
+            self._send((kind, name, *self.note()), (value,))
+        except DisconnectedError:
+            raise
+        except BaseException as error:  # a value without any encoding: nested too deep, or hostile
+            failure = RuntimeError(f"{type(error).__name__} while encoding a result")
+            self._send((ERROR, name or "RuntimeError", *self.note()), (failure,))

@@ -1,32 +1,47 @@
-"""Tests that are code: a trusted tester process calls into an untrusted candidate process, values only.
+"""Tests that are code: a trusted tester process runs them and calls into an untrusted candidate process.
 
-Both run the problem's preamble, so that objects of its classes (``ListNode``, ``TreeNode``) can cross as class name and
-attributes. Everything else that has no value of its own stays with the candidate and is named by a handle.
+Test code sees what it would see in one process with the program, with one exception: an object whose class the program
+wrote never decides an assertion. ``TesterLink`` holds the rules. Where they cannot decide, the tests cannot pass, and
+the reason is ``own_object``.
 """
 
 from __future__ import annotations
 
 import builtins
 import importlib
+import io
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 from prlcoder.executor.jailed import candidate, wire
-from prlcoder.executor.jailed.candidate_rpc import Channel, Exchange, SendRequest
+from prlcoder.executor.jailed.candidate_rpc import Channel, DisconnectedError, Link
+from prlcoder.executor.jailed.remote_objects import (
+    ARITHMETIC,
+    COMPARISONS,
+    OPERATIONS,
+    RemoteObject,
+    RemoteType,
+    builtin_base,
+    plain_value,
+)
 from prlcoder.executor.jailed.values import Opaque
 
 READY: Final = b"ready"
 PASSED: Final = b"passed"
 WRONG: Final = b"wrong"
+OWN_OBJECT: Final = b"own_object"
 GONE: Final = b"gone"
 
+_TEST_MODULES: Final = frozenset({candidate.MODULE_NAME, "__main__", "unittest.mock"})
+_PUBLIC_SPECIAL: Final = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
+_ALLOWED_ON_ALL: Final = frozenset({"call", "iter", "next", "anext", "await"})
+_NEVER_ALLOWED: Final = frozenset({"state", "dir", "copy", "deepcopy"})
+_MISSING: Final = object()
 
-class CandidateError(Exception):
-    """The candidate raised something that is no builtin exception."""
 
-
-class CandidateGone(BaseException):
-    """The candidate's process ended or spoke nonsense; nothing in a test may catch this."""
+class OwnObjectError(BaseException):
+    """An assertion depends on an object whose class the program wrote. Tests cannot pass after this."""
 
 
 def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
@@ -41,8 +56,52 @@ def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
 # --- the candidate's side -------------------------------------------------------------------------------------------
 
 
+class _CapturedOutput(io.RawIOBase):
+    """Standard output of a candidate: it collects what is written while a test captures it, and drops the rest."""
+
+    def __init__(self) -> None:
+        self.capturing = False
+        self.written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self.capturing:
+            self.written += data
+        return len(data)
+
+
+class CandidateLink(Link):
+    """The candidate's side. It trusts the tester and does whatever the tester asks for."""
+
+    def __init__(self, channel: Channel, namespace: dict[str, Any]) -> None:
+        super().__init__(channel, sign=-1, trusted=True)
+        self._namespace = namespace
+        self.target: Any = None  # the entry point
+        self._output = _CapturedOutput()
+        sys.stdout = io.TextIOWrapper(self._output, "utf-8", "surrogateescape", write_through=True)
+
+    def note(self) -> tuple[Any, ...]:
+        """What the program has printed since the last message, if the test captures it."""
+        text = self._output.written.decode("utf-8", "replace")
+        self._output.written.clear()
+        return (text,)
+
+    def take_note(self, note: tuple[Any, ...]) -> None:
+        """Whether the test captures standard output now."""
+        if note:
+            (self._output.capturing,) = note
+
+    def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Also look up a name of the program's module; None is the entry point."""
+        if operation == "name":
+            return self.target if target is None else self._namespace[target]
+        return super().perform(operation, target, arguments, keywords)
+
+
 def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType) -> int:
-    """Load the program, then answer the tester's calls until it hangs up."""
+    """Load the program, then answer the tester's requests until it hangs up."""
     _, entry_point = body
     write_record, namespace = candidate.record_writer(), candidate.fresh_main()
     classes: dict[str, type] = {}
@@ -50,116 +109,261 @@ def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: cand
         if not candidate.load(None, preamble, namespace, write_record):
             return candidate.CRASH_EXIT
         classes = own_classes(namespace)
+    link = CandidateLink(Channel(candidate.CHANNEL_FD), namespace)
     if not candidate.load(None, code, namespace, write_record):
         return candidate.CRASH_EXIT
-    classes = {name: namespace.get(name, own) for name, own in classes.items()}
-    exchange = Exchange({name: own for name, own in classes.items() if isinstance(own, type)}, None)
+    found = {name: namespace.get(name, own) for name, own in classes.items()}
+    link.classes = {name: own for name, own in found.items() if isinstance(own, type)}
     try:
-        target = candidate.look_up(entry_point, namespace)
+        link.target = candidate.look_up(entry_point, namespace)
     except BaseException as error:
         write_record(wire.LOADED, wire.RAISED, candidate.class_name(error))
         return candidate.CRASH_EXIT
-    channel = Channel(candidate.CHANNEL_FD)
-    channel.send(READY)
-    while (message := channel.receive()) is not None:
-        try:
-            reply = b"+" + exchange.pack(_handle_request(exchange.unpack(message), target, namespace))
-        except BaseException as error:
-            reply = b"-" + candidate.class_name(error)
-        channel.send(reply)
+    link.channel.send(READY)
+    while (message := link.channel.receive()) is not None:
+        link.serve(*link.unpack(message))
     return candidate.CLEAN_EXIT
-
-
-def _handle_request(message: Any, target: Any, namespace: dict[str, Any]) -> Any:
-    """Do what the tester asks: call a name, a kept object or (None) the entry point; get or set an attribute."""
-    match message:
-        case ("call", function, arguments, keywords):
-            if function is None:
-                function = target
-            return (namespace[function] if isinstance(function, str) else function)(*arguments, **keywords)
-        case ("get", item, name):
-            return getattr(item, name)
-        case ("set", item, name, value):
-            return setattr(item, name, value)
-    raise ValueError("not a request")
 
 
 # --- the tester's side ----------------------------------------------------------------------------------------------
 
 
-def open_requests(channel: Channel, classes: dict[str, type]) -> SendRequest:
-    """A function that sends one request and returns, or raises, what the candidate answers."""
+class TesterLink(Link):
+    """The tester's side, with the rules about which answers of the candidate may decide an assertion.
 
-    def ask(*request: Any) -> Any:
+    Data may: what a method returns, an attribute, an item, a length. They are values that the test compares. The result
+    of a comparison, of ``in`` or of ``bool`` may not, and neither may the result of arithmetic with a value of the
+    test, because an object could answer whatever the test wants to hear. Such a result counts only where the tester
+    comes to the same one from the object's state, which it has read before the object saw the test's value.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(channel, sign=1, trusted=False)
+        self.undecided = False  # whether an assertion could not be decided
+        self.raised: dict[int, str] = {}  # exceptions of the candidate: the name of the class by ``id``
+        self._kept: list[BaseException] = []  # they stay alive, so that no other object gets their id
+        self._exposed: set[int] = set()  # numbers of objects that arithmetic with a value of the test has made
+        self._output = sys.stdout
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def note(self) -> tuple[Any, ...]:
+        """Whether the test captures standard output."""
+        return (sys.stdout is not self._output,)
+
+    def take_note(self, note: tuple[Any, ...]) -> None:
+        """Write what the program has printed to the test's standard output."""
+        if note and type(note[0]) is str and note[0] and sys.stdout is not self._output:
+            sys.stdout.write(note[0])
+
+    def undecodable(self) -> Any:
+        """A value that is equal to nothing."""
+        return Opaque("undecodable", False)
+
+    def note_error(self, error: BaseException, name: str) -> None:
+        """Remember that it was not the test that raised ``error``."""
+        if self.numbers.get(id(error), -1) < 0:
+            self.raised[id(error)] = name[:200]
+            self._kept.append(error)
+
+    # --- what the candidate may ask for -------------------------------------------------------------------------------
+
+    def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Call what the test has passed, and use objects of the test's own classes by their public names.
+
+        Functions, frames and modules lead to everything that the test knows, so nothing but calling is allowed there.
+        """
+        kind = type(target)
+        allowed = operation in _ALLOWED_ON_ALL or (_is_of_test(kind) and operation not in _NEVER_ALLOWED)
+        if operation in ("get", "set", "delete"):
+            name = arguments[0]
+            allowed = type(name) is str and (name in _PUBLIC_SPECIAL or (allowed and not name.startswith("_")))
+            allowed = allowed and (
+                operation == "get" or not _defines(kind, name)
+            )  # a test's methods stay what they are
+        if not allowed and operation == "get":
+            raise AttributeError(arguments[0])  # as if the object lacked it, which programs are prepared for
+        if self.numbers.get(id(target), 0) <= 0 or not allowed:
+            raise PermissionError(f"a program may not {operation} a {kind.__name__} of the test")
+        return super().perform(operation, target, arguments, keywords)
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+
+    def undecidable(self) -> OwnObjectError:
+        """The error to raise where only the program's own object could decide."""
+        self.undecided = True
+        return OwnObjectError()
+
+    def operate(self, operation: str, target: Any, *arguments: Any) -> Any:
+        """Ask the candidate, and accept its answer where the rules allow it."""
+        if isinstance(target, RemoteType):
+            return self.request(operation, (target, *arguments))
         try:
-            channel.send(exchange.pack(request))
-            reply = channel.receive()
-        except OSError:
-            reply = None
-        if not reply:
-            raise CandidateGone
-        if reply[:1] == b"-":
-            raise _exception(reply[1:].decode("utf-8", "replace"))
+            return self._judge(operation, target, arguments)
+        except RecursionError:  # objects that lead to each other have no state that could be compared
+            raise self.undecidable() from None
+
+    def _judge(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> Any:
+        if operation in COMPARISONS:
+            return self._compare(operation, target, arguments[0])
+        if operation == "bool":
+            return self._agree(operation, target, (), self._truth(target))
+        if operation == "contains":
+            return self._agree(operation, target, arguments, self._membership(target, arguments[0]))
+        if operation in ARITHMETIC:
+            return self._calculate(operation, target, arguments)
+        return self.request(operation, (target, *arguments))
+
+    def _agree(self, operation: str, target: Any, arguments: tuple[Any, ...], expected: Any) -> Any:
+        """The candidate's answer if it is the one that follows from the data."""
+        if expected is not _MISSING:
+            answer = self.request(operation, (target, *arguments))
+            if type(answer) is type(expected) and answer == expected:
+                return answer
+        raise self.undecidable()
+
+    def _is_remote(self, value: Any) -> bool:
+        return isinstance(value, RemoteObject) and self.numbers.get(id(value), 0) < 0
+
+    def _state(self, target: Any) -> dict[str, Any]:
+        found = self.request("state", (target,))
+        return dict(found) if isinstance(found, tuple) else {}
+
+    def _sole_value(self, target: Any) -> Any:
+        """The one value that an object holds: of its builtin base, or of its only attribute.
+
+        An object with several values could make any of several answers follow from its state, so it has none.
+        """
+        if builtin_base(type(target)) is not None:
+            return plain_value(target)
+        values = list(self._state(target).values())
+        return values[0] if len(values) == 1 else _MISSING
+
+    def _compare(self, operation: str, target: Any, other: Any) -> Any:
+        if builtin_base(type(target)) is not None:
+            right = plain_value(other) if self._is_remote(other) else other
+            expected = _attempt(OPERATIONS[operation], plain_value(target), right)
+        elif self._is_remote(other):
+            expected = self._compare_states(operation, target, other)
+        elif other is None and operation in ("eq", "ne"):
+            return operation == "ne"
+        else:
+            sole = self._sole_value(target)
+            expected = _MISSING if sole is _MISSING else _attempt(OPERATIONS[operation], sole, other)
+        return self._agree(operation, target, (other,), expected)
+
+    def _compare_states(self, operation: str, target: Any, other: Any) -> Any:
+        if target is other:
+            return operation in ("eq", "le", "ge")
+        mine, theirs = self._state(target), self._state(other)
+        if type(target) is not type(other):
+            return _MISSING
+        if operation in ("eq", "ne"):
+            return (mine == theirs) is (operation == "eq")
+        return _attempt(OPERATIONS[operation], tuple(mine.values()), tuple(theirs.values()))
+
+    def _truth(self, target: Any) -> Any:
+        if builtin_base(type(target)) is None and _defines(type(target), "__len__"):
+            return len(target) != 0
+        sole = self._sole_value(target)
+        return sole if sole is _MISSING else bool(sole)
+
+    def _membership(self, target: Any, item: Any) -> Any:
+        if builtin_base(type(target)) is None and _defines(type(target), "__iter__"):
+            return any(member is item or member == item for member in target)
+        sole = self._sole_value(target)
+        return _MISSING if sole is _MISSING else _attempt(lambda: item in sole)
+
+    def _calculate(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> Any:
+        seen = [value for value in (target, *arguments) if not self._is_remote(value) or self._is_exposed(value)]
+        if not seen or (operation == "round" and not self._is_exposed(target)):
+            return self.request(operation, (target, *arguments))
+        sole = self._sole_value(target)
+        result = self.request(operation, (target, *arguments))
+        if self._is_remote(result):
+            self._exposed.add(self.numbers[id(result)])
+            return result
+        expected = _MISSING if sole is _MISSING else _attempt(OPERATIONS[operation], sole, *arguments)
+        if type(expected) is type(result) and (expected == result or (expected != expected and result != result)):
+            return result
+        raise self.undecidable()
+
+    def _is_exposed(self, value: Any) -> bool:
+        return self.numbers.get(id(value), 0) in self._exposed
+
+
+def _defines(kind: type, name: str) -> bool:
+    return any(name in one.__dict__ for one in kind.__mro__)
+
+
+def _is_of_test(kind: type) -> bool:
+    """Whether test code defines the class, or made the object to be used by the program (a mock)."""
+    unittest = sys.modules.get("unittest")
+    return kind.__module__ in _TEST_MODULES and not (unittest and issubclass(kind, unittest.TestCase))
+
+
+def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception:
+        return _MISSING
+
+
+class TestBuiltins(dict[str, Any]):
+    """The test's builtins. A name that Python's builtins lack is one of the program's."""
+
+    def __init__(self, link: TesterLink, module: dict[str, Any], asked: frozenset[str]) -> None:
+        super().__init__({name: value for name, value in vars(builtins).items() if name.startswith("__")})
+        self._link, self._module, self._asked = link, module, asked
+
+    def __missing__(self, name: str) -> Any:
+        if name in vars(builtins):
+            return vars(builtins)[name]
+        if name not in self._asked:
+            raise KeyError(name)
         try:
-            return exchange.unpack(reply[1:])
-        except Exception:  # whatever nonsense was sent, it is no answer
-            return Opaque("undecodable", False)
-
-    exchange = Exchange(classes, ask)
-    return ask
-
-
-class Stub:
-    """What the tests see in place of the candidate's function ``name`` (None: the entry point)."""
-
-    def __init__(self, name: str | None, ask: SendRequest) -> None:
-        self._name, self._ask = name, ask
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self._ask("call", self._name, arguments, keywords)
-
-
-def _exception(name: str) -> Exception:
-    kind = getattr(builtins, name, None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
-        try:
-            error = kind("raised by the candidate")
-        except TypeError:  # UnicodeDecodeError and the like want more arguments
-            error = CandidateError(name)
-    else:
-        error = CandidateError(name)
-    error.candidate_class = name  # type: ignore[attr-defined]
-    return error
+            value = self._link.request("name", (name,))
+        except KeyError:
+            raise KeyError(name) from None
+        if isinstance(value, RemoteType) or callable(value):
+            self._module[name] = value  # functions and classes are looked up once; other global names may change
+        return value
 
 
 def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_record: candidate.WriteRecord) -> None:
-    """Execute the published test code against stubs and write_record how it ended."""
+    """Execute the published test code against the candidate and record how it ended."""
     names, setup, source, check = body
     channel = Channel(candidate.CHANNEL_FD)
     if channel.receive() != READY:
         write_record(0, wire.ANSWER, GONE)
         return
-    namespace = candidate.fresh_main()
+    link = TesterLink(channel)
     try:
-        if preamble is not None:
-            exec(preamble, namespace)
-        ask = open_requests(channel, own_classes(namespace))
-        for name in names:
-            if name in namespace:
-                continue
-            standard = name in sys.stdlib_module_names
-            namespace[name] = importlib.import_module(name) if standard else Stub(name, ask)
-        exec(setup, namespace)
-        exec(source, namespace)
-        if check:
-            namespace["check"](Stub(None, ask))
-    except CandidateGone:
+        _execute(link, names, (preamble, setup, source), check)
+    except DisconnectedError:
         write_record(0, wire.ANSWER, GONE)
     except BaseException as error:
-        raised = getattr(error, "candidate_class", None)
-        if raised is not None:
-            write_record(0, wire.RAISED, str(raised).encode("utf-8", "backslashreplace"))
+        if link.undecided:
+            write_record(0, wire.ANSWER, OWN_OBJECT)
+        elif (raised := link.raised.get(id(error))) is not None:
+            write_record(0, wire.RAISED, raised.encode("utf-8", "backslashreplace"))
         else:
             write_record(0, wire.ANSWER, WRONG)
     else:
-        write_record(0, wire.ANSWER, PASSED)
+        write_record(0, wire.ANSWER, OWN_OBJECT if link.undecided else PASSED)
+
+
+def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType | None, ...], check: bool) -> None:
+    namespace = candidate.fresh_main()
+    preamble, *sources = codes
+    if preamble is not None:
+        exec(preamble, namespace)
+    link.classes = own_classes(namespace)
+    standard = [name for name in names if name in sys.stdlib_module_names and name not in namespace]
+    namespace |= {name: importlib.import_module(name) for name in standard}
+    namespace["__builtins__"] = TestBuiltins(link, namespace, frozenset(names))
+    for code in sources:
+        if code is not None:
+            exec(code, namespace)
+    if check:
+        namespace["check"](link.request("name", (None,)))

@@ -2,15 +2,15 @@
 
 ``marshal`` itself writes the bytes. They are read by a strict decoder in Python, because ``marshal`` may crash on
 hostile bytes; the decoder builds exact builtins only. Other values travel as a tuple that starts with ``Ellipsis``:
-``(..., "fraction", n, d)``, ``(..., "decimal", text)``, ``(..., "opaque", class name, truth)`` for an object that has
-no value outside its process, and, only between a tester and its candidate, ``(..., "object", i)``,
-``(..., "handle", i)`` and ``(..., "builtin", name)``.
+``(..., "fraction", n, d)``, ``(..., "decimal", text)``, and ``(..., "opaque", class name, truth)`` for an object that
+has no value outside its process.
 """
 
 from __future__ import annotations
 
 import marshal
 import struct
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -23,9 +23,6 @@ MAX_DEPTH: Final = 200
 _INT32 = struct.Struct("<i")
 _DOUBLE = struct.Struct("<d")
 _CONSTANTS: Final[dict[int, Any]] = {ord("N"): None, ord("T"): True, ord("F"): False, ord("."): Ellipsis}
-
-Resolve = Callable[[str, tuple[Any, ...]], Any]
-Replace = Callable[[Any], tuple[Any, ...] | None]
 
 
 class UndecodableError(ValueError):
@@ -43,20 +40,19 @@ class Opaque:
         return self.truth
 
 
-def encode(value: Any, replace: Replace | None = None) -> bytes:
-    """The bytes of ``value``. ``replace`` may turn an object that is no builtin into an envelope."""
-    if replace is None:
-        try:
-            return marshal.dumps(value, VERSION)
-        except ValueError:
-            pass
+def encode(value: Any, exact: bool = False) -> bytes:
+    """The bytes of ``value``. With ``exact``, an instance of a program's own subclass of a builtin is no value."""
     try:
-        return marshal.dumps(_plain(value, replace, 0), VERSION)
+        return marshal.dumps(value, VERSION)
+    except ValueError:
+        pass
+    try:
+        return marshal.dumps(_plain(value, exact, 0), VERSION)
     except (ValueError, RecursionError):
         return marshal.dumps((Ellipsis, "opaque", type(value).__name__, True), VERSION)
 
 
-def _plain(value: Any, replace: Replace | None, depth: int) -> Any:
+def _plain(value: Any, exact: bool, depth: int) -> Any:
     """``value`` with instances of builtins' subclasses as plain builtins, and everything else in envelopes.
 
     It looks at ``type(value)``, never at ``__class__``, and uses the builtin's own methods, so that an honest object
@@ -65,18 +61,20 @@ def _plain(value: Any, replace: Replace | None, depth: int) -> Any:
     kind = type(value)
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
-    if kind in (int, str, float, bool, bytes, complex) or value is None or value is Ellipsis:
+    if kind in _ATOMS:
         return value
+    if exact and kind not in _EXACT:
+        return _envelope(value, kind)
     if issubclass(kind, list):
-        return [_plain(item, replace, depth + 1) for item in list.__iter__(value)]
+        return [_plain(item, exact, depth + 1) for item in list.__iter__(value)]
     if issubclass(kind, tuple):
-        return tuple([_plain(item, replace, depth + 1) for item in tuple.__iter__(value)])
+        return tuple([_plain(item, exact, depth + 1) for item in tuple.__iter__(value)])
     if issubclass(kind, dict):
-        return {_plain(key, replace, depth + 1): _plain(item, replace, depth + 1) for key, item in dict.items(value)}
+        return {_plain(key, exact, depth + 1): _plain(item, exact, depth + 1) for key, item in dict.items(value)}
     if issubclass(kind, set):
-        return {_plain(item, replace, depth + 1) for item in set.__iter__(value)}
+        return {_plain(item, exact, depth + 1) for item in set.__iter__(value)}
     if issubclass(kind, frozenset):
-        return frozenset(_plain(item, replace, depth + 1) for item in frozenset.__iter__(value))
+        return frozenset(_plain(item, exact, depth + 1) for item in frozenset.__iter__(value))
     if issubclass(kind, int):
         return int.__int__(value)
     if issubclass(kind, float):
@@ -85,17 +83,18 @@ def _plain(value: Any, replace: Replace | None, depth: int) -> Any:
         return str.__str__(value)
     if issubclass(kind, (bytes, bytearray)):
         return bytes(memoryview(value))
-    return _envelope(value, kind, replace)
+    return _envelope(value, kind)
 
 
-def _envelope(value: Any, kind: type, replace: Replace | None) -> tuple[Any, ...]:
+_ATOMS: Final = frozenset({int, str, float, bool, bytes, complex, type(None), type(...)})
+_EXACT: Final = frozenset({list, tuple, dict, set, frozenset, bytearray, OrderedDict})
+
+
+def _envelope(value: Any, kind: type) -> tuple[Any, ...]:
     if kind is Fraction:
         return (Ellipsis, "fraction", int(value.numerator), int(value.denominator))
     if kind is Decimal:
         return (Ellipsis, "decimal", str(value))
-    replaced = replace(value) if replace is not None else None
-    if replaced is not None:
-        return replaced
     try:
         truth = bool(value)
     except Exception:
@@ -103,13 +102,10 @@ def _envelope(value: Any, kind: type, replace: Replace | None) -> tuple[Any, ...
     return (Ellipsis, "opaque", kind.__name__, truth)
 
 
-def decode(data: bytes, resolve: Resolve | None = None) -> Any:
-    """The value that ``data`` encodes, built from exact builtins. Raises ``UndecodableError`` for any other bytes.
-
-    ``resolve(name, arguments)`` builds the value of an ``object``, ``handle`` or ``builtin`` envelope.
-    """
+def decode(data: bytes) -> Any:
+    """The value that ``data`` encodes, built from exact builtins. Raises ``UndecodableError`` for any other bytes."""
     try:
-        value, end = _read(data, 0, 0, resolve)
+        value, end = _read(data, 0, 0)
     except (struct.error, IndexError, TypeError, UnicodeDecodeError, OverflowError) as error:
         raise UndecodableError(str(error)) from None
     if end != len(data):
@@ -117,7 +113,7 @@ def decode(data: bytes, resolve: Resolve | None = None) -> Any:
     return value
 
 
-def _read(data: bytes, at: int, depth: int, resolve: Resolve | None) -> tuple[Any, int]:
+def _read(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     code = data[at]
     at += 1
     if code == 0x69:  # i
@@ -129,7 +125,7 @@ def _read(data: bytes, at: int, depth: int, resolve: Resolve | None) -> tuple[An
     if code == 0x79:  # y
         return complex(*struct.unpack_from("<dd", data, at)), at + 16
     if code == 0x7B:  # {
-        return _read_dict(data, at, depth, resolve)
+        return _read_dict(data, at, depth)
     size = _INT32.unpack_from(data, at)[0]
     at += 4
     if code == 0x6C:  # l
@@ -147,10 +143,10 @@ def _read(data: bytes, at: int, depth: int, resolve: Resolve | None) -> tuple[An
         raise UndecodableError("nested too deep")
     items = []
     for _ in range(size):
-        item, at = _read(data, at, depth + 1, resolve)
+        item, at = _read(data, at, depth + 1)
         items.append(item)
     if code == 0x28 and size >= 2 and items[0] is Ellipsis:
-        return _open_envelope(items, resolve), at
+        return _open_envelope(items), at
     return build(items), at
 
 
@@ -162,13 +158,13 @@ _SEQUENCES: Final[dict[int, Callable[[list[Any]], Any]]] = {
 }
 
 
-def _read_dict(data: bytes, at: int, depth: int, resolve: Resolve | None) -> tuple[dict[Any, Any], int]:
+def _read_dict(data: bytes, at: int, depth: int) -> tuple[dict[Any, Any], int]:
     if depth >= MAX_DEPTH:
         raise UndecodableError("nested too deep")
     result = {}
     while data[at] != 0x30:  # 0 ends a dict
-        key, at = _read(data, at, depth + 1, resolve)
-        result[key], at = _read(data, at, depth + 1, resolve)
+        key, at = _read(data, at, depth + 1)
+        result[key], at = _read(data, at, depth + 1)
     return result, at + 1
 
 
@@ -184,7 +180,7 @@ def _read_long(data: bytes, at: int, size: int) -> tuple[int, int]:
     return (magnitude if size > 0 else -magnitude), at + 2 * len(digits)
 
 
-def _open_envelope(items: list[Any], resolve: Resolve | None) -> Any:
+def _open_envelope(items: list[Any]) -> Any:
     match items[1:]:
         case ["fraction", int() as numerator, int() as denominator] if denominator != 0:
             return Fraction(numerator, denominator)
@@ -195,6 +191,4 @@ def _open_envelope(items: list[Any], resolve: Resolve | None) -> Any:
                 raise UndecodableError("not a decimal") from None
         case ["opaque", str() as name, bool() as truth]:
             return Opaque(name, truth)
-        case [("object" | "handle" | "builtin") as name, *arguments] if resolve is not None:
-            return resolve(name, tuple(arguments))
     raise UndecodableError("an unknown envelope")

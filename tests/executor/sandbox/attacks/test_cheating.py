@@ -226,7 +226,7 @@ TESTER_ATTACKS = [
         "always equal object",
         "class Equal:\n    def __eq__(self, other): return True\ndef f(n): return Equal()",
         WRONG,
-        "",
+        "own_object",
     ),
     Attack("exits cleanly", "import os\ndef f(n): os._exit(0)", RUNTIME, "unanswered"),
     Attack("exits cleanly while it loads", "raise SystemExit", RUNTIME, "SystemExit"),
