@@ -1648,7 +1648,14 @@ PLAIN = [
     ),
 ]
 
-EQUAL = "class Same:\n    def __eq__(self, other):\n        return True\n    __hash__ = None\ndef f(*a):\n    return Same()\n"
+EQUAL = """
+class Same:
+    def __eq__(self, other):
+        return True
+    __hash__ = None
+def f(*a):
+    return Same()
+"""
 ALL = """
 class Same:
     def __init__(self, *a): pass
