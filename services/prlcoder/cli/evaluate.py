@@ -113,13 +113,16 @@ def _judged(
     from prlcoder.errors import WorkError
     from prlcoder.evaluation.recorded_samples import Judged, group_of
     from prlcoder.files import writer
+    from prlcoder.supervision.verification import FaultyTestsCheck
     from prlcoder.telemetry.progress import Progress
 
+    check = FaultyTestsCheck(problems)
     target = writer(arguments.out, sys.stdout) if arguments.out is not None else nullcontext(None)
     with target as write, Progress("evaluate", total=total, unit="samples") as progress:
         results = executor.run(item for _, item in executions(arguments.samples, problems))
         unindented = 0
         for (sample, _), result in zip(executions(arguments.samples, problems), results, strict=True):
+            check.note(sample.problem_id, result)
             if result.verdict is None:
                 what = f"the sandbox failed ({result.reason}); run again, or `prlcoder doctor`"
                 raise WorkError(f"{sample.file}:{sample.line}: {what}")
@@ -128,6 +131,7 @@ def _judged(
             unindented += result.verdict == "compile_error" and sample.lost_indentation(problems[sample.problem_id])
             yield Judged(group_of(sample.fields), sample.problem_id, result.passed)
             progress.advance()
+        check.require_sound(executor)
     report_lost_indentation(unindented)
 
 

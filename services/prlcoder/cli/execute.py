@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from prlcoder.executor import Executor, ResourceLimits
     from prlcoder.files import writer
     from prlcoder.problems.reading import read
+    from prlcoder.supervision.verification import FaultyTestsCheck
     from prlcoder.telemetry.progress import Progress
 
     _require_positive(arguments)
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     total = sum(1 for _ in executions(arguments.programs, problems))  # every row is checked before anything runs
     limits = ResourceLimits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
     verdicts: Counter[str] = Counter()
+    check = FaultyTestsCheck(problems)
     unindented = 0
     with (
         Executor(
@@ -72,10 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         for_samples, for_items = tee(executions(arguments.programs, problems))
         results = executor.run(item for _, item in for_items)
         for index, (result, (sample, _)) in enumerate(zip(results, for_samples, strict=True)):
+            check.note(sample.problem_id, result)
             write(row(index, sample.problem_id, result))
             unindented += result.verdict == "compile_error" and sample.lost_indentation(problems[sample.problem_id])
-            verdicts[str(result.verdict or "sandbox_error")] += 1
+            verdicts[result.outcome] += 1
             progress.advance()
+        check.require_sound(executor)
     print(", ".join(f"{name} {count:,}" for name, count in sorted(verdicts.items())), file=sys.stderr)
     report_lost_indentation(unindented)
     return 1 if verdicts["sandbox_error"] else 0

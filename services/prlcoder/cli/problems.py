@@ -113,7 +113,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     if not tally.total:
         raise InputError(f"{arguments.path}: solutions: no problem has a solution, so there is nothing to verify")
     for verified in tally.not_passed:
-        print(f"{verified.problem_id}: {verified.row()['verdict']}: {verified.result.reason}", file=sys.stderr)
+        reason = verified.result.test_error or verified.result.reason
+        print(f"{verified.problem_id}: {verified.result.outcome}: {reason}", file=sys.stderr)
+    if needed := tally.missing_packages():
+        print(f"packages that solutions need and the sandbox lacks: {needed}; give --packages DIR", file=sys.stderr)
     summary = {"solutions": tally.total, "passed": tally.passed, "verdicts": dict(tally.verdicts)}
     _report(arguments, summary | source.counts(), f"{tally.passed:,}/{tally.total:,} passed")
     return 0 if tally.passed == tally.total else 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prlcoder.errors import WorkError
 from prlcoder.executor import ExecutionRequest, ProgramRunner
+from prlcoder.executor.verdicts import require_verdict
 from prlcoder.policy.protocol import Generator
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import extract_program, render
 from prlcoder.spec import Benchmark
+from prlcoder.supervision.verification import FaultyTestsCheck
 from prlcoder.telemetry.progress import Progress
 
 Verdicts = dict[tuple[str, str], str]
@@ -51,19 +52,18 @@ def execute(
 ) -> Verdicts:
     """Verdicts of the programs that are not in ``known``; each distinct program is executed once.
 
-    Raises ``WorkError`` if the sandbox itself fails.
+    Raises ``WorkError`` if the sandbox itself fails, and ``InputError`` if a problem's tests are at fault.
     """
+    check = FaultyTestsCheck(problems)
     todo = list(dict.fromkeys(key for key in map(_key, candidates) if key not in known))
     found: Verdicts = {}
     with Progress("execute", total=len(todo), unit="programs") as progress:
         results = executor.run(_execution(problems[id], program) for id, program in todo)
         for (id, program), result in zip(todo, results, strict=True):
-            if result.verdict is None:
-                raise WorkError(
-                    f"{id}: the sandbox failed ({result.reason}); run again to continue, or see `prlcoder doctor`"
-                )
-            found[id, program] = result.verdict.value
+            check.note(id, result)
+            found[id, program] = require_verdict(id, result).value
             progress.advance()
+    check.require_sound(executor)
     return found
 
 

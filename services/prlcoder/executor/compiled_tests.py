@@ -73,7 +73,14 @@ class SplitPlan:
     parts: tuple[CallPlan, ...]
 
 
-Plan = CallPlan | SplitPlan | TesterPlan | StdioPlan
+@dataclass(frozen=True)
+class FaultyTests:
+    """Tests that cannot judge any program. ``fault`` says why."""
+
+    fault: str
+
+
+Plan = CallPlan | SplitPlan | TesterPlan | StdioPlan | FaultyTests
 
 
 class PlanCache:
@@ -149,10 +156,16 @@ def _records(answers: Sequence[bytes | None]) -> bytes | None:
     )
 
 
-def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan:
-    rewritten = assertions.rewrite(tests)
-    if rewritten is None:
-        return TesterPlan(tests.entry_point, _tester(tests))
+def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan | FaultyTests:
+    try:
+        rewritten = assertions.rewrite(tests)
+        if rewritten is None:
+            return TesterPlan(tests.entry_point, _tester(tests))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        return FaultyTests(f"{f'line {line}: ' if line else ''}{type(error).__name__}: {getattr(error, 'msg', error)}")
+    if not rewritten.calls:
+        return FaultyTests("they never call the candidate")
     calls = marshal.dumps([(call.args, call.kwargs) for call in rewritten.calls], VERSION)
     cases = tuple(Case(check.first, check.count, _predicate(check)) for check in rewritten.checks)
     right = _records([check.expected if check.count == 1 else None for check in rewritten.checks])

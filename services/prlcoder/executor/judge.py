@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from prlcoder.executor.comparison import equal_output
-from prlcoder.executor.compiled_tests import CallPlan, Case, Plan, SplitPlan, StdioPlan, TesterPlan
+from prlcoder.executor.compiled_tests import CallPlan, Case, FaultyTests, Plan, SplitPlan, StdioPlan, TesterPlan
 from prlcoder.executor.jailed import tester_rpc, wire
 from prlcoder.executor.jailed.values import encode
-from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
+from prlcoder.executor.verdicts import TEST_ERROR, ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
 MIB: Final = 1 << 20
 _OPAQUE: Final = encode((Ellipsis, "opaque"))[5:]  # in the bytes of every answer with an object in it
@@ -59,6 +59,8 @@ def open_session(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, pro
         return _calls_apart(item, plan, limits, profile)
     if isinstance(plan, StdioPlan):
         return _stdio(item, plan, limits, profile)
+    if isinstance(plan, FaultyTests):
+        return _refuse(plan, profile)
     return _run_tester(item, plan, limits, profile)
 
 
@@ -77,6 +79,7 @@ class _Tally:
     compile_s: float = 0.0
     compare_s: float = 0.0
     answers: tuple[bytes | None, ...] = ()
+    test_exception: str = ""
 
     def spend(self, report: wire.Report) -> None:
         self.wall_s += report.wall_s
@@ -106,7 +109,12 @@ class _Tally:
             self.profile,
             timings,
             self.answers,
+            self.test_exception,
         )
+
+    def faulty(self, fault: str) -> ExecutionResult:
+        """The result where the tests are at fault: it has the measurements, and no verdict."""
+        return replace(self.result(), verdict=None, reason=f"{TEST_ERROR}: {fault}", tests_passed=0)
 
 
 # --- calls ----------------------------------------------------------------------------------------------------------
@@ -135,6 +143,8 @@ def _calls(item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, profi
 def _judge_by_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits, tally: _Tally) -> Session:
     """Run the tests again in a tester, because an answer was an object that only its own process can look at."""
     result = yield from _run_tester(item, plan, limits, tally.profile)
+    if result.verdict is None:
+        return result
     passed = tally.total if result.passed else min(tally.passed, tally.total - 1)
     return replace(result, tests_passed=passed, tests_total=tally.total, answers=tally.answers)
 
@@ -321,8 +331,25 @@ def _run_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits
     outcome = yield Order(wire.SERVE, item.preamble, body, plan.tester, limits)
     tally = _Tally(1, profile)
     tally.spend(outcome.report)
+    record = next(wire.records(outcome.output), None)
+    note = _tester_note(outcome)
+    if record is not None and record.payload == tester_rpc.TEST_ERROR:
+        return tally.faulty(note)
+    tally.test_exception = note
     tally.note(not_compiled(outcome) or _tester_judgement(outcome, limits))
     return tally.result()
+
+
+def _refuse(plan: FaultyTests, profile: str) -> Session:
+    """The session of tests that are at fault: it runs nothing."""
+    return _Tally(0, profile).faulty(plan.fault)
+    yield  # makes this function a generator, as every session is
+
+
+def _tester_note(outcome: RunOutcome) -> str:
+    """What the tester said about an exception of the test code; empty if there was none."""
+    note = next((one for one in wire.records(outcome.output) if one.call == tester_rpc.NOTE), None)
+    return note.payload.decode("utf-8", "replace") if note is not None else ""
 
 
 def _tester_judgement(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:

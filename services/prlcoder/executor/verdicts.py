@@ -1,15 +1,22 @@
 """The closed list of verdicts, the request and the result of one execution (``docs/reference/contracts.md``, 2).
 
-``sandbox_error`` is not a verdict: it means that the sandbox failed, and it never becomes a label or a reward. The
-result then has ``verdict is None``, and ``reason`` says what broke.
+Two outcomes are not verdicts and never become a label or a reward. ``sandbox_error`` means that the sandbox failed;
+``test_error`` means that the tests are at fault and not the program. The result then has ``verdict is None``, and
+``reason`` is the name of the outcome, a colon, and what is wrong.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
+from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.model import Tests
+
+SANDBOX_ERROR: Final = "sandbox_error"
+TEST_ERROR: Final = "test_error"
+MISSING_PACKAGE: Final = "ModuleNotFoundError: "  # a reason begins with this and ends with the package's name
 
 
 class Verdict(StrEnum):
@@ -24,13 +31,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """What one program may use for all of its tests together, in seconds and MiB."""
+    """What one program may use for all of its tests together, in seconds and MiB.
+
+    ``test_s`` is CPU time for one test. None means the limit of the tests themselves, if they have one; 0 means that
+    only the limits of the program count. With a limit per test, the program's limits grow to the number of tests times
+    this limit where they are lower.
+    """
 
     cpu_s: float = 10.0
     wall_s: float = 20.0
     memory_mib: int = 1024
     output_mib: int = 16
     processes: int = 16
+    test_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +72,49 @@ class ExecutionResult:
     profile: str = ""
     timings_s: dict[str, float] = field(default_factory=dict)  # per part: fork, compile, run, compare
     answers: tuple[bytes | None, ...] = ()  # with keep_answers: per test the encoded value or output, or None
+    test_exception: str = ""  # an exception of test code that ended the tests, with its line; "" if there was none
 
     @property
     def passed(self) -> bool:
         """Whether the program passed every test."""
         return self.verdict is Verdict.PASSED
+
+    @property
+    def outcome(self) -> str:
+        """The verdict, or ``sandbox_error`` or ``test_error`` where there is none."""
+        return self.verdict.value if self.verdict is not None else TEST_ERROR if self.test_error else SANDBOX_ERROR
+
+    @property
+    def test_error(self) -> str:
+        """What is wrong with the tests; empty unless they are at fault."""
+        prefix = f"{TEST_ERROR}: "
+        return self.reason.removeprefix(prefix) if self.verdict is None and self.reason.startswith(prefix) else ""
+
+
+def require_verdict(problem_id: str, result: ExecutionResult) -> Verdict:
+    """The verdict. ``InputError`` if the problem's tests are at fault, ``WorkError`` if the sandbox failed."""
+    if result.verdict is not None:
+        return result.verdict
+    if result.test_error:
+        raise faulty_tests(problem_id, result.test_error)
+    raise WorkError(f"{problem_id}: the sandbox failed ({result.reason}); run again to continue, or `prlcoder doctor`")
+
+
+def faulty_tests(problem_id: str, fault: str) -> InputError:
+    """The message that stops a command: a problem's tests are at fault, so no verdict would say anything."""
+    remedy = "mend the tests, or leave the problem out"
+    if "ModuleNotFoundError" in fault:
+        remedy = "install the package into a folder (`pip install --target DIR NAME`) and give it with --packages DIR"
+    return InputError(f"{problem_id}: tests: {fault}; {remedy}")
+
+
+def of_canonical(result: ExecutionResult) -> ExecutionResult:
+    """The result of a canonical solution: an exception that test code raised is then a fault of the tests."""
+    if result.verdict in (None, Verdict.PASSED) or not result.test_exception:
+        return result
+    return replace(result, verdict=None, reason=f"{TEST_ERROR}: {result.test_exception}")
+
+
+def missing_package(result: ExecutionResult) -> str:
+    """The package that a program could not import; empty if it failed for another reason, or passed."""
+    return result.reason.removeprefix(MISSING_PACKAGE) if result.reason.startswith(MISSING_PACKAGE) else ""

@@ -7,12 +7,23 @@ tests.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any, Final
 
 from prlcoder.errors import InputError
 from prlcoder.lru_cache import LruCache
 from prlcoder.problems.literals import LiteralError, decode, decode_arguments, encode, encode_arguments
-from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, Problem, StdioTest, StdioTests, Tests
+from prlcoder.problems.model import (
+    AssertTests,
+    CallTest,
+    CallTests,
+    Comparison,
+    Problem,
+    StdioTest,
+    StdioTests,
+    Tests,
+    Tolerance,
+)
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.rpc.errors import invalid
 from prlcoder.v1 import problem_pb2
@@ -24,10 +35,18 @@ _COMPARISONS: Final[dict[int, Comparison]] = {
     problem_pb2.COMPARISON_LINES: Comparison.LINES,
     problem_pb2.COMPARISON_TOKENS: Comparison.TOKENS,
     problem_pb2.COMPARISON_FLOATS: Comparison.FLOATS,
+    problem_pb2.COMPARISON_SHALLOW: Comparison.SHALLOW,
+    problem_pb2.COMPARISON_DECIMALS: Comparison.DECIMALS,
 }
 _NUMBERS: Final[dict[Comparison, Any]] = {comparison: number for number, comparison in _COMPARISONS.items()}
-_OF_CALLS: Final = (Comparison.VALUE, Comparison.STRICT)
-_OF_STDIO: Final = (Comparison.LINES, Comparison.EXACT, Comparison.TOKENS, Comparison.FLOATS)
+_OF_CALLS: Final = (Comparison.VALUE, Comparison.STRICT, Comparison.SHALLOW)
+_OF_STDIO: Final = (
+    Comparison.LINES,
+    Comparison.EXACT,
+    Comparison.TOKENS,
+    Comparison.FLOATS,
+    Comparison.DECIMALS,
+)
 _NO_TESTS: Final = CallTests("", ())
 
 
@@ -43,17 +62,36 @@ def write_tests(tests: Tests) -> problem_pb2.Tests:
         ]
         return problem_pb2.Tests(
             calls=problem_pb2.CallTests(
-                entry_point=tests.entry_point, cases=calls, comparison=_NUMBERS[tests.comparison]
+                entry_point=tests.entry_point,
+                cases=calls,
+                comparison=_NUMBERS[tests.comparison],
+                tolerance=_write_tolerance(tests.tolerance),
+                checker=tests.checker,
+                test_limit_s=tests.test_limit_s or 0.0,
             )
         )
     if isinstance(tests, StdioTests):
         runs = [problem_pb2.StdioTest(input=case.stdin, output=case.expected) for case in tests.cases]
-        return problem_pb2.Tests(stdio=problem_pb2.StdioTests(cases=runs, comparison=_NUMBERS[tests.comparison]))
+        return problem_pb2.Tests(
+            stdio=problem_pb2.StdioTests(
+                cases=runs,
+                comparison=_NUMBERS[tests.comparison],
+                tolerance=_write_tolerance(tests.tolerance),
+                checker=tests.checker,
+                test_limit_s=tests.test_limit_s or 0.0,
+            )
+        )
     return problem_pb2.Tests(
         asserts=problem_pb2.AssertTests(
             source=tests.source, entry_point=tests.entry_point, check=tests.check, setup=tests.setup
         )
     )
+
+
+def _write_tolerance(tolerance: Tolerance | None) -> problem_pb2.Tolerance | None:
+    if tolerance is None:
+        return None
+    return problem_pb2.Tolerance(absolute=tolerance.absolute, relative=tolerance.relative)
 
 
 def read_tests(message: problem_pb2.Tests, field: str) -> Tests:
@@ -73,7 +111,7 @@ def _read_calls(message: problem_pb2.CallTests, field: str) -> CallTests:
     _require(message.cases, f"{field}.cases", "a problem needs at least one test")
     comparison = _comparison(message.comparison, _OF_CALLS, field)
     cases = [_read_call(case, f"{field}.cases[{number}]") for number, case in enumerate(message.cases)]
-    return CallTests(message.entry_point, tuple(cases), comparison)
+    return CallTests(message.entry_point, tuple(cases), comparison, *_read_judging(message, field))
 
 
 def _read_call(case: problem_pb2.CallTest, field: str) -> CallTest:
@@ -89,18 +127,38 @@ def _read_call(case: problem_pb2.CallTest, field: str) -> CallTest:
 def _read_stdio(message: problem_pb2.StdioTests, field: str) -> StdioTests:
     _require(message.cases, f"{field}.cases", "a problem needs at least one test")
     cases = tuple(StdioTest(case.input, case.output) for case in message.cases)
-    return StdioTests(cases, _comparison(message.comparison, _OF_STDIO, field))
+    return StdioTests(cases, _comparison(message.comparison, _OF_STDIO, field), *_read_judging(message, field))
+
+
+def _read_judging(
+    message: problem_pb2.CallTests | problem_pb2.StdioTests, field: str
+) -> tuple[Tolerance | None, str, float | None]:
+    """Tolerance, checker and limit per test."""
+    tolerance = None
+    if message.HasField("tolerance"):
+        tolerance = Tolerance(message.tolerance.absolute, message.tolerance.relative)
+        for name, value in (("absolute", tolerance.absolute), ("relative", tolerance.relative)):
+            if not 0 <= value < math.inf:  # written so that NaN is refused too
+                raise invalid(f"{field}.tolerance.{name}", f"{value} is not a finite number of at least 0")
+    if not 0 <= message.test_limit_s < math.inf:
+        raise invalid(f"{field}.test_limit_s", f"{message.test_limit_s} is not a finite number of at least 0")
+    _require_python(message.checker, f"{field}.checker")
+    return tolerance, message.checker, message.test_limit_s or None
 
 
 def _read_asserts(message: problem_pb2.AssertTests, field: str) -> AssertTests:
     _require(message.source, f"{field}.source", "hold the test code")
     _require(message.entry_point, f"{field}.entry_point", "name what is tested")
     for part in ("source", "setup"):
-        try:
-            compile(getattr(message, part), "<tests>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise invalid(f"{field}.{part}", f"is not Python ({type(error).__name__}: {error})") from None
+        _require_python(getattr(message, part), f"{field}.{part}")
     return AssertTests(message.source, message.entry_point, message.check, message.setup)
+
+
+def _require_python(source: str, field: str) -> None:
+    try:
+        compile(source, "<tests>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise invalid(field, f"is not Python ({type(error).__name__}: {error})") from None
 
 
 def _comparison(number: int, allowed: tuple[Comparison, ...], field: str) -> Comparison:
@@ -117,7 +175,7 @@ def _require(value: object, field: str, remedy: str) -> None:
 
 
 class KnownTests:
-    """The most recently read tests by content, so that programs of one problem share one object.""" ""
+    """The most recently read tests by content, so that programs of one problem share one object."""
 
     def __init__(self, capacity: int = 512) -> None:
         self._read = LruCache[bytes, Tests](capacity)

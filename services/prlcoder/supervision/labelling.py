@@ -16,8 +16,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
-from prlcoder.errors import WorkError
+from prlcoder.errors import InputError, WorkError
 from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, ResourceLimits, Verdict
+from prlcoder.executor.verdicts import SANDBOX_ERROR, TEST_ERROR, missing_package, of_canonical
 from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.equivalence import DistinctPrograms
 from prlcoder.mutator.model import BatchTeacher, RewriteSite, Teacher, propose_all
@@ -86,12 +87,14 @@ def execute(problem: Problem, program: str, limits: ResourceLimits | None = None
 
 
 def run_all(
-    labelled: Labelled, executor: ProgramRunner, items: Iterable[ExecutionRequest]
+    labelled: Labelled, executor: ProgramRunner, items: Iterable[ExecutionRequest], *, faulty_tests: bool = False
 ) -> Iterator[ExecutionResult]:
     """Yield the results in order, and count and time them. Raises ``WorkError`` if the sandbox failed despite
-    retries."""
+    retries, and ``InputError`` if tests are at fault unless ``faulty_tests`` allows results without verdict."""
     for result in executor.run(items):
-        if result.verdict is None:
+        if result.test_error and not faulty_tests:
+            raise InputError(f"tests: {result.test_error}; a variant met this, but not the canonical solution")
+        if result.outcome == SANDBOX_ERROR:
             raise WorkError(f"the sandbox failed ({result.reason}); finished work is kept, run again to go on")
         labelled.executions += 1
         for part, seconds in result.timings_s.items():
@@ -134,11 +137,16 @@ def verify(
             quarantine(problem, "enumeration", detail=listed)
         else:
             solved.append(problem)
-    results = run_all(labelled, executor, (execute(problem, problem.canonical) for problem in solved))
+    items = (execute(problem, problem.canonical) for problem in solved)
+    results = run_all(labelled, executor, items, faulty_tests=True)
     right = []
-    for problem, result in zip(solved, results, strict=True):
+    for problem, result in zip(solved, map(of_canonical, results), strict=True):
         if result.passed:
             right.append((problem, result))
+        elif result.test_error:
+            quarantine(problem, TEST_ERROR, detail=result.test_error)
+        elif package := missing_package(result):
+            quarantine(problem, "missing_package", detail=package)
         else:
             quarantine(problem, "canonical_solution_fails", verdict=str(result.verdict), detail=result.reason)
     pieces = segmenter([problem.canonical for problem, _ in right], mode)

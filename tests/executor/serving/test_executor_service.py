@@ -373,3 +373,14 @@ def test_health_follows_a_sandbox_that_breaks_and_comes_back(serve: Serve, monke
         monkeypatch.setattr(jail, "start", start)
         eventually(lambda: health.Check(health_pb2.HealthCheckRequest()).status == 1)
         assert client.execute(ExecutionRequest(RIGHT, TWICE)).verdict is Verdict.PASSED
+
+
+def test_a_fault_of_the_tests_is_told_apart_from_one_of_the_program(server: Server) -> None:
+    import_fails = AssertTests("import no_such_package\ndef check(candidate):\n    candidate(1)\n", "f", True)
+    raises = AssertTests("def check(candidate):\n    for x in [1]:\n        len(candidate(x))\n", "f", True)
+    with BlockingExecutor(f"127.0.0.1:{server.port}") as client:
+        faulty, suspicious = client.run(ExecutionRequest("def f(n): return 2\n", one) for one in (import_fails, raises))
+    assert (faulty.verdict, faulty.outcome) == (None, "test_error")
+    assert faulty.test_error == "line 1: ModuleNotFoundError: No module named 'no_such_package'"
+    assert (suspicious.outcome, suspicious.test_exception[:17]) == ("wrong_answer", "line 3: TypeError")
+    assert "prlcoder_executor_test_errors_total 1.0" in metrics(server)

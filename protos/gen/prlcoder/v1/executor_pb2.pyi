@@ -65,7 +65,7 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("version", "python_version", "profile", "jail", "workers", "queue_limit", "default_limits", "max_limits", "max_message_bytes", "cache_entries")
+    __slots__ = ("version", "python_version", "profile", "jail", "workers", "queue_limit", "default_limits", "max_limits", "max_message_bytes", "cache_entries", "packages")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_VERSION_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class GetCapabilitiesResponse(_message.Message):
     MAX_LIMITS_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CACHE_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    PACKAGES_FIELD_NUMBER: _ClassVar[int]
     version: str
     python_version: str
     profile: str
@@ -86,4 +87,13 @@ class GetCapabilitiesResponse(_message.Message):
     max_limits: _verdict_pb2.Limits
     max_message_bytes: int
     cache_entries: int
-    def __init__(self, version: _Optional[str] = ..., python_version: _Optional[str] = ..., profile: _Optional[str] = ..., jail: _Optional[str] = ..., workers: _Optional[int] = ..., queue_limit: _Optional[int] = ..., default_limits: _Optional[_Union[_verdict_pb2.Limits, _Mapping]] = ..., max_limits: _Optional[_Union[_verdict_pb2.Limits, _Mapping]] = ..., max_message_bytes: _Optional[int] = ..., cache_entries: _Optional[int] = ...) -> None: ...
+    packages: _containers.RepeatedCompositeFieldContainer[Package]
+    def __init__(self, version: _Optional[str] = ..., python_version: _Optional[str] = ..., profile: _Optional[str] = ..., jail: _Optional[str] = ..., workers: _Optional[int] = ..., queue_limit: _Optional[int] = ..., default_limits: _Optional[_Union[_verdict_pb2.Limits, _Mapping]] = ..., max_limits: _Optional[_Union[_verdict_pb2.Limits, _Mapping]] = ..., max_message_bytes: _Optional[int] = ..., cache_entries: _Optional[int] = ..., packages: _Optional[_Iterable[_Union[Package, _Mapping]]] = ...) -> None: ...
+
+class Package(_message.Message):
+    __slots__ = ("name", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...

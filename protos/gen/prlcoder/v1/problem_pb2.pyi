@@ -15,6 +15,8 @@ class Comparison(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMPARISON_LINES: _ClassVar[Comparison]
     COMPARISON_TOKENS: _ClassVar[Comparison]
     COMPARISON_FLOATS: _ClassVar[Comparison]
+    COMPARISON_SHALLOW: _ClassVar[Comparison]
+    COMPARISON_DECIMALS: _ClassVar[Comparison]
 COMPARISON_UNSPECIFIED: Comparison
 COMPARISON_VALUE: Comparison
 COMPARISON_STRICT: Comparison
@@ -22,6 +24,8 @@ COMPARISON_EXACT: Comparison
 COMPARISON_LINES: Comparison
 COMPARISON_TOKENS: Comparison
 COMPARISON_FLOATS: Comparison
+COMPARISON_SHALLOW: Comparison
+COMPARISON_DECIMALS: Comparison
 
 class Problem(_message.Message):
     __slots__ = ("id", "statement", "prompt", "starter_code", "preamble", "examples")
@@ -49,6 +53,14 @@ class Prompt(_message.Message):
     closing: str
     def __init__(self, text: _Optional[str] = ..., given: _Optional[str] = ..., closing: _Optional[str] = ...) -> None: ...
 
+class Tolerance(_message.Message):
+    __slots__ = ("absolute", "relative")
+    ABSOLUTE_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    absolute: float
+    relative: float
+    def __init__(self, absolute: _Optional[float] = ..., relative: _Optional[float] = ...) -> None: ...
+
 class CallTest(_message.Message):
     __slots__ = ("input", "output")
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -58,14 +70,20 @@ class CallTest(_message.Message):
     def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
 
 class CallTests(_message.Message):
-    __slots__ = ("entry_point", "cases", "comparison")
+    __slots__ = ("entry_point", "cases", "comparison", "tolerance", "checker", "test_limit_s")
     ENTRY_POINT_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    CHECKER_FIELD_NUMBER: _ClassVar[int]
+    TEST_LIMIT_S_FIELD_NUMBER: _ClassVar[int]
     entry_point: str
     cases: _containers.RepeatedCompositeFieldContainer[CallTest]
     comparison: Comparison
-    def __init__(self, entry_point: _Optional[str] = ..., cases: _Optional[_Iterable[_Union[CallTest, _Mapping]]] = ..., comparison: _Optional[_Union[Comparison, str]] = ...) -> None: ...
+    tolerance: Tolerance
+    checker: str
+    test_limit_s: float
+    def __init__(self, entry_point: _Optional[str] = ..., cases: _Optional[_Iterable[_Union[CallTest, _Mapping]]] = ..., comparison: _Optional[_Union[Comparison, str]] = ..., tolerance: _Optional[_Union[Tolerance, _Mapping]] = ..., checker: _Optional[str] = ..., test_limit_s: _Optional[float] = ...) -> None: ...
 
 class StdioTest(_message.Message):
     __slots__ = ("input", "output")
@@ -76,12 +94,18 @@ class StdioTest(_message.Message):
     def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
 
 class StdioTests(_message.Message):
-    __slots__ = ("cases", "comparison")
+    __slots__ = ("cases", "comparison", "tolerance", "checker", "test_limit_s")
     CASES_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    CHECKER_FIELD_NUMBER: _ClassVar[int]
+    TEST_LIMIT_S_FIELD_NUMBER: _ClassVar[int]
     cases: _containers.RepeatedCompositeFieldContainer[StdioTest]
     comparison: Comparison
-    def __init__(self, cases: _Optional[_Iterable[_Union[StdioTest, _Mapping]]] = ..., comparison: _Optional[_Union[Comparison, str]] = ...) -> None: ...
+    tolerance: Tolerance
+    checker: str
+    test_limit_s: float
+    def __init__(self, cases: _Optional[_Iterable[_Union[StdioTest, _Mapping]]] = ..., comparison: _Optional[_Union[Comparison, str]] = ..., tolerance: _Optional[_Union[Tolerance, _Mapping]] = ..., checker: _Optional[str] = ..., test_limit_s: _Optional[float] = ...) -> None: ...
 
 class AssertTests(_message.Message):
     __slots__ = ("source", "entry_point", "check", "setup")

@@ -22,21 +22,23 @@ VERDICT_COMPILE_ERROR: Verdict
 VERDICT_TIMEOUT: Verdict
 
 class Limits(_message.Message):
-    __slots__ = ("cpu_s", "wall_s", "memory_mib", "output_mib", "processes")
+    __slots__ = ("cpu_s", "wall_s", "memory_mib", "output_mib", "processes", "test_s")
     CPU_S_FIELD_NUMBER: _ClassVar[int]
     WALL_S_FIELD_NUMBER: _ClassVar[int]
     MEMORY_MIB_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_MIB_FIELD_NUMBER: _ClassVar[int]
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    TEST_S_FIELD_NUMBER: _ClassVar[int]
     cpu_s: float
     wall_s: float
     memory_mib: int
     output_mib: int
     processes: int
-    def __init__(self, cpu_s: _Optional[float] = ..., wall_s: _Optional[float] = ..., memory_mib: _Optional[int] = ..., output_mib: _Optional[int] = ..., processes: _Optional[int] = ...) -> None: ...
+    test_s: float
+    def __init__(self, cpu_s: _Optional[float] = ..., wall_s: _Optional[float] = ..., memory_mib: _Optional[int] = ..., output_mib: _Optional[int] = ..., processes: _Optional[int] = ..., test_s: _Optional[float] = ...) -> None: ...
 
 class ExecutionResult(_message.Message):
-    __slots__ = ("verdict", "reason", "tests_passed", "tests_total", "wall_s", "cpu_s", "memory_mib", "profile", "timings_s", "cached", "answers")
+    __slots__ = ("verdict", "reason", "tests_passed", "tests_total", "wall_s", "cpu_s", "memory_mib", "profile", "timings_s", "cached", "answers", "test_error", "test_exception")
     class TimingsSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +57,8 @@ class ExecutionResult(_message.Message):
     TIMINGS_S_FIELD_NUMBER: _ClassVar[int]
     CACHED_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    TEST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    TEST_EXCEPTION_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     reason: str
     tests_passed: int
@@ -66,7 +70,9 @@ class ExecutionResult(_message.Message):
     timings_s: _containers.ScalarMap[str, float]
     cached: bool
     answers: _containers.RepeatedCompositeFieldContainer[Answer]
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[str] = ..., tests_passed: _Optional[int] = ..., tests_total: _Optional[int] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ..., memory_mib: _Optional[float] = ..., profile: _Optional[str] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., cached: bool = ..., answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ...) -> None: ...
+    test_error: str
+    test_exception: str
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[str] = ..., tests_passed: _Optional[int] = ..., tests_total: _Optional[int] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ..., memory_mib: _Optional[float] = ..., profile: _Optional[str] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., cached: bool = ..., answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ..., test_error: _Optional[str] = ..., test_exception: _Optional[str] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("value",)

@@ -63,8 +63,11 @@ def record_writer() -> WriteRecord:
 
 
 def class_name(error: BaseException) -> bytes:
-    """The class name of an exception as a record holds it."""
-    return type(error).__name__.encode("utf-8", "backslashreplace")[:200]
+    """The class name of an exception as a record holds it, with the package that an import did not find."""
+    name = type(error).__name__
+    if type(error) is ModuleNotFoundError and type(error.name) is str:
+        name = f"{name}: {error.name.partition('.')[0]}"
+    return name.encode("utf-8", "backslashreplace")[:200]
 
 
 def load(preamble: CodeType | None, code: CodeType, namespace: dict[str, Any], write_record: WriteRecord) -> bool:

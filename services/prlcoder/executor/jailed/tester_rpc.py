@@ -32,6 +32,8 @@ PASSED: Final = b"passed"
 WRONG: Final = b"wrong"
 OWN_OBJECT: Final = b"own_object"
 GONE: Final = b"gone"
+TEST_ERROR: Final = b"test_error"
+NOTE: Final = 1  # the call number of the record that describes an exception of the test code
 
 _TEST_MODULES: Final = frozenset({candidate.MODULE_NAME, "__main__", "unittest.mock"})
 _PUBLIC_SPECIAL: Final = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
@@ -140,6 +142,7 @@ class TesterLink(Link):
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel, sign=1, trusted=False)
         self.undecided = False  # whether an assertion could not be decided
+        self.used = False  # whether the test has called the program, or looked at a value of it
         self.raised: dict[int, str] = {}  # exceptions of the candidate: the name of the class by ``id``
         self._kept: list[BaseException] = []  # they stay alive, so that no other object gets their id
         self._exposed: set[int] = set()  # numbers of objects that arithmetic with a value of the test has made
@@ -194,8 +197,14 @@ class TesterLink(Link):
         self.undecided = True
         return OwnObjectError()
 
+    def call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call an object of the program."""
+        self.used = True
+        return super().call(target, arguments, keywords)
+
     def operate(self, operation: str, target: Any, *arguments: Any) -> Any:
         """Ask the candidate, and accept its answer where the rules allow it."""
+        self.used = True
         if isinstance(target, RemoteType):
             return self.request(operation, (target, *arguments))
         try:
@@ -321,12 +330,19 @@ class TestBuiltins(dict[str, Any]):
             return vars(builtins)[name]
         if name not in self._asked:
             raise KeyError(name)
+        return self._of_program(name)
+
+    def _of_program(self, name: str) -> Any:
         try:
             value = self._link.request("name", (name,))
         except KeyError:
-            raise KeyError(name) from None
+            error = NameError(f"name {name!r} is not defined")
+            self._link.note_error(error, "NameError")
+            raise error from None
         if isinstance(value, RemoteType) or callable(value):
             self._module[name] = value  # functions and classes are looked up once; other global names may change
+        else:
+            self._link.used = True
         return value
 
 
@@ -343,14 +359,54 @@ def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_
     except DisconnectedError:
         write_record(0, wire.ANSWER, GONE)
     except BaseException as error:
+        _write_ending(error, link, write_record)
+    else:
         if link.undecided:
             write_record(0, wire.ANSWER, OWN_OBJECT)
-        elif (raised := link.raised.get(id(error))) is not None:
-            write_record(0, wire.RAISED, raised.encode("utf-8", "backslashreplace"))
+        elif link.used:
+            write_record(0, wire.ANSWER, PASSED)
         else:
-            write_record(0, wire.ANSWER, WRONG)
+            write_record(0, wire.ANSWER, TEST_ERROR)
+            write_record(NOTE, wire.ANSWER, b"they never call the candidate")
+
+
+def _write_ending(error: BaseException, link: TesterLink, write_record: candidate.WriteRecord) -> None:
+    """Record how an exception ended the tests.
+
+    Before the test has used the program, the program cannot be the cause, and a package that the tests lack never is.
+    Later, an exception of the test code may be the consequence of a wrong answer, so it counts as one; the note lets
+    the supervisor see whether the canonical solution meets the same exception.
+    """
+    raised = link.raised.get(id(error))
+    faulty = raised is None and (not link.used or isinstance(error, ModuleNotFoundError))
+    if link.undecided:
+        write_record(0, wire.ANSWER, OWN_OBJECT)
+        return
+    if raised is not None:
+        write_record(0, wire.RAISED, raised.encode("utf-8", "backslashreplace"))
     else:
-        write_record(0, wire.ANSWER, OWN_OBJECT if link.undecided else PASSED)
+        write_record(0, wire.ANSWER, TEST_ERROR if faulty else WRONG)
+    missing_name = raised == "NameError"
+    if faulty or missing_name or (raised is None and not isinstance(error, AssertionError)):
+        write_record(NOTE, wire.ANSWER, _describe(error, missing_name).encode("utf-8", "backslashreplace")[:1000])
+
+
+def _describe(error: BaseException, missing_name: bool) -> str:
+    """The line of the tests (or of their setup) that raised the exception, its class and its message."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name in ("<tests>", "<setup>"):
+            place = f"{'setup ' if name == '<setup>' else ''}line {trace.tb_lineno}: "
+        trace = trace.tb_next
+    if missing_name:
+        return f"{place}NameError: a name that the program does not define"
+    try:
+        message = str(error)
+    except Exception:  # a class of the tests may have any __str__
+        message = ""
+    return f"{place}{type(error).__name__}{': ' if message else ''}{message}"
 
 
 def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType | None, ...], check: bool) -> None:
@@ -366,4 +422,6 @@ def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType
         if code is not None:
             exec(code, namespace)
     if check:
+        if "check" not in namespace:
+            raise NameError("check is not defined")
         namespace["check"](link.request("name", (None,)))

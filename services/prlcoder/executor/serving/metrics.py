@@ -33,6 +33,11 @@ ERRORS: Final = CounterMetric(
     unit="items",
     labels={"reason": "the name of the exception, such as SandboxLostError, or what the sandbox reported"},
 )
+TEST_ERRORS: Final = CounterMetric(
+    name="prlcoder_executor_test_errors",
+    help="Items that have no verdict because their tests are at fault.",
+    unit="items",
+)
 CACHED: Final = CounterMetric(
     name="prlcoder_executor_cached_results",
     help="Items that were answered with the result of an equal execution.",
@@ -52,6 +57,7 @@ class ExecutorMetrics:
         self._runs = RUNS.register(registry)
         self._seconds = SECONDS.register(registry)
         self._errors = ERRORS.register(registry)
+        self._test_errors = TEST_ERRORS.register(registry)
         self.cached = CACHED.register(registry)
         QUEUE_DEPTH.register(registry).set_function(depth)
 
@@ -59,6 +65,8 @@ class ExecutorMetrics:
         """Count one answer."""
         if isinstance(answer, Exception):
             self._errors.labels(type(answer).__name__).inc()
+        elif answer.test_error:
+            self._test_errors.inc()
         elif answer.verdict is None:
             self._errors.labels(answer.reason.removeprefix("sandbox_error: ")).inc()
         else:

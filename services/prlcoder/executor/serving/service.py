@@ -19,7 +19,7 @@ from prlcoder.executor.serving.messages import read_limits, write_limits, write_
 from prlcoder.executor.serving.metrics import ExecutorMetrics
 from prlcoder.executor.serving.result_cache import ResultCache, execution_key
 from prlcoder.executor.serving.settings import ExecutorSettings
-from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult
+from prlcoder.executor.verdicts import SANDBOX_ERROR, ExecutionRequest, ExecutionResult
 from prlcoder.problems.messages import KnownTests
 from prlcoder.problems.model import StdioTest, StdioTests
 from prlcoder.rpc.admission import RETRY_AFTER_S, Admission
@@ -172,7 +172,9 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         """The result as a message, after counting and caching it. ``CallError`` if the sandbox failed; an exception of
         the core is raised unchanged."""
         self._metrics.note(answer)
-        if isinstance(answer, SandboxLostError) or (isinstance(answer, ExecutionResult) and answer.verdict is None):
+        if isinstance(answer, SandboxLostError) or (
+            isinstance(answer, ExecutionResult) and answer.outcome == SANDBOX_ERROR
+        ):
             raise unavailable("SANDBOX_FAILED", "the sandbox failed, not the program; send it again", RETRY_AFTER_S)
         if isinstance(answer, Exception):
             raise answer
