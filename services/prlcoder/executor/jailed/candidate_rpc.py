@@ -11,6 +11,7 @@ import struct
 import threading
 from typing import Any, Final
 
+from prlcoder.executor.jailed.candidate import class_name
 from prlcoder.executor.jailed.remote_objects import OPERATIONS, RemoteObjects
 
 MAX_MESSAGE: Final = 64 << 20
@@ -159,7 +160,7 @@ class Link(RemoteObjects):
             self._reply(RESULT, result)
 
     def _reply(self, kind: int, value: Any) -> None:
-        name = type(value).__name__ if kind == ERROR else ""
+        name = class_name(value).decode("utf-8", "replace") if kind == ERROR else ""
         try:
             self._send((kind, name, *self.note()), (value,))
         except DisconnectedError:
