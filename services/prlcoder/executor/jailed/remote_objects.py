@@ -191,6 +191,7 @@ class RemoteType(type):
     """The class of proxies' classes. What such a class lacks is asked for at the class that it stands for."""
 
     __prlcoder_link__: Any
+    __prlcoder_native__: bool  # whether the class that it stands for is the standard library's
 
     def __getattr__(cls, name: str) -> Any:
         return cls.__prlcoder_link__.operate("get", cls, name)
@@ -365,7 +366,9 @@ class RemoteObjects(SharedObjects):
         names = [str(kind.__name__), str(kind.__qualname__), str(kind.__module__)]
         virtual = [(GLOBAL, *name) for name in abstract if name is not None]
         special = special_methods(kind)
-        return (names, bases, special, overridden_attributes(kind), virtual, stands_for and (GLOBAL, *stands_for))
+        native = global_name(kind, functions=True) is not None
+        stood_for = stands_for and (GLOBAL, *stands_for)
+        return (names, bases, special, overridden_attributes(kind), virtual, native, stood_for)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -395,15 +398,18 @@ class RemoteObjects(SharedObjects):
         return kind
 
     def _build_class(
-        self, names: list[str], bases: list[Any], special: list[str], overridden: list[str], virtual: Any, stands: Any
+        self,
+        names: list[str],
+        bases: list[Encoded],
+        special: list[str],
+        overridden: list[str],
+        virtual: list[Encoded],
+        native: bool,
+        stands: Encoded,
     ) -> Any:
         name, qualified, module = names
-        methods: dict[str, Any] = {
-            "__slots__": (),
-            "__prlcoder_link__": self,
-            "__qualname__": qualified,
-            "__module__": module,
-        }
+        methods: dict[str, Any] = {"__slots__": (), "__qualname__": qualified, "__module__": module}
+        methods |= {"__prlcoder_link__": self, "__prlcoder_native__": native}
         for method in special:
             absent = method.startswith("!")
             method = method.removeprefix("!")

@@ -160,7 +160,8 @@ class TesterLink(Link):
             sys.stdout.write(note[0])
 
     def undecodable(self) -> Any:
-        """A value that is equal to nothing."""
+        """A value that is equal to nothing. What follows from it is not the fault of the tests."""
+        self.used = True
         return Opaque("undecodable", False)
 
     def note_error(self, error: BaseException, name: str) -> None:
@@ -254,8 +255,8 @@ class TesterLink(Link):
             expected = _attempt(OPERATIONS[operation], plain_value(target), right)
         elif self._is_remote(other):
             expected = self._compare_states(operation, target, other)
-        elif other is None and operation in ("eq", "ne"):
-            return operation == "ne"
+        elif operation in ("eq", "ne") and (other is None or type(target).__prlcoder_native__):
+            return operation == "ne"  # no class of the standard library without a value here equals a value of a test
         else:
             sole = self._sole_value(target)
             expected = _MISSING if sole is _MISSING else _attempt(OPERATIONS[operation], sole, other)
