@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from prlcoder.executor.jailed.shared_objects import CONTAINERS, GLOBAL, Encoded, SharedObjects
+from prlcoder.executor.jailed.shared_objects import CONTAINERS, GLOBAL, EncodedValue, SharedObjects
 from prlcoder.executor.jailed.value_types import global_name
 from prlcoder.executor.jailed.values import UndecodableError
 
@@ -317,7 +317,7 @@ class RemoteObjects(SharedObjects):
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def define_foreign(self, value: Any) -> Encoded:
+    def define_foreign(self, value: Any) -> EncodedValue:
         """Encode a class, an exception, a coroutine, or an object for which the other side gets a proxy."""
         kind = type(value)
         if issubclass(kind, type):
@@ -336,11 +336,11 @@ class RemoteObjects(SharedObjects):
             return reference
         return self.define_proxied(value, "object", self._proxy_kind(kind))
 
-    def _cause(self, error: BaseException) -> Encoded:
+    def _cause(self, error: BaseException) -> EncodedValue:
         cause = error.__cause__
         return self.encode(cause) if cause is not None and id(cause) not in self.numbers else None
 
-    def _proxy_kind(self, kind: type) -> Encoded:
+    def _proxy_kind(self, kind: type) -> EncodedValue:
         """The class of the proxy for an object of ``kind``."""
         if global_name(kind, functions=True) is None:
             return self.encode(kind)
@@ -349,7 +349,7 @@ class RemoteObjects(SharedObjects):
             self.define_proxied(stand_in, "class", self._description(kind, [], global_name(kind, functions=False)))
         return self.encode(self._natives[kind])
 
-    def _define_class(self, kind: type) -> Encoded:
+    def _define_class(self, kind: type) -> EncodedValue:
         bases = [self.encode(base) for base in kind.__bases__ if global_name(base, functions=True) is None]
         errors = [base for base in kind.__bases__ if issubclass(base, BaseException)]
         errors += [base for base in kind.__mro__ if issubclass(base, BaseException) and base.__module__ == "builtins"][
@@ -361,7 +361,7 @@ class RemoteObjects(SharedObjects):
             bases += [] if name is None else [(GLOBAL, *name)]
         return self.define_proxied(kind, "class", self._description(kind, bases, None))
 
-    def _description(self, kind: type, bases: list[Encoded], stands_for: tuple[str, str] | None) -> Encoded:
+    def _description(self, kind: type, bases: list[EncodedValue], stands_for: tuple[str, str] | None) -> EncodedValue:
         abstract = [global_name(base, functions=False) for base in kind.__mro__ if base.__module__ == "collections.abc"]
         names = [str(kind.__name__), str(kind.__qualname__), str(kind.__module__)]
         virtual = [(GLOBAL, *name) for name in abstract if name is not None]
@@ -372,7 +372,7 @@ class RemoteObjects(SharedObjects):
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def build_foreign(self, number: int, form: str, argument: Encoded) -> Any:
+    def build_foreign(self, number: int, form: str, argument: EncodedValue) -> Any:
         """Build the counterpart of what ``define_foreign`` has defined."""
         if form == "class":
             return self._build_class(*argument)
@@ -391,7 +391,7 @@ class RemoteObjects(SharedObjects):
             return self._build_coroutine(number)
         return super().build_foreign(number, form, argument)
 
-    def _proxy_class(self, reference: Encoded) -> Any:
+    def _proxy_class(self, reference: EncodedValue) -> Any:
         kind = self.decode(reference)
         if type(kind) is not RemoteType:
             raise UndecodableError("no class of a proxy")
@@ -400,12 +400,12 @@ class RemoteObjects(SharedObjects):
     def _build_class(
         self,
         names: list[str],
-        bases: list[Encoded],
+        bases: list[EncodedValue],
         special: list[str],
         overridden: list[str],
-        virtual: list[Encoded],
+        virtual: list[EncodedValue],
         native: bool,
-        stands: Encoded,
+        stands: EncodedValue,
     ) -> Any:
         name, qualified, module = names
         methods: dict[str, Any] = {"__slots__": (), "__qualname__": qualified, "__module__": module}
@@ -428,7 +428,7 @@ class RemoteObjects(SharedObjects):
             self.decode(abstract).register(built)
         return built
 
-    def _build_exception(self, kind: Encoded, arguments: list[Encoded], cause: Encoded) -> BaseException:
+    def _build_exception(self, kind: EncodedValue, arguments: list[EncodedValue], cause: EncodedValue) -> BaseException:
         error: BaseException
         built_kind, values = self.decode(kind), [self.decode(argument) for argument in arguments]
         base = next(one for one in built_kind.__mro__ if type(one) is not RemoteType and one is not RemoteObject)

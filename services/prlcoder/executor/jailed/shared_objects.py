@@ -27,7 +27,7 @@ REFERENCE, TUPLE, FROZENSET, VALUE, GLOBAL = range(5)  # the codes of values
 MAX_DEPTH: Final = 100  # of tuples in tuples; mutable containers are numbered and may nest without end
 SWEEP_AT: Final = 256  # numbered objects before the first search for objects that nobody uses any more
 
-Encoded = Any
+EncodedValue = Any
 Content = Callable[[Any], list[Any]]
 
 
@@ -112,11 +112,11 @@ class SharedObjects:
 
     # --- for remote_objects, which knows classes and proxies ----------------------------------------------------------
 
-    def define_foreign(self, value: Any) -> Encoded:
+    def define_foreign(self, value: Any) -> EncodedValue:
         """Encode an object that no table of this module knows. Overridden."""
         raise ValueError(f"no encoding for {type(value).__name__}")
 
-    def build_foreign(self, number: int, form: str, argument: Encoded) -> Any:
+    def build_foreign(self, number: int, form: str, argument: EncodedValue) -> Any:
         """Build what the other side's ``define_foreign`` has defined. Overridden."""
         raise UndecodableError(f"an unknown form {form}")
 
@@ -132,13 +132,13 @@ class SharedObjects:
         self.objects[number] = value
         self.numbers[id(value)] = number
 
-    def define_proxied(self, value: Any, form: str, argument: Encoded) -> Encoded:
+    def define_proxied(self, value: Any, form: str, argument: EncodedValue) -> EncodedValue:
         """Define an object for which the other side gets a proxy. Only the other side knows when it is done with it."""
         reference = self.define(value, form, argument)
         self._proxied.add(reference[1])
         return reference
 
-    def define(self, value: Any, form: str, argument: Encoded) -> Encoded:
+    def define(self, value: Any, form: str, argument: EncodedValue) -> EncodedValue:
         """Number ``value`` and tell the other side how to build its counterpart."""
         number = self.add(value)
         self._definitions.append((number, form, argument))
@@ -205,7 +205,7 @@ class SharedObjects:
             return items
         return [self.encode(item) for item in items]
 
-    def encode(self, value: Any, depth: int = 0) -> Encoded:
+    def encode(self, value: Any, depth: int = 0) -> EncodedValue:
         """The encoding of one value. Objects that it leads to are numbered and defined."""
         kind = type(value)
         if kind in ATOMS and not (kind is float and value != value):
@@ -233,8 +233,8 @@ class SharedObjects:
             return reference
         return self.define_foreign(value)
 
-    def _define_container(self, value: Any, kind: type) -> Encoded:
-        extra: Encoded = None
+    def _define_container(self, value: Any, kind: type) -> EncodedValue:
+        extra: EncodedValue = None
         if kind is deque:
             extra = value.maxlen
         elif kind is defaultdict:
@@ -266,7 +266,7 @@ class SharedObjects:
     def _load(self, data: bytes) -> Any:
         return marshal.loads(data) if self._trusted else plain_values.decode(data)
 
-    def _build(self, number: int, form: str, argument: Encoded) -> Any:
+    def _build(self, number: int, form: str, argument: EncodedValue) -> Any:
         if form == "container":
             name, extra = argument
             kind = CONTAINER_NAMES[name]
@@ -281,7 +281,7 @@ class SharedObjects:
             return built
         return self.build_foreign(number, form, argument)
 
-    def decode(self, value: Encoded) -> Any:
+    def decode(self, value: EncodedValue) -> Any:
         if type(value) is not tuple:
             return value
         code = value[0]
