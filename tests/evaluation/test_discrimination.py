@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prlcoder.evaluation.discrimination import JudgedStep, accuracy, auroc, calibration_error, decile, figures
+from prlcoder.evaluation.discrimination import (
+    JudgedStep,
+    accuracy,
+    auroc,
+    auroc_within,
+    calibration_error,
+    decile,
+    false_positive_rate,
+    figures,
+)
 
 
 def step(probability: float, right: bool, position: float = 1.0, kind: str = "return") -> JudgedStep:
@@ -39,6 +48,22 @@ def test_accuracy_and_calibration_by_hand() -> None:
     assert accuracy(steps) == 0.75
     # bins: [.95 .91] mean .93, half right; [.2] none right; [.5] right
     assert calibration_error(steps) == pytest.approx((2 * 0.43 + 0.2 + 0.5) / 4)
+
+
+def test_the_false_positive_rate_counts_wrong_steps_that_are_accepted() -> None:
+    steps = [step(0.9, True), step(0.8, False), step(0.5, False), step(0.4, False), step(0.1, False)]
+    assert false_positive_rate(steps) == 0.5  # two of four wrong ones
+    assert false_positive_rate([step(0.9, True)]) is None
+
+
+def test_auroc_within_groups_compares_no_two_groups() -> None:
+    # a: .9>.4 and .9>.9 is a tie -> 1.5 of 2; b: .2>.1 -> 1 of 1; c has one kind only
+    items = [("a", 0.9, True), ("a", 0.4, False), ("a", 0.9, False), ("b", 0.2, True), ("b", 0.1, False)]
+    assert auroc_within([*items, ("c", 0.0, True)]) == pytest.approx(2.5 / 3)
+    # a score that knows the group alone: perfect over all pairs, worth nothing within
+    easy = [("easy", 0.9, True), ("easy", 0.9, False), ("hard", 0.1, True), ("hard", 0.1, False)]
+    assert auroc_within(easy) == 0.5
+    assert auroc_within([("c", 0.0, True)]) is None
 
 
 def test_figures_group_by_place_and_kind() -> None:

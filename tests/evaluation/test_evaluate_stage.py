@@ -64,6 +64,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for place, seed in places.items():
         scratch_models.build("nano", tokenizer, seed=seed, max_length=256).save_pretrained(folder / place)
         tokenizer.save_pretrained(folder / place)
+        (folder / place / "prompt_template.json").write_text('{"name": "nano"}')  # as training leaves a policy
     reward = AutoModelForTokenClassification.from_pretrained(folder / "pretrain", num_labels=2)
     reward.save_pretrained(folder / "reward")
     tokenizer.save_pretrained(folder / "reward")
@@ -148,6 +149,10 @@ def test_a_published_benchmark_and_the_leak_test_beside_the_reward_model(
     assert 0 <= leak["auroc"] <= 1
     assert leak["steps"] == found["summary.json"]["reward_model"]["held_out_steps"]["n"]
     assert leak["problems"] == 3
+    reward = found["summary.json"]["reward_model"]
+    assert reward["held_out_steps"]["text"]["auroc"] == pytest.approx(leak["auroc"])
+    low, high = reward["held_out_steps"]["vs_text"]["auroc"]["ci95"]
+    assert -1 <= low <= reward["held_out_steps"]["vs_text"]["auroc"]["difference"] <= high <= 1
     basic = found["basic/summary.json"]
     assert (basic["benchmark"], basic["problems"]["source"], basic["problems"]["n"]) == ("basic", "mbpp", 1)
     samples = [json.loads(line) for line in found["basic/samples.jsonl"].splitlines()]

@@ -44,6 +44,7 @@ def test_best_of_n_takes_the_first_of_the_highest_scored() -> None:
     scores = {"mean": [[0.2, 0.9], [0.1, 0.7], [0.5, 0.5]], "min": [[0.9, 0.1], [0.4, 0.4], [0.0, 0.0]]}
     found = best_of_n(samples, scores)
     assert found["n"] == 2
+    assert found["random"] == pytest.approx(1 / 3)
     assert found["oracle"] == pytest.approx(2 / 3)
     assert found["by_score"]["mean"]["pass@1"] == pytest.approx(1 / 3)  # right, wrong, wrong
     assert found["by_score"]["min"]["pass@1"] == pytest.approx(1 / 3)  # wrong, right (the first of two), wrong

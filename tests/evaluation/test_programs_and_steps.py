@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, replace
 import pytest
 
 from prlcoder.evaluation.candidates import SampledProgram, execute, generate, rows
+from prlcoder.evaluation.discrimination import JudgedStep
 from prlcoder.evaluation.own_step_labels import JudgedProgram, known_steps
-from prlcoder.evaluation.reward_model import own_figures, reranked
+from prlcoder.evaluation.reward_model import own_steps, reranked, step_figures
 from prlcoder.evaluation.step_scores import ProgramScorer, ScoredProgram, aggregate
 from prlcoder.evaluation.step_view import canonical_rows, spread
+from prlcoder.evaluation.text_classifier import TextClassifier
 from prlcoder.executor import Executor
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.problems.prompts import Prompt
@@ -118,7 +120,7 @@ def test_the_first_wrong_step_is_found_by_splicing(executor: Executor) -> None:
 def test_own_steps_stop_at_the_first_wrong_one(executor: Executor) -> None:
     written = [JudgedProgram(PROBLEM, PROMPT + RIGHT, True), JudgedProgram(PROBLEM, PROMPT + WRONG, False)]
     scored = scorer().programs([("p", PROMPT + RIGHT), ("p", PROMPT + WRONG)])
-    found = own_figures(written, scored, "line", executor)
+    found = step_figures(own_steps(written, scored, "line", executor), None)
     assert (found["n"], found["positive"]) == (5, 0.8)  # 3 right ones; 1 right, 1 wrong, the return not counted
     assert found["accuracy"] == found["auroc"] == 1.0
 
@@ -150,6 +152,43 @@ def test_reranking_shows_the_product_first() -> None:
     low, high = ScoredProgram((), (0.1, 0.3)), ScoredProgram((), (0.9, 0.05))
     found = reranked([[True, False]], [[low, high]])
     assert (found["score"], found["pass@1"], found["by_score"]["min"]["pass@1"]) == ("product", 0.0, 1.0)
+
+
+def test_reranking_stands_beside_chance_the_ceiling_and_the_policys_own_likelihood() -> None:
+    low, high = ScoredProgram((), (0.2,)), ScoredProgram((), (0.8,))
+    samples = [[True, False], [False, True], [False, False]]
+    found = reranked(samples, [[high, low], [high, low], [high, low]], [[-0.5, -0.1], [-0.5, -0.1], [-0.5, -0.1]])
+    assert (found["random"], found["oracle"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    # the PRM takes the first of each, the likelihood the second; each orders one of the two mixed problems rightly
+    assert found["by_score"]["product"]["pass@1"] == pytest.approx(1 / 3)
+    assert found["by_score"]["log_probability"]["pass@1"] == pytest.approx(1 / 3)
+    assert found["by_score"]["mean"]["auroc_within_problems"] == 0.5
+    assert list(found["by_score"]) == ["product", "mean", "min", "last", "log_probability"]
+
+
+def test_step_figures_stand_beside_those_of_the_text_alone() -> None:
+    texts = ["    return 1\n", "    return 2\n"]
+    baseline = TextClassifier.fit([texts[0], texts[1]] * 20, [True, False] * 20)
+    # the text says "1 is right, 2 is wrong"; here it is so in p, and the other way round in q
+    steps = [
+        JudgedStep(right, 0.9 if right else 0.1, 1.0, "return", problem, text)
+        for problem, right, text in (
+            ("p", True, texts[0]),
+            ("p", False, texts[1]),
+            ("q", False, texts[0]),
+            ("q", True, texts[1]),
+        )
+    ]
+    found = step_figures(steps, baseline)
+    assert (found["auroc"], found["accuracy"], found["false_positive_rate"]) == (1.0, 1.0, 0.0)
+    assert {name: found["text"][name] for name in ("auroc", "accuracy", "false_positive_rate")} == {
+        "auroc": 0.5,
+        "accuracy": 0.5,
+        "false_positive_rate": 0.5,
+    }
+    assert found["vs_text"]["auroc"]["difference"] == 0.5
+    low, high = found["vs_text"]["accuracy"]["ci95"]
+    assert (low, high) == (0.0, 1.0)  # twice p: no difference; twice q: all of it
 
 
 def test_shown_problems_take_difficulties_in_turn() -> None:

@@ -77,13 +77,24 @@ def score(value: float, low: float, high: float, **more: Any) -> dict:
 
 
 GAIN = {"difference": 0.14, "ci95": [0.02, 0.26]}
+NO_GAIN = {"difference": 0.04, "ci95": [-0.05, 0.13]}
 STEP_FIGURES = {
     "n": 100,
     "positive": 0.6,
     "majority": 0.6,
     "accuracy": 0.75,
+    "false_positive_rate": 0.2,
     "auroc": 0.83,
+    "auroc_within_problems": 0.79,
     "ece": 0.05,
+    "text": {
+        "auroc": 0.712,
+        "auroc_within_problems": 0.65,
+        "accuracy": 0.7,
+        "false_positive_rate": 0.35,
+        "ece": 0.08,
+    },
+    "vs_text": {"auroc": {"difference": 0.118, "ci95": [0.04, 0.19]}},
     "calibration": [{"n": 40, "probability": 0.2, "right": 0.25}, {"n": 60, "probability": 0.9, "right": 0.8}],
     "by_position": {"4": {"n": 50, "accuracy": 0.7, "auroc": 0.8}, "9": {"n": 50, "accuracy": 0.8, "auroc": None}},
     "by_kind": {"assignment": {"n": 80, "accuracy": 0.75, "auroc": 0.8}, "return": {"n": 20, "accuracy": 0.75}},
@@ -96,7 +107,15 @@ SUMMARY = {
             0.648,
             by_difficulty={"easy": score(0.75, 0.531, 0.888), "hard": score(0.25, 0.112, 0.469)},
             sampled={"n": 8, "pass@1": 0.41, "pass@8": 0.875, "ci95": {"pass@1": [0.273, 0.562]}},
-            best_of_n={"n": 8, "by_score": {"mean": score(0.55, 0.398, 0.693, vs_sampled=GAIN)}},
+            best_of_n={
+                "n": 8,
+                "random": 0.41,
+                "oracle": 0.875,
+                "by_score": {
+                    "mean": score(0.55, 0.398, 0.693, vs_sampled=GAIN, auroc_within_problems=0.66),
+                    "log_probability": score(0.45, 0.307, 0.602, vs_sampled=NO_GAIN, auroc_within_problems=0.58),
+                },
+            },
         ),
         "policy": score(
             0.8,

@@ -54,7 +54,8 @@ def test_a_finished_run_has_every_section(run_folder: Path) -> None:
     assert list(reader.texts)[1:] == ["results", "viewer", "training", "reward", "supervision", "run"]
     assert "Of the controls, SFT (85.0 %)" in reader.texts["results"]
     assert "15.0 points more accurate than always answering “right”" in reader.texts["reward"]
-    assert "+14.0 (+2.0 to +26.0)" in reader.texts["reward"]
+    assert "+14.0 (+2.0 to +26.0); AUROC 0.660" in reader.texts["reward"]
+    assert "+4.0 (−5.0 to +13.0); AUROC 0.580" in reader.texts["reward"]
     assert "slice step" in reader.texts["supervision"]
     assert "attempt 2" in reader.texts["run"]
     assert "Control NLL" in reader.texts["training"]
@@ -72,9 +73,10 @@ def test_further_benchmarks_have_a_table_each(run_folder: Path) -> None:
 
 def test_the_leak_test_stands_beside_the_reward_model(run_folder: Path) -> None:
     text = " ".join(read(build(run_folder)).texts["reward"].split())
-    # the cells of both rows: steps, accuracy, constant answer, AUROC, calibration error
-    assert re.search(r"Labelled steps of held-out problems[^.]*\b.*?10075\.060\.00\.8300\.050", text)
-    assert re.search(r"Leak test: the text of held-out steps alone.*?100––0\.712–", text)
+    # the cells of both rows: steps, AUROC, within problems, accuracy, constant answer, wrong steps accepted, ECE
+    assert re.search(r"Labelled steps of held-out problems.*?1000\.8300\.79075\.060\.020\.00\.050", text)
+    assert re.search(r"Leak test: the text of held-out steps alone.*?1000\.7120\.65070\.060\.035\.00\.080", text)
+    assert "PRM’s AUROC against it: +0.118 (+0.040 to +0.190)" in text
     assert "above 0.65; without return-early it would not be; 0.600 over the 30 pairs of the same segment" in text
     # the operator that betrays most comes first, its own AUROC and number of steps behind it
     assert re.search(r"AUROC ?steps ?return-early \(rejected\) ?0\.910 ?25 ?<", text)

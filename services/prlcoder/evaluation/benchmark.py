@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from prlcoder.evaluation.candidates import SampledProgram, Verdicts, execute, ge
 from prlcoder.evaluation.own_step_labels import JudgedProgram
 from prlcoder.evaluation.pass_metrics import gain, greedy_figures, sampled_figures
 from prlcoder.evaluation.problem_sets import benchmark_problems
-from prlcoder.evaluation.reward_model import as_segment, held_out_figures, own_figures, reranked, whole
+from prlcoder.evaluation.reward_model import as_segment, held_out_steps, own_steps, reranked, step_figures, whole
 from prlcoder.evaluation.stage_cache import StageCache
 from prlcoder.evaluation.step_scores import ProgramScorer
 from prlcoder.evaluation.step_view import PROBLEMS_PER_SPLIT, canonical_rows, spread, stored_steps, written_rows
+from prlcoder.evaluation.text_classifier import TextClassifier
 from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.files import atomic_output, dump, write_json
 from prlcoder.problems.model import digest
@@ -213,7 +214,7 @@ class BenchmarkRun:
 
         def held_out() -> dict[str, Any]:
             items = [(step.problem_id, whole(step), as_segment(step)) for step in steps]
-            return held_out_figures(steps, scorer.steps(items))
+            return step_figures(held_out_steps(steps, scorer.steps(items)), self._baseline)
 
         def own(policy: _JudgedPolicy) -> dict[str, Any]:
             chosen = [one for one in policy.one_each if self._by_id[one[0].problem_id].solutions]
@@ -221,24 +222,35 @@ class BenchmarkRun:
                 JudgedProgram(self._by_id[one.problem_id], one.program, verdict == "passed") for one, verdict in chosen
             ]
             scored = scorer.programs([(one.problem_id, one.program) for one, _ in chosen])
-            return own_figures(written, scored, self._context.spec.segmentation, self._executor)
+            judged = own_steps(written, scored, self._context.spec.segmentation, self._executor)
+            return step_figures(judged, self._baseline)
 
-        own_steps = {
+        policies_steps = {
             name: self._cache.load_or_compute(f"{name}.own_steps", "score", partial(own, policy))
             for name, policy in policies.items()
         }
         return {
             "held_out_steps": self._cache.load_or_compute("held_out_steps", "score", held_out),
-            "own_steps": own_steps,
+            "own_steps": policies_steps,
         }
 
-    def _leak(self, steps: Sequence[Step]) -> dict[str, Any]:
-        """The leak test, trained on the supervision's steps and tested on those of the benchmark's problems."""
+    @cached_property
+    def _baseline(self) -> TextClassifier | None:
+        """The text-only baseline, trained on the supervision's steps of other problems than the benchmark's; None
+        without a supervision or without labelled steps in it."""
         from prlcoder.supervision.store import read_rows
 
+        if "supervise" not in self._context.artifacts:
+            return None
         stored = read_rows(self._context.artifacts["supervise"], "steps", leak.COLUMNS)
-        train = leak.labelled_texts(row for row in stored if row["problem_id"] not in self._by_id)
-        return leak.held_out(train, list(leak.labelled_texts(map(asdict, steps))))
+        train = list(leak.labelled_texts(row for row in stored if row["problem_id"] not in self._by_id))
+        return leak.classifier(train) if train else None
+
+    def _leak(self, steps: Sequence[Step]) -> dict[str, Any] | None:
+        """The leak test on the same labelled steps as the reward model; None if there is nothing to train it on."""
+        if self._baseline is None:
+            return None
+        return leak.figures([leak.scored(self._baseline, list(leak.labelled_texts(map(asdict, steps))))])
 
     def _training_view(self) -> list[dict[str, Any]]:
         """Training problems with the labelled variants of their steps."""

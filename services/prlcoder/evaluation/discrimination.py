@@ -17,6 +17,8 @@ class JudgedStep:
     probability: float
     position: float
     kind: str
+    problem_id: str = ""
+    text: str = ""
 
 
 def figures(steps: Sequence[JudgedStep]) -> dict[str, Any]:
@@ -30,7 +32,9 @@ def figures(steps: Sequence[JudgedStep]) -> dict[str, Any]:
         "positive": positive,
         "majority": max(positive, 1 - positive),
         "accuracy": accuracy(steps),
+        "false_positive_rate": false_positive_rate(steps),
         "auroc": auroc([(step.probability, step.right) for step in steps]),
+        "auroc_within_problems": auroc_within([(step.problem_id, step.probability, step.right) for step in steps]),
         "ece": calibration_error(steps),
         "calibration": [calibration for calibration in calibration_bins(steps) if calibration["n"]],
         "by_position": _grouped(steps, lambda step: str(decile(step.position))),
@@ -41,6 +45,29 @@ def figures(steps: Sequence[JudgedStep]) -> dict[str, Any]:
 def accuracy(steps: Sequence[JudgedStep]) -> float:
     """Share of steps whose label agrees with ``probability >= 0.5``."""
     return sum((step.probability >= 0.5) == step.right for step in steps) / len(steps)
+
+
+def false_positive_rate(steps: Sequence[JudgedStep]) -> float | None:
+    """Share of the wrong steps with ``probability >= 0.5``; None if no step is wrong."""
+    wrong = [step for step in steps if not step.right]
+    return sum(step.probability >= 0.5 for step in wrong) / len(wrong) if wrong else None
+
+
+def auroc_within(scored: Iterable[tuple[str, float, bool]]) -> float | None:
+    """AUROC over the pairs of a right and a wrong item of the same group, from (group, score, right).
+
+    Every pair has the same weight. None if no group has both kinds. A score that only tells easy problems from hard
+    ones gives 0.5.
+    """
+    groups: dict[str, list[tuple[float, bool]]] = {}
+    for group, score, right in scored:
+        groups.setdefault(group, []).append((score, right))
+    won, pairs = 0.0, 0
+    for members in groups.values():
+        rights = sum(right for _, right in members)
+        count = rights * (len(members) - rights)
+        won, pairs = won + count * (auroc(members) or 0.0), pairs + count
+    return won / pairs if pairs else None
 
 
 def auroc(scored: Iterable[tuple[float, bool]]) -> float | None:

@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prlcoder.evaluation.logistic import fit, margin
-from prlcoder.evaluation.text_features import sparse_rows
+from prlcoder.evaluation.text_classifier import TextClassifier
 
 THRESHOLD = 0.65  # AUROC above which the responsible operators are named
 FOLDS = 5
 MAX_STEPS = 30_000  # a larger supervision is reduced to randomly drawn whole problems
-INVERSE_PENALTY = 10.0
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,6 @@ class ScoredTexts:
 
     texts: Sequence[LabelledText]
     scores: NDArray[np.float64]
-
-
-def held_out(train: Iterable[LabelledText], test: Sequence[LabelledText]) -> dict[str, Any]:
-    """The leak test, trained on ``train`` and measured on ``test``, which must have no problem in common."""
-    return figures([_scored(_sample_problems(train), test)])
 
 
 def cross_validated(texts: Iterable[LabelledText]) -> dict[str, Any]:
@@ -201,8 +194,18 @@ def _same_place(parts: Sequence[ScoredTexts]) -> dict[str, Any]:
 
 
 def _scored(train: Sequence[LabelledText], test: Sequence[LabelledText]) -> ScoredTexts:
-    weights = fit(sparse_rows([text.text for text in train]), _is_right(train), INVERSE_PENALTY)
-    return ScoredTexts(test, margin(sparse_rows([text.text for text in test]), weights))
+    return scored(classifier(train), test)
+
+
+def classifier(train: Iterable[LabelledText]) -> TextClassifier:
+    """The text-only baseline, fitted to at most ``MAX_STEPS`` of these steps."""
+    sampled = _sample_problems(train)
+    return TextClassifier.fit([text.text for text in sampled], [text.right for text in sampled])
+
+
+def scored(baseline: TextClassifier, test: Sequence[LabelledText]) -> ScoredTexts:
+    """Texts with the baseline's scores; it must not have been trained on their problems."""
+    return ScoredTexts(test, baseline.margins([text.text for text in test]))
 
 
 def _sample_problems(texts: Iterable[LabelledText]) -> list[LabelledText]:

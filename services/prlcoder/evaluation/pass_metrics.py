@@ -57,19 +57,20 @@ def gain(after: Sequence[float], before: Sequence[float]) -> dict[str, Any]:
 
 
 def best_of_n(samples: Sequence[Sequence[bool]], scores: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, Any]:
-    """pass@1 when each problem's sample is chosen by a score, for each kind of score, e.g. ``{"mean": ..., "min":
-    ...}``.
+    """pass@1 if one sample per problem is chosen by a score, for each kind of score.
 
     Per kind: the share of problems whose highest scored sample passes (of equal scores the first), its interval, and
-    the paired difference to a randomly drawn sample. ``oracle`` is the share of problems with any passing sample, the
-    upper limit.
+    the paired difference to a randomly drawn sample. ``random`` is the expected pass@1 of such a sample, and ``oracle``
+    the share of problems with any passing sample: the lower and the upper reference.
     """
     at_random = [sum(row) / len(row) for row in samples]
+    random_rate = sum(at_random) / len(at_random)
     by_score = {}
     for kind, per_problem in scores.items():
         picked = [row[_argmax(values)] for row, values in zip(samples, per_problem, strict=True)]
         by_score[kind] = {**_rate(picked), "vs_sampled": gain(picked, at_random)}
-    return {"n": min(map(len, samples)), "oracle": sum(map(any, samples)) / len(samples), "by_score": by_score}
+    oracle = sum(map(any, samples)) / len(samples)
+    return {"n": min(map(len, samples)), "random": random_rate, "oracle": oracle, "by_score": by_score}
 
 
 def _rate(passed: Sequence[bool]) -> dict[str, Any]:

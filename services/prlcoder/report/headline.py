@@ -85,7 +85,7 @@ def controls(policies: dict[str, PolicyScore], samples: Samples) -> list[str]:
         "level": "did as well, as far as the intervals tell",
         "worse": "did worse",
     }
-    clauses = [f"{_listed(found)} {said[group]}" for group, found in groups.items() if found]
+    clauses = [f"{names.listed(found)} {said[group]}" for group, found in groups.items() if found]
     return [f"Of the controls, {'; '.join(clauses)}."] if clauses else []
 
 
@@ -116,7 +116,3 @@ def standing(name: str, policies: dict[str, PolicyScore], samples: Samples) -> s
         (a, b), (c, d) = policy.ci95 or (0.0, 1.0), control.ci95 or (0.0, 1.0)
         low, high = c - b, d - a
     return "better" if low > 0 else "worse" if high < 0 else "level"
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 VERDICTS = ("passed", "wrong_answer", "runtime_error", "timeout", "compile_error")
 LEVELS = ("easy", "medium", "hard")
@@ -42,6 +42,11 @@ def stage(name: str) -> str:
 def plain(word: str) -> str:
     """``wrong_answer`` as ``wrong answer``."""
     return word.replace("_", " ")
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def ordered(found: Iterable[str], first: Iterable[str]) -> list[str]:

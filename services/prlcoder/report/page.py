@@ -24,6 +24,7 @@ from prlcoder.report.reward import HEADINGS, measured_sets
 from prlcoder.report.scales import duration, percent, points
 from prlcoder.report.supervision import statistics
 from prlcoder.report.timings import finished_at, stage_rows, total_seconds, unfinished
+from prlcoder.report.trust import sentences
 from prlcoder.report.viewer import viewer_data
 
 
@@ -84,6 +85,7 @@ def _sections(run: RunFiles) -> dict[str, Any]:
         "problems": max(viewer.total, sum(_sizes(run.splits)) if run.splits else 0),
         "curves": [(heading(name), plots) for name, plots in panels(run.logs).items()],
         "has_validation": any("eval_loss" in row for rows in run.logs.values() for row in rows),
+        "trust": [text for one in summaries for text in sentences(one, run.step_figures[one.benchmark])],
         "has_reward": state is not None and "reward" in state.stages,
         "reward_headings": HEADINGS,
         "reward": [

@@ -92,12 +92,15 @@ class Reranked(ReportedScore):
     """pass@1 of the samples with the highest score, compared with a randomly drawn sample."""
 
     vs_sampled: Difference | None = None
+    auroc_within_problems: Share | None = None
 
 
 class BestOfN(ReportRecord):
     """Choosing among ``n`` samples per problem, by each way to score a program."""
 
     n: int
+    random: Share | None = None
+    oracle: Share | None = None
     by_score: dict[str, Reranked] = {}
 
 
@@ -141,12 +144,26 @@ class Accuracy(ReportRecord):
     auroc: Share | None = None
 
 
+class TextFigures(ReportRecord):
+    """The figures of the text-only baseline on the same steps as the reward model's."""
+
+    auroc: Share | None = None
+    auroc_within_problems: Share | None = None
+    accuracy: Share
+    false_positive_rate: Share | None = None
+    ece: Share | None = None
+
+
 class StepFigures(Accuracy):
     """The reward model's figures on one set of steps; ``majority`` is the accuracy of a constant answer."""
 
     positive: Share
     majority: Share
+    false_positive_rate: Share | None = None
+    auroc_within_problems: Share | None = None
     ece: Share | None = None
+    text: TextFigures | None = None
+    vs_text: dict[str, Difference] = {}
     calibration: tuple[CalibrationBin, ...] = ()
     by_position: dict[str, Accuracy] = {}
     by_kind: dict[str, Accuracy] = {}

@@ -11,6 +11,8 @@ from prlcoder.report import charts, names
 from prlcoder.report.records import Difference, Interval, PolicyScore, ReportedScore, Reranked, Summary
 from prlcoder.report.scales import percent, points
 
+RERANKED_HEADINGS = {"log_probability": "policy’s own log-probability"}
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -33,6 +35,8 @@ class PolicyLine:
     chart: Markup
     by_difficulty: tuple[Cell, ...]
     sampled: tuple[Cell, ...]
+    random: Cell
+    oracle: Cell
     reranked: tuple[Cell, ...]
 
 
@@ -48,7 +52,7 @@ class Bars:
 @dataclass(frozen=True)
 class Results:
     """Everything about one benchmark. ``n`` is the number of its problems, ``axis`` the row of labels under the
-    interval column. ``reranked`` has the headings of the table of best of n."""
+    interval column. ``reranked`` has (score, heading) of each column of the table of best of n."""
 
     benchmark: str
     n: int
@@ -57,7 +61,7 @@ class Results:
     axis: Markup
     by_difficulty: tuple[Bars, ...]
     sampled: tuple[str, ...]
-    reranked: tuple[str, ...]
+    reranked: tuple[tuple[str, str], ...]
     samples: int | None
 
 
@@ -78,7 +82,7 @@ def results(summary: Summary) -> Results:
         axis=charts.axis_labels(axis, [percent(tick, 0) for tick in axis]),
         by_difficulty=tuple(_difficulty_bars(level, {name: policies[name] for name in compared}) for level in levels),
         sampled=tuple(f"pass@{k}" for k in ks),
-        reranked=tuple(scores),
+        reranked=tuple((kind, RERANKED_HEADINGS.get(kind, kind)) for kind in scores),
         samples=next((one.best_of_n.n for one in policies.values() if one.best_of_n), None),
     )
 
@@ -108,6 +112,8 @@ def _policy_line(
         chart=charts.interval(score.pass_at_1, score.ci95, axis, name, spoken),
         by_difficulty=tuple(_score_cell(score.by_difficulty.get(level)) for level in levels),
         sampled=tuple(_share_cell(score.sampled.pass_at_k.get(k), score.sampled.ci95.get(f"pass@{k}")) for k in ks),
+        random=_share_cell(score.best_of_n.random if score.best_of_n else None, None),
+        oracle=_share_cell(score.best_of_n.oracle if score.best_of_n else None, None),
         reranked=tuple(_reranked_cell(reranked.get(kind)) for kind in scores),
     )
 
@@ -132,8 +138,10 @@ def _difference_cell(found: Difference | None) -> Cell:
 def _reranked_cell(score: Reranked | None) -> Cell:
     if score is None:
         return Cell("–")
-    paired = _difference_cell(score.vs_sampled)
-    return Cell(percent(score.pass_at_1), score.pass_at_1, f"{paired.text} ({paired.note})" if paired.text else "")
+    paired, within = _difference_cell(score.vs_sampled), score.auroc_within_problems
+    notes = [f"{paired.text} ({paired.note})"] if paired.text else []
+    notes += [f"AUROC {within:.3f}"] if within is not None else []
+    return Cell(percent(score.pass_at_1), score.pass_at_1, "; ".join(notes))
 
 
 def _difficulty_bars(level: str, policies: dict[str, PolicyScore]) -> Bars:

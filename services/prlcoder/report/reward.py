@@ -9,11 +9,19 @@ from markupsafe import Markup
 
 from prlcoder.evaluation.leak_table import verdict
 from prlcoder.report import charts, names
-from prlcoder.report.records import Accuracy, Leak, LeakGroup, StepFigures
+from prlcoder.report.records import Accuracy, Leak, LeakGroup, StepFigures, TextFigures
 from prlcoder.report.scales import percent
 from prlcoder.report.supervision import Bar
 
-HEADINGS = ("steps", "accuracy, %", "constant answer, %", "AUROC", "calibration error")
+HEADINGS = (
+    "steps",
+    "AUROC",
+    "within problems",
+    "accuracy, %",
+    "constant answer, %",
+    "wrong steps accepted, %",
+    "calibration error",
+)
 DEFAULT_BENCHMARK = "held-out"  # titles do not name it
 MAX_OPERATORS_SHOWN = 12
 
@@ -34,12 +42,18 @@ class Measured:
 def measured_sets(
     benchmark: str, step_figures: Mapping[str, StepFigures], leak: Leak | None = None
 ) -> tuple[Measured, ...]:
-    """The sets of one benchmark: labelled steps, the leak test on the same steps, then the steps of each policy."""
+    """The sets of one benchmark: labelled steps with the leak test, then the steps of each policy. Each set is
+    followed by the text-only baseline on the same steps."""
     policies = {_policy(name): name for name in step_figures}
-    order = [policies[policy] for policy in names.ordered(policies, ("", *names.POLICIES))]
-    found = [measured(_title(name, benchmark), step_figures[name]) for name in order]
-    if leak is not None and leak.auroc is not None:
-        found.insert(1 if "" in policies else 0, leaked(benchmark, leak))
+    found: list[Measured] = []
+    for policy in names.ordered({*policies, *([""] if leak else [])}, ("", *names.POLICIES)):
+        figures = step_figures.get(policies.get(policy, ""))
+        if figures is not None:
+            found.append(measured(_title(policy, benchmark), figures))
+        if not policy and leak is not None and leak.auroc is not None:
+            found.append(leaked(benchmark, leak, figures))
+        elif figures is not None and figures.text is not None:
+            found.append(text_alone(figures, figures.text))
     return tuple(found)
 
 
@@ -48,23 +62,44 @@ def _policy(name: str) -> str:
     return next((part for part in name.split("/") if part in names.POLICIES), "")
 
 
-def _title(name: str, benchmark: str) -> str:
-    policy = _policy(name)
+def _title(policy: str, benchmark: str) -> str:
     on = "" if benchmark == DEFAULT_BENCHMARK else f" for {benchmark}"
     return f"Steps that {names.policy(policy)} wrote{on}" if policy else f"Labelled steps of {benchmark} problems"
 
 
-def leaked(benchmark: str, leak: Leak) -> Measured:
-    """The row of the leak test, with its AUROC in the same column as the reward model's."""
-    place = f"{_decimal(leak.same_place.auroc)} over the {leak.same_place.pairs:,} pairs of the same segment"
-    return Measured(
-        f"Leak test: the text of {benchmark} steps alone",
-        (f"{leak.steps:,}", "–", "–", _decimal(leak.auroc), "–"),
-        f"{verdict(leak.auroc, leak.threshold, leak.responsible)}; {place}",
-        (),
-        (),
-        operator_bars(leak.operators),
+def text_alone(figures: StepFigures, text: TextFigures) -> Measured:
+    """The row of the text-only baseline, with the paired difference to the reward model."""
+    shown = (
+        f"{figures.n:,}",
+        _decimal(text.auroc),
+        _decimal(text.auroc_within_problems),
+        percent(text.accuracy),
+        percent(figures.majority),
+        _percent(text.false_positive_rate),
+        _decimal(text.ece),
     )
+    return Measured("The text of these steps alone", shown, against_text(figures), (), ())
+
+
+def against_text(figures: StepFigures) -> str:
+    """How far the PRM's AUROC is from the text's, with the paired interval."""
+    found = figures.vs_text.get("auroc")
+    if found is None:
+        return ""
+    low, high = found.ci95
+    return f"PRM’s AUROC against it: {found.difference:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
+
+
+def leaked(benchmark: str, leak: Leak, figures: StepFigures | None) -> Measured:
+    """The row of the leak test, which is the text-only baseline on the labelled steps."""
+    place = f"{_decimal(leak.same_place.auroc)} over the {leak.same_place.pairs:,} pairs of the same segment"
+    judged = f"{verdict(leak.auroc, leak.threshold, leak.responsible)}; {place}"
+    shown = (f"{leak.steps:,}", _decimal(leak.auroc), *["–"] * (len(HEADINGS) - 2))
+    if figures is not None and figures.text is not None:
+        row = text_alone(figures, figures.text)
+        shown, judged = row.figures, f"{row.verdict}; {judged}" if row.verdict else judged
+    title = f"Leak test: the text of {benchmark} steps alone"
+    return Measured(title, shown, judged, (), (), operator_bars(leak.operators))
 
 
 def operator_bars(operators: Sequence[LeakGroup]) -> tuple[Bar, ...]:
@@ -88,9 +123,11 @@ def measured(title: str, figures: StepFigures) -> Measured:
     """The row and the details of one set of steps."""
     shown = (
         f"{figures.n:,}",
+        _decimal(figures.auroc),
+        _decimal(figures.auroc_within_problems),
         percent(figures.accuracy),
         percent(figures.majority),
-        _decimal(figures.auroc),
+        _percent(figures.false_positive_rate),
         _decimal(figures.ece),
     )
     return Measured(title, shown, judgement(figures), tuple(_plots(title, figures)), kind_bars(figures.by_kind))
@@ -98,6 +135,10 @@ def measured(title: str, figures: StepFigures) -> Measured:
 
 def _decimal(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else percent(value)
 
 
 def judgement(figures: StepFigures) -> str:
