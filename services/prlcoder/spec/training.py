@@ -86,6 +86,11 @@ class Reward(Training):
     row_weights: bool = False
     """Weights a labelled prefix by the number of programs that contain it. Without it every labelled prefix counts
     once."""
+    class_balance: bool = True
+    """Weights right and wrong steps so that both kinds count the same in all."""
+    keep_best: bool = True
+    """Publishes the weights of the epoch with the highest AUROC on labelled steps of the validation problems, instead
+    of the last ones."""
 
 
 class Dpo(Section):

@@ -22,6 +22,7 @@ class StepTrainer(FixedOrderTrainer):
     A batch is one of ``LabelledCollator`` (rows) or of ``StepTrieCollator`` (tries). Both give the same loss.
     """
 
+    class_weights: tuple[float, float] = (1.0, 1.0)  # of rejected and chosen labels
     loss_is_scaled_for_ga = True  # tells transformers not to divide by the number of micro-batches again
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list[Any], Any]:
@@ -55,6 +56,8 @@ class StepTrainer(FixedOrderTrainer):
         return logits.flatten(0, 1)[inputs["sources"]]
 
     def _weights(self, inputs: StepBatch) -> torch.Tensor:
-        """The weight of every entry of ``labels``: the number of its sequences; 0 where there is no label."""
-        weights = (inputs["labels"] != IGNORED).float()
+        """The weight of every entry of ``labels``: its class's times the number of its sequences; 0 without a label."""
+        labels = inputs["labels"]
+        rejected, chosen = self.class_weights
+        weights = rejected * (labels == 0).float() + chosen * (labels == 1).float()
         return weights * inputs["counts"] if "counts" in inputs else weights

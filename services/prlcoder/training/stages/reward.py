@@ -1,13 +1,14 @@
 """Stage `reward`: the process reward model R_P(d, w_<=i), a two-class head on a causal backbone (paper, section 3.2).
 
 The loss is cross-entropy at the last visible token of every labelled step and nowhere else. The programs of a problem
-go through the model in one pass, as a trie of their tokens (``docs/one-pass.md``). The stage `evaluate` measures the
-model on held-out steps.
+go through the model in one pass, as a trie of their tokens (``docs/one-pass.md``). Labelled steps of the validation
+problems choose the best epoch and calibrate the probabilities. The stage `evaluate` measures the model on held-out
+steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +28,19 @@ from prlcoder.training.examples.length_limit import within_limit
 from prlcoder.training.examples.step_tries import StepTrieCollator, bins, step_tries
 from prlcoder.training.examples.steps import COLUMNS, StepSequence, labelled_once, step_sequences
 from prlcoder.training.loop.job import Job, initial_model
+from prlcoder.training.loop.keep_best import KeepBest
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
 from prlcoder.training.loop.publishing import publish
 from prlcoder.training.loop.starting_model import loading_dtype, prepared
 from prlcoder.training.loop.step_trainer import StepTrainer
+from prlcoder.training.loop.step_validation import StepValidation, calibrate_head
 from prlcoder.training.loop.trainer import arguments, fit, load_tokenizer
+from prlcoder.training.losses.reward_model import class_weights
+from prlcoder.training.stages.validation_steps import validation_rows
 
 if TYPE_CHECKING:
+    from prlcoder.problems.prompts import Prompt
     from prlcoder.stages.context import Metrics, StageContext
 
 
@@ -44,12 +50,20 @@ def run(context: StageContext) -> Metrics:
     job = Job.of(context, "reward", section)
     base = initial_model(context, section.model)
     tokenizer = load_tokenizer(base)
-    learnt, dropped = _within_limit(_sequences(context, tokenizer), context.spec.model.max_length)
+    prompts = _prompts(context, tokenizer)
+    learnt, dropped = _within_limit(
+        step_sequences(tokenizer, prompts, _training_rows(context)), context.spec.model.max_length
+    )
     if not section.row_weights:
         learnt = labelled_once(learnt)
     model = step_classifier(base, seed=job.seed, dtype=loading_dtype(job))
     model = prepared(model, job, base=base, task="TOKEN_CLS")
-    trainer, tokens = _trainer(model, tokenizer, learnt, job, section)
+    in_tries = _reads_tries(model, learnt, job)
+    trainer, tokens = _trainer(model, tokenizer, learnt, job, section, in_tries=in_tries)
+    validation = _validation(context, tokenizer, prompts, section, in_tries=in_tries)
+    best = KeepBest(job.work, lambda: validation.auroc(model))
+    if section.keep_best and len(validation):
+        trainer.add_callback(best)
     history = fit(trainer, job)
     metrics: dict[str, float | int | str] = {
         "steps_labelled": sum(len(item.positions) for item in learnt),
@@ -59,6 +73,7 @@ def run(context: StageContext) -> Metrics:
         "token_ratio": sum(len(item.ids) for item in learnt) / tokens,
         "steps": trainer.state.global_step,
         "loss": final_loss(history),
+        **_choose_and_calibrate(model, best, validation),
     }
     card = model_card(job, title="A process reward model", base=base, pipeline="token-classification", facts=metrics)
     publish(trainer, job, history, card)
@@ -71,14 +86,20 @@ def _within_limit(sequences: Sequence[StepSequence], max_length: int) -> tuple[l
     return [sequences[number] for number in kept], len(sequences) - len(kept)
 
 
+def _reads_tries(model: Any, learnt: Sequence[StepSequence], job: Job) -> bool:
+    """Whether the model computes the same on tries as on rows, tried with the first problem's programs."""
+    first = [item.ids for item in learnt if item.problem_id == learnt[0].problem_id]
+    return reads_tries(model, first, what=job.name)
+
+
 def _trainer(
-    model: Any, tokenizer: Any, learnt: Sequence[StepSequence], job: Job, section: Reward
+    model: Any, tokenizer: Any, learnt: Sequence[StepSequence], job: Job, section: Reward, *, in_tries: bool
 ) -> tuple[StepTrainer, int]:
-    """The trainer, and the number of tokens of an epoch: over tries if the model reads them, else over rows."""
-    pad, first = tokenizer.pad_token_id, learnt[0].problem_id
+    """The trainer, and the number of tokens of an epoch."""
+    pad = tokenizer.pad_token_id
     data: Any
     collator: Any
-    if reads_tries(model, [item.ids for item in learnt if item.problem_id == first], what=job.name):
+    if in_tries:
         tries = step_tries(learnt, section.batch_tokens)
         data, collator = bins(tries, section.batch_tokens, seed=job.seed), StepTrieCollator(pad)
         job = replace(job, section=section.model_copy(update={"batch_size": 1}))  # one example is a whole batch
@@ -94,27 +115,57 @@ def _trainer(
         processing_class=tokenizer,
         data_collator=collator,
     )
+    if section.class_balance:
+        trainer.class_weights = class_weights([label for item in learnt for label in item.labels])
     return trainer, tokens
 
 
-def _sequences(context: StageContext, tokenizer: Any) -> list[StepSequence]:
+def _validation(
+    context: StageContext, tokenizer: Any, prompts: Mapping[str, Prompt], section: Reward, *, in_tries: bool
+) -> StepValidation:
+    """The labelled steps of the validation problems that fit the model."""
+    sequences = step_sequences(tokenizer, prompts, validation_rows(context))
+    fitting = [item for item in labelled_once(sequences) if len(item.ids) <= context.spec.model.max_length]
+    return StepValidation(fitting, pad=tokenizer.pad_token_id, budget=section.batch_tokens, in_tries=in_tries)
+
+
+def _choose_and_calibrate(model: Any, best: KeepBest, validation: StepValidation) -> dict[str, float | int]:
+    """Put the best epoch's weights into the model and fold the calibration into its head. Returns the figures."""
+    if not len(validation):
+        return {}
+    best.restore(model)
+    found = validation.auroc(model)
+    calibration = validation.calibration(model)
+    done = calibrate_head(model, calibration)
+    return {
+        "validation_steps": len(validation),
+        **({"validation_auroc": found} if found is not None else {}),
+        **({"best_epoch": best.best["epoch"]} if best.best is not None else {}),
+        **({"temperature": calibration.temperature, "offset": calibration.offset} if done else {}),
+    }
+
+
+def _training_rows(context: StageContext) -> list[Mapping[str, Any]]:
     """The labelled steps of the training problems. A supervision from elsewhere may hold other problems as well."""
-    template = context.spec.model.prompt_template
-    problems = {problem.id: problem for problem in context.train}
+    names = {problem.id for problem in context.train}
     buckets = training_buckets(bool(context.spec.supervision and context.spec.supervision.use_generated))
-    rows = [
+    return [
         row
         for row in read_rows(context.artifacts["supervise"], "steps", COLUMNS)
-        if row["problem_id"] in problems and row["bucket"] in buckets
+        if row["problem_id"] in names and row["bucket"] in buckets
     ]
-    prompts = {
-        name: render(problems[name], template, tokenizer) for name in dict.fromkeys(row["problem_id"] for row in rows)
-    }
-    solved = [name for name in prompts if problems[name].solutions]
+
+
+def _prompts(context: StageContext, tokenizer: Any) -> dict[str, Prompt]:
+    """The prompts of the training and validation problems. ``InputError`` if the template does not fit the model."""
+    template = context.spec.model.prompt_template
+    problems = {problem.id: problem for problem in (*context.train, *context.validation)}
+    prompts = {name: render(problem, template, tokenizer) for name, problem in problems.items()}
+    solved = [name for name, problem in problems.items() if problem.solutions]
     check_template(
         tokenizer, template, [prompts[name] for name in solved], [problems[name].canonical for name in solved]
     )
-    return step_sequences(tokenizer, prompts, rows)
+    return prompts
 
 
 def step_classifier(base: str, *, seed: int, dtype: torch.dtype = torch.float32) -> Any:
