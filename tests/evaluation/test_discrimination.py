@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from prlcoder.evaluation.discrimination import (
     JudgedStep,
     accuracy,
-    auroc,
     auroc_within,
     calibration_error,
     decile,
     false_positive_rate,
     figures,
 )
+from prlcoder.prm.calibration import auroc
 
 
 def step(probability: float, right: bool, position: float = 1.0, kind: str = "return") -> JudgedStep:

@@ -11,7 +11,7 @@ from prlcoder.modeling.spans import encode, segment_end_tokens
 from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import Prompt, render
-from prlcoder.segmenter import segment
+from prlcoder.segmenter import SegmentationError, segment
 from prlcoder.training.stages.reward import step_classifier
 
 pytestmark = pytest.mark.needs_torch
@@ -64,3 +64,24 @@ def test_no_segments_no_scores(scorer: LocalStepScorer) -> None:
     prompt = Prompt(text="# s\n", given="", closing="")
     assert scorer.score([(prompt, "a = 1\n", [])]) == [[]]
     assert scorer.score([]) == []
+
+
+def test_programs_that_share_prefixes_score_as_rows_do(
+    scorer: LocalStepScorer, suite: tuple[Problem, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = []
+    for problem in suite[:4]:
+        prompt = render(problem, "plain")
+        lines = problem.canonical.splitlines(keepends=True)
+        for count in range(1, len(lines) + 1):  # growing programs, and each with another last line
+            for program in ("".join(lines[:count]), "".join(lines[: count - 1]) + "    pass  # other\n"):
+                try:
+                    items.append((prompt, program, segment(program, "line")))
+                except SegmentationError:
+                    continue
+    assert scorer.step_model.reads_tries
+    monkeypatch.setattr(scorer.step_model, "batch_tokens", 300)  # several batches, and tries that are split
+    in_tries = scorer.score(items)
+    monkeypatch.setattr(type(scorer.step_model), "reads_tries", False)
+    for ours, theirs in zip(in_tries, scorer.score(items), strict=True):
+        assert [score.logit for score in ours] == pytest.approx([score.logit for score in theirs], abs=5e-5)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from prlcoder.prm.calibration import auroc
 
 BINS = 10
 
@@ -68,23 +70,6 @@ def auroc_within(scored: Iterable[tuple[str, float, bool]]) -> float | None:
         count = rights * (len(members) - rights)
         won, pairs = won + count * (auroc(members) or 0.0), pairs + count
     return won / pairs if pairs else None
-
-
-def auroc(scored: Iterable[tuple[float, bool]]) -> float | None:
-    """Probability that a right step's score exceeds a wrong step's; ties count half. None if either kind is missing."""
-    ordered = sorted(scored)
-    rank_sum, start = 0.0, 0
-    while start < len(ordered):
-        end = start
-        while end < len(ordered) and ordered[end][0] == ordered[start][0]:
-            end += 1
-        rank_sum += (start + end + 1) / 2 * sum(right for _, right in ordered[start:end])  # mean of ranks start+1..end
-        start = end
-    rights = sum(right for _, right in ordered)
-    wrongs = len(ordered) - rights
-    if rights == 0 or wrongs == 0:
-        return None
-    return (rank_sum - rights * (rights + 1) / 2) / (rights * wrongs)
 
 
 def calibration_bins(steps: Sequence[JudgedStep]) -> list[dict[str, Any]]:

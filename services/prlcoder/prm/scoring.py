@@ -1,10 +1,11 @@
-"""Scores the steps of programs with a process reward model: all steps of a program in one pass."""
+"""Scores the steps of programs with a process reward model: all steps of all programs of a prompt in one pass."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prlcoder.modeling.packing.tree import Trie, group_by_budget, split_by_branches
 from prlcoder.prm.items import ProgramToScore, StepScore, StepSpan
 from prlcoder.prm.step_model import StepModel, Tokenised, step_scores
 from prlcoder.telemetry.progress import Progress
@@ -36,13 +37,36 @@ class LocalStepScorer:
             for prompt, program, segments in items
         ]
         scores: list[list[StepScore]] = [[] for _ in rows]
+        found = self._in_tries(rows) if self.step_model.reads_tries else self._in_rows(rows)
         with Progress("score", total=len(rows), unit="programs", final=False) as progress:
-            for batch in batches([len(row.ids) for row in rows], self.step_model.batch_tokens):
-                taken: list[Tokenised] = [rows[index] for index in batch]
-                for index, odds in zip(batch, self.step_model.odds(taken), strict=True):
-                    scores[index] = step_scores(rows[index].item, odds)
-                progress.advance(len(batch), tokens=sum(len(row.ids) for row in taken))
+            for index, odds in found:
+                scores[index] = step_scores(rows[index].item, odds)
+                progress.advance(tokens=len(rows[index].ids))
         return scores
+
+    def _in_rows(self, rows: Sequence[Tokenised]) -> Iterator[tuple[int, list[float]]]:
+        """The index of each item and its log-odds, one row per item."""
+        for batch in batches([len(row.ids) for row in rows], self.step_model.batch_tokens):
+            yield from zip(batch, self.step_model.odds([rows[index] for index in batch]), strict=True)
+
+    def _in_tries(self, rows: Sequence[Tokenised]) -> Iterator[tuple[int, list[float]]]:
+        """The same, with the programs of a prompt in one trie: every shared prefix is read once."""
+        budget = self.step_model.batch_tokens
+        prompts: dict[str, list[int]] = {}
+        for index, row in enumerate(rows):
+            if row.ids:
+                prompts.setdefault(row.item.prompt.text, []).append(index)
+        groups = [
+            [members[number] for number in group]
+            for members in prompts.values()
+            for group in split_by_branches([rows[index].ids for index in members], budget)
+        ]
+        sizes = [len(Trie.of([rows[index].ids for index in group])) for group in groups]
+        for batch in group_by_budget(sizes, budget):
+            taken = [groups[number] for number in batch]
+            found = self.step_model.odds_in_tries([[rows[index] for index in group] for group in taken])
+            for group, odds in zip(taken, found, strict=True):
+                yield from zip(group, odds, strict=True)
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

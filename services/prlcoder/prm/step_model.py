@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from transformers import AutoModelForTokenClassification
 from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import on_best_device, pretrained, template_name
 from prlcoder.modeling.packing.rows import token_batch
+from prlcoder.modeling.packing.tree import TreeBatch, Trie
+from prlcoder.modeling.packing.tree_attention import reads_tries, tree_inputs
 from prlcoder.modeling.spans import encode, segment_end_token
 from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
 
@@ -79,6 +82,29 @@ class StepModel:
         logits = self.model(**{name: tensor.to(self.model.device) for name, tensor in inputs.items()}, use_cache=False)
         chosen = log_odds(logits.logits)
         return [chosen[number, row.score_positions].tolist() for number, row in enumerate(rows)]
+
+    @torch.inference_mode()
+    def odds_in_tries(self, groups: Sequence[Sequence[Tokenised]]) -> list[list[list[float]]]:
+        """The same for several groups of rows, in one pass. The rows of a group share their prefixes as a trie."""
+        tries = [Trie.of([row.ids for row in group]) for group in groups]
+        batch = TreeBatch.of(tries, self.pad)
+        chosen = log_odds(self.model(**tree_inputs(self.model, batch)).logits).flatten()
+        return [
+            [
+                chosen[[offset + path[position] for position in row.score_positions]].tolist()
+                for row, path in zip(group, trie.paths, strict=True)
+            ]
+            for group, trie, offset in zip(groups, tries, batch.offsets, strict=True)
+        ]
+
+    @cached_property
+    def reads_tries(self) -> bool:
+        """Whether the model computes the same on tries as on rows, tried with random tokens."""
+        draw = torch.Generator().manual_seed(0)
+        vocabulary = self.model.config.get_text_config().vocab_size
+        trunk = torch.randint(vocabulary, (12,), generator=draw).tolist()
+        branches = [[*trunk[:4], *trunk[:length]] for length in (3, 7)]
+        return reads_tries(self.model, [trunk, trunk[:9], *branches], what=f"reward model {self.path}")
 
 
 def log_odds(logits: torch.Tensor) -> torch.Tensor:
