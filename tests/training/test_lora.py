@@ -11,17 +11,24 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.fixtures.serving import Serve
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from prlcoder.errors import InputError
 from prlcoder.modeling.adapters import AdapterFolder, below_adapters
 from prlcoder.modeling.checkpoints import load
+from prlcoder.policy.serving.service import PolicyService
+from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.prm.scoring import LocalStepScorer
+from prlcoder.prm.serving.service import PrmService
+from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import segment
 from prlcoder.spec import Control, Peft, Policy, Reward, Sft
 from prlcoder.stages.context import StageContext
+from prlcoder.stages.remote_engine import RemoteEngine
+from prlcoder.stages.remote_scorer import RemoteScorer
 from prlcoder.training.loop.lora import target_modules, with_lora
 from prlcoder.training.stages import policy as policy_stage
 from prlcoder.training.stages import reward, sft
@@ -80,7 +87,10 @@ def test_a_published_adapter_is_sampled_from_like_the_merged_model(
         for context in (adapter, whole)
     ]
     assert texts[0] == texts[1]
-    merged = AutoModelForCausalLM.from_pretrained(whole.output)  # the contract: from_pretrained alone
+    ids = torch.tensor([[5, 6, 7, 8]])
+    merged = AutoModelForCausalLM.from_pretrained(whole.output)
+    unmerged = AutoModelForCausalLM.from_pretrained(adapter.output)  # transformers finds the base by its name
+    torch.testing.assert_close(unmerged(ids).logits, merged(ids).logits, atol=1e-4, rtol=0)
     for (name, one), (_, other) in zip(
         load(str(adapter.output)).model.cpu().named_parameters(), merged.named_parameters(), strict=True
     ):
@@ -194,3 +204,25 @@ def test_an_adapter_whose_base_is_missing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(InputError, match=r"base_model_name_or_path: is missing"):
         load(str(tmp_path))
+
+
+def test_both_services_serve_adapters(serve: Serve, make_context: Callable[..., StageContext], tmp_path: Path) -> None:
+    policy, scorer = (with_peft(make_context(tmp_path / name, **STAGES[name][1])) for name in ("sft", "reward"))
+    sft.run(policy)
+    reward.run(scorer)
+    prompts = [render(problem, "nano") for problem in policy.train[:2]]
+    settings = PolicySettings(str(policy.output), engine="transformers", max_new_tokens=8)
+    server = serve(lambda limits, registry: PolicyService(limits, settings, registry))
+    local = TransformersEngine(str(policy.output), max_new_tokens=8)
+    # The second argument makes the server load the folder again, as a run does.
+    with RemoteEngine(f"127.0.0.1:{server.port}", str(policy.output), max_new_tokens=8) as far:
+        texts = [prompt.text for prompt in prompts]
+        expected = local.generate(texts, samples=1, temperature=0.0, seed=0)
+        assert far.generate(texts, samples=1, temperature=0.0, seed=0) == expected
+    server = serve(lambda limits, registry: PrmService(limits, PrmSettings(str(scorer.output)), registry))
+    programs = [problem.canonical for problem in policy.train[:2]]
+    items = [(prompt, text, segment(text, "line")) for prompt, text in zip(prompts, programs, strict=True)]
+    with RemoteScorer(f"127.0.0.1:{server.port}", str(scorer.output)) as far_scorer:
+        found = far_scorer.score(items)
+    for one, other in zip(found, LocalStepScorer(str(scorer.output)).score(items), strict=True):
+        assert [score.logit for score in one] == pytest.approx([score.logit for score in other], abs=1e-4)

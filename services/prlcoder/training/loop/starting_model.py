@@ -15,9 +15,11 @@ from prlcoder.training.loop.lora import AdapterTask, with_lora
 
 
 def loading_dtype(job: Job) -> torch.dtype:
-    """Type in which a training loads its model. All trained weights are float32: an optimiser's small steps are lost
-    in bfloat16, whose neighbours of 1 are 0.4 % away, and AdamW's epsilon is zero in float16. Only weights that stay
-    frozen below adapters may be smaller."""
+    """Type in which a training loads its model. All weights that are trained are float32.
+
+    An optimiser's small steps are lost in bfloat16, whose next number after 1 is 0.8 % away, and AdamW's epsilon is
+    zero in float16. Only weights that stay frozen below adapters may have a smaller type.
+    """
     return torch.float32 if job.peft is None else saved_dtype(job)
 
 
