@@ -52,11 +52,13 @@ def releases(tmp_path: Path, fixtures: Path) -> Path:
 def test_public_and_private_tests_are_the_tests(fixtures: Path) -> None:
     swap, largest, echo = read(str(fixtures / "livecodebench.jsonl"))
     pairs = (StdioTest("a b\n", "b a\n"), StdioTest("x yy\n", "yy x\n"), StdioTest("1 2\n", "2 1\n"))
-    assert swap.tests == StdioTests(pairs, Comparison.DECIMALS)
+    assert swap.tests == StdioTests(pairs, Comparison.DECIMALS, test_limit_s=6.0)
     calls = (CallTest(([1, 3], 2), {}, 3), CallTest(([1], 2), {}, 2))
     how = "Solution().largest if 'Solution' in globals() else largest"
-    assert largest.tests == CallTests(how, calls, Comparison.SHALLOW)
-    assert echo.tests == StdioTests((StdioTest("a\n", "a\n"), StdioTest("b\n", "b\n")), Comparison.DECIMALS)
+    assert largest.tests == CallTests(how, calls, Comparison.SHALLOW, test_limit_s=6.0)
+    assert echo.tests == StdioTests(
+        (StdioTest("a\n", "a\n"), StdioTest("b\n", "b\n")), Comparison.DECIMALS, test_limit_s=6.0
+    )
     assert [each.difficulty for each in (swap, largest, echo)] == ["easy", "medium", "hard"]
     assert {each.split for each in (swap, largest, echo)} == {"test"}
     assert swap.solutions == ()

@@ -339,7 +339,9 @@ def test_a_truncated_file_is_an_error_after_its_good_part(tmp_path: Path, fixtur
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'csv' is not a format; choose one of auto, humaneval, mbpp, leetcode, apps"):
+    with pytest.raises(
+        InputError, match="'csv' is not a format; choose one of auto, humaneval, humanevalplus, humaneval-et, mbpp"
+    ):
         read("x.jsonl", format="csv")
     with pytest.raises(InputError, match="nano is generated, not read"):
         read("x.jsonl", format="nano")

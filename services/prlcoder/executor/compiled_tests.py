@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from prlcoder.executor import assertions
-from prlcoder.executor.comparison import VALUE_COMPARISONS, equal_encoded
+from prlcoder.executor.comparison import equal_encoded, value_comparison
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.jailed.values import VERSION, UndecodableError, decode, encode
 from prlcoder.lru_cache import LruCache
-from prlcoder.problems.model import AssertTests, CallTests, Comparison, StdioTests, Tests
+from prlcoder.problems.model import AssertTests, CallTests, Comparison, StdioTests, Tests, Tolerance
 
 MAX_PLANS: Final = 512
 MAX_PREDICATE_BYTES: Final = 1 << 20
@@ -64,6 +64,7 @@ class StdioPlan:
 
     cases: tuple[tuple[bytes, bytes], ...]
     comparison: Comparison
+    tolerance: Tolerance | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def make_plan(tests: Tests) -> Plan:
         return _plan_calls(tests)
     if isinstance(tests, StdioTests):
         cases = tuple((_bytes(case.stdin), _bytes(case.expected)) for case in tests.cases)
-        return StdioPlan(cases, tests.comparison)
+        return StdioPlan(cases, tests.comparison, tests.tolerance)
     return _plan_asserts(tests)
 
 
@@ -127,7 +128,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _plan_calls(tests: CallTests) -> CallPlan:
-    equal = VALUE_COMPARISONS[tests.comparison]
+    equal = value_comparison(tests.comparison, tests.tolerance)
     expected = [encode(test.expected) for test in tests.cases]
     # A NaN is unequal to itself although its bytes are equal, so equal bytes do not prove such an answer right.
     surely = [

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, Literal
 
 from prlcoder.executor.compiled_tests import PlanCache
+from prlcoder.executor.expected_outputs import ExpectedOutputs, OracleError
 from prlcoder.executor.judge import RunOutcome, Session, open_session
 from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, JailTask, require_profile
 from prlcoder.executor.protocol import ClosingRunner
@@ -43,6 +44,7 @@ class Executor(ClosingRunner):
         self._limits = limits
         self._workers = workers or len(os.sched_getaffinity(0))
         self._plans = PlanCache(fork_per_test)
+        self._expected = ExpectedOutputs(self.execute)
         self._pool = JailPool(self._workers, self.profile, single_use=jail == "per-run")
 
     def close(self) -> None:
@@ -102,14 +104,23 @@ class Executor(ClosingRunner):
         return self._workers * MAX_OPEN_PER_WORKER
 
     def _start(self, item: ExecutionRequest | FreeRun, done: ResultCallback | None = None) -> _ExecutionJob:
-        session = (
-            open_free_run(item)
-            if isinstance(item, FreeRun)
-            else open_session(item, self._plans.plan(item.tests), item.limits or self._limits, self.profile)
-        )
+        session = open_free_run(item) if isinstance(item, FreeRun) else self._open(item)
         job = _ExecutionJob(self._pool, session, self.profile, done)
         job.advance(None)
         return job
+
+    def _open(self, item: ExecutionRequest) -> Session:
+        try:
+            tests = self._expected.of(item.tests, item.preamble)
+        except OracleError as error:
+            return _finished(ExecutionResult(None, f"test_error: {error}"))
+        return open_session(item, self._plans.plan(tests), item.limits or self._limits, self.profile)
+
+
+def _finished(result: ExecutionResult) -> Session:
+    """The session of an item that needs no run."""
+    return result
+    yield  # makes this function a generator
 
 
 def _forget(unfinished: set[int], number: int, _: ExecutionResult) -> None:

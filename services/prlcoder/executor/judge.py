@@ -291,7 +291,7 @@ def _stdio(item: ExecutionRequest, plan: StdioPlan, limits: ResourceLimits, prof
         if item.keep_answers:
             tally.answers += (outcome.output if judged is None else None,)
         if judged is None:
-            right = equal_output(outcome.output, expected, plan.comparison)
+            right = equal_output(outcome.output, expected, plan.comparison, plan.tolerance)
             judged = (Verdict.PASSED if right else Verdict.WRONG_ANSWER), ""
         tally.note(judged)
         tally.compare_s += time.perf_counter() - began

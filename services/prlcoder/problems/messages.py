@@ -37,15 +37,24 @@ _COMPARISONS: Final[dict[int, Comparison]] = {
     problem_pb2.COMPARISON_FLOATS: Comparison.FLOATS,
     problem_pb2.COMPARISON_SHALLOW: Comparison.SHALLOW,
     problem_pb2.COMPARISON_DECIMALS: Comparison.DECIMALS,
+    problem_pb2.COMPARISON_EVALPLUS: Comparison.EVALPLUS,
+    problem_pb2.COMPARISON_APPS: Comparison.APPS,
 }
 _NUMBERS: Final[dict[Comparison, Any]] = {comparison: number for number, comparison in _COMPARISONS.items()}
-_OF_CALLS: Final = (Comparison.VALUE, Comparison.STRICT, Comparison.SHALLOW)
+_OF_CALLS: Final = (
+    Comparison.VALUE,
+    Comparison.STRICT,
+    Comparison.SHALLOW,
+    Comparison.EVALPLUS,
+    Comparison.APPS,
+)
 _OF_STDIO: Final = (
     Comparison.LINES,
     Comparison.EXACT,
     Comparison.TOKENS,
     Comparison.FLOATS,
     Comparison.DECIMALS,
+    Comparison.APPS,
 )
 _NO_TESTS: Final = CallTests("", ())
 
@@ -56,31 +65,9 @@ def write_tests(tests: Tests) -> problem_pb2.Tests:
     ``LiteralError`` for a value that cannot be written as a literal, ``UnicodeEncodeError`` for a lone surrogate.
     """
     if isinstance(tests, CallTests):
-        calls = [
-            problem_pb2.CallTest(input=encode_arguments(case.args, case.kwargs), output=encode(case.expected))
-            for case in tests.cases
-        ]
-        return problem_pb2.Tests(
-            calls=problem_pb2.CallTests(
-                entry_point=tests.entry_point,
-                cases=calls,
-                comparison=_NUMBERS[tests.comparison],
-                tolerance=_write_tolerance(tests.tolerance),
-                checker=tests.checker,
-                test_limit_s=tests.test_limit_s or 0.0,
-            )
-        )
+        return problem_pb2.Tests(calls=_write_calls(tests))
     if isinstance(tests, StdioTests):
-        runs = [problem_pb2.StdioTest(input=case.stdin, output=case.expected) for case in tests.cases]
-        return problem_pb2.Tests(
-            stdio=problem_pb2.StdioTests(
-                cases=runs,
-                comparison=_NUMBERS[tests.comparison],
-                tolerance=_write_tolerance(tests.tolerance),
-                checker=tests.checker,
-                test_limit_s=tests.test_limit_s or 0.0,
-            )
-        )
+        return problem_pb2.Tests(stdio=_write_stdio(tests))
     return problem_pb2.Tests(
         asserts=problem_pb2.AssertTests(
             source=tests.source, entry_point=tests.entry_point, check=tests.check, setup=tests.setup
@@ -88,10 +75,36 @@ def write_tests(tests: Tests) -> problem_pb2.Tests:
     )
 
 
+def _write_calls(tests: CallTests) -> problem_pb2.CallTests:
+    cases = [
+        problem_pb2.CallTest(input=encode_arguments(case.args, case.kwargs), output=encode(case.expected))
+        for case in tests.cases
+    ]
+    return problem_pb2.CallTests(
+        entry_point=tests.entry_point,
+        cases=cases,
+        comparison=_NUMBERS[tests.comparison],
+        tolerance=_write_tolerance(tests.tolerance),
+        checker=tests.checker,
+        test_limit_s=tests.test_limit_s or 0.0,
+        oracle=tests.oracle,
+    )
+
+
+def _write_stdio(tests: StdioTests) -> problem_pb2.StdioTests:
+    return problem_pb2.StdioTests(
+        cases=[problem_pb2.StdioTest(input=case.stdin, output=case.expected) for case in tests.cases],
+        comparison=_NUMBERS[tests.comparison],
+        tolerance=_write_tolerance(tests.tolerance),
+        checker=tests.checker,
+        test_limit_s=tests.test_limit_s or 0.0,
+    )
+
+
 def _write_tolerance(tolerance: Tolerance | None) -> problem_pb2.Tolerance | None:
-    if tolerance is None:
-        return None
-    return problem_pb2.Tolerance(absolute=tolerance.absolute, relative=tolerance.relative)
+    return (
+        None if tolerance is None else problem_pb2.Tolerance(absolute=tolerance.absolute, relative=tolerance.relative)
+    )
 
 
 def read_tests(message: problem_pb2.Tests, field: str) -> Tests:
@@ -110,16 +123,29 @@ def _read_calls(message: problem_pb2.CallTests, field: str) -> CallTests:
     _require(message.entry_point, f"{field}.entry_point", "name the function that is called")
     _require(message.cases, f"{field}.cases", "a problem needs at least one test")
     comparison = _comparison(message.comparison, _OF_CALLS, field)
-    cases = [_read_call(case, f"{field}.cases[{number}]") for number, case in enumerate(message.cases)]
-    return CallTests(message.entry_point, tuple(cases), comparison, *_read_judging(message, field))
+    cases = [
+        _read_call(case, f"{field}.cases[{number}]", has_output=not message.oracle)
+        for number, case in enumerate(message.cases)
+    ]
+    _require_python(message.oracle, f"{field}.oracle")
+    tolerance, checker, test_limit_s = _read_judging(message, field)
+    return CallTests(
+        entry_point=message.entry_point,
+        cases=tuple(cases),
+        comparison=comparison,
+        tolerance=tolerance,
+        checker=checker,
+        test_limit_s=test_limit_s,
+        oracle=message.oracle,
+    )
 
 
-def _read_call(case: problem_pb2.CallTest, field: str) -> CallTest:
+def _read_call(case: problem_pb2.CallTest, field: str, *, has_output: bool) -> CallTest:
     part = "input"
     try:
         args, kwargs = decode_arguments(case.input)
         part = "output"
-        return CallTest(args, kwargs, decode(case.output))
+        return CallTest(args, kwargs, decode(case.output) if has_output else None)
     except LiteralError as error:
         raise invalid(f"{field}.{part}", str(error)) from None
 
@@ -127,7 +153,14 @@ def _read_call(case: problem_pb2.CallTest, field: str) -> CallTest:
 def _read_stdio(message: problem_pb2.StdioTests, field: str) -> StdioTests:
     _require(message.cases, f"{field}.cases", "a problem needs at least one test")
     cases = tuple(StdioTest(case.input, case.output) for case in message.cases)
-    return StdioTests(cases, _comparison(message.comparison, _OF_STDIO, field), *_read_judging(message, field))
+    tolerance, checker, test_limit_s = _read_judging(message, field)
+    return StdioTests(
+        cases=cases,
+        comparison=_comparison(message.comparison, _OF_STDIO, field),
+        tolerance=tolerance,
+        checker=checker,
+        test_limit_s=test_limit_s,
+    )
 
 
 def _read_judging(
@@ -175,7 +208,7 @@ def _require(value: object, field: str, remedy: str) -> None:
 
 
 class KnownTests:
-    """The most recently read tests by content, so that programs of one problem share one object."""
+    """The most recently read tests by content, so that programs of one problem share one object.""" ""
 
     def __init__(self, capacity: int = 512) -> None:
         self._read = LruCache[bytes, Tests](capacity)

@@ -28,6 +28,8 @@ class Comparison(StrEnum):
     EXACT = "exact"  # stdout bytes equal
     LINES = "lines"  # stdout equal after trailing whitespace of lines and trailing blank lines are removed
     TOKENS = "tokens"  # stdout equal as tokens separated by whitespace
+    EVALPLUS = "evalplus"  # calls: Python equality; floats, or with a tolerance all numbers, as numpy's allclose
+    APPS = "apps"  # calls: Python equality, [x] may be x; stdout: stripped lines, numbers in any decimal form
     DECIMALS = "decimals"  # stripped lines equal, or lines of the same exact numbers (LiveCodeBench)
     FLOATS = "floats"  # as tokens, numbers within a relative or absolute tolerance of 1e-6
 
@@ -63,6 +65,7 @@ class CallTests:
     tolerance: Tolerance | None = None  # for floats at every depth of a result; None compares them exactly
     checker: str = ""  # empty: the comparison decides
     test_limit_s: float | None = None  # CPU seconds for one call; None: only the program's limits count
+    oracle: str = ""  # a whole program whose results are the expected values; the cases then have None in their place
 
 
 @dataclass(frozen=True)

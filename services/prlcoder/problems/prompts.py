@@ -86,6 +86,12 @@ def extract_program(problem: Problem, template: str, completion: str) -> str:
     return code if begins_anew else problem.program(code)
 
 
+def fenced_program(text: str) -> str:
+    """The last fenced block of a text, or the whole text if it has none."""
+    blocks: list[str] = _BLOCK.findall(text)
+    return blocks[-1] if blocks else text
+
+
 def template_digest(template: str) -> str:
     """SHA-256 of the template's file."""
     return hashlib.sha256(_source(template).encode()).hexdigest()

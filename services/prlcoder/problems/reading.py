@@ -15,6 +15,7 @@ from typing import Any
 from prlcoder.errors import InputError, located
 from prlcoder.problems.formats import FORMATS, GENERATED, NAMES, FieldError, Format, Record
 from prlcoder.problems.formats.record import check_compiles
+from prlcoder.problems.formats.registry import detect, nearest, refuse_unread
 from prlcoder.problems.indentation import Style, normalize, normalize_prompt, unify_line_ends
 from prlcoder.problems.model import Problem
 from prlcoder.problems.overrides import Overrides, read_overrides
@@ -24,6 +25,7 @@ from prlcoder.problems.sources import rows
 from prlcoder.spec import Hub, NanoSuite, Select
 
 Quarantine = Callable[[dict[str, Any]], None]
+_MAX_FIELDS_SHOWN = 20
 _MAX_RECORDS_FOR_DETECTION = 20  # the first records may lack fields that tell the format
 
 
@@ -162,6 +164,7 @@ class _Reader:
     def _problem(self, row: SourceRow, format: Format) -> Problem:
         if isinstance(row.record, Malformed):
             raise row.record.error
+        refuse_unread(row.record, format, FORMATS.values())
         parsed = format.parse(Record(row.record))
         if parsed.id in self._locations:
             first = self._first_location(parsed.id, row)
@@ -204,15 +207,18 @@ class _Reader:
                     error = row.record.error
                     raise located(row.file, row.line, error.field or None, error.problem, error.remedy)
                 continue
-            found = next((format for format in FORMATS.values() if format.recognises(row.record)), None)
+            found = detect(row.record, FORMATS.values())
             if found is not None:
                 return found, chain(looked_at, self.rows)
         if not looked_at:
             raise located(self.source, None, None, "contains no records", "is it the right file?")
         first = looked_at[0]
-        names = [] if isinstance(first.record, Malformed) else sorted(first.record)[:12]
+        names = [] if isinstance(first.record, Malformed) else sorted(first.record)[:_MAX_FIELDS_SHOWN]
         what = f"the format cannot be told from fields {', '.join(names) or '(none)'}"
-        raise located(first.file, first.line, None, what, f"name one with --format: {', '.join(FORMATS)}")
+        remedy = f"name one with --format: {', '.join(FORMATS)}"
+        if names:
+            remedy += f"; {nearest(names, FORMATS.values())}"
+        raise located(first.file, first.line, None, what, remedy)
 
 
 def _as_json(record: dict[str, Any]) -> Any:

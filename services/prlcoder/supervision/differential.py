@@ -184,7 +184,7 @@ def answers_agree(answer: bytes, expected: bytes, tests: CallTests | StdioTests)
     if answer == expected:
         return True
     if isinstance(tests, StdioTests):
-        return equal_output(answer, expected, tests.comparison)
+        return equal_output(answer, expected, tests.comparison, tests.tolerance)
     if len(answer) > 20 * MAX_ANSWER_BYTES:  # far longer than any expected answer; decoding it would only cost time
         return False
     try:

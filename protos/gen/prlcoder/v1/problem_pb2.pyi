@@ -17,6 +17,8 @@ class Comparison(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMPARISON_FLOATS: _ClassVar[Comparison]
     COMPARISON_SHALLOW: _ClassVar[Comparison]
     COMPARISON_DECIMALS: _ClassVar[Comparison]
+    COMPARISON_EVALPLUS: _ClassVar[Comparison]
+    COMPARISON_APPS: _ClassVar[Comparison]
 COMPARISON_UNSPECIFIED: Comparison
 COMPARISON_VALUE: Comparison
 COMPARISON_STRICT: Comparison
@@ -26,6 +28,8 @@ COMPARISON_TOKENS: Comparison
 COMPARISON_FLOATS: Comparison
 COMPARISON_SHALLOW: Comparison
 COMPARISON_DECIMALS: Comparison
+COMPARISON_EVALPLUS: Comparison
+COMPARISON_APPS: Comparison
 
 class Problem(_message.Message):
     __slots__ = ("id", "statement", "prompt", "starter_code", "preamble", "examples")
@@ -70,20 +74,22 @@ class CallTest(_message.Message):
     def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
 
 class CallTests(_message.Message):
-    __slots__ = ("entry_point", "cases", "comparison", "tolerance", "checker", "test_limit_s")
+    __slots__ = ("entry_point", "cases", "comparison", "tolerance", "checker", "test_limit_s", "oracle")
     ENTRY_POINT_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     CHECKER_FIELD_NUMBER: _ClassVar[int]
     TEST_LIMIT_S_FIELD_NUMBER: _ClassVar[int]
+    ORACLE_FIELD_NUMBER: _ClassVar[int]
     entry_point: str
     cases: _containers.RepeatedCompositeFieldContainer[CallTest]
     comparison: Comparison
     tolerance: Tolerance
     checker: str
     test_limit_s: float
-    def __init__(self, entry_point: _Optional[str] = ..., cases: _Optional[_Iterable[_Union[CallTest, _Mapping]]] = ..., comparison: _Optional[_Union[Comparison, str]] = ..., tolerance: _Optional[_Union[Tolerance, _Mapping]] = ..., checker: _Optional[str] = ..., test_limit_s: _Optional[float] = ...) -> None: ...
+    oracle: str
+    def __init__(self, entry_point: _Optional[str] = ..., cases: _Optional[_Iterable[_Union[CallTest, _Mapping]]] = ..., comparison: _Optional[_Union[Comparison, str]] = ..., tolerance: _Optional[_Union[Tolerance, _Mapping]] = ..., checker: _Optional[str] = ..., test_limit_s: _Optional[float] = ..., oracle: _Optional[str] = ...) -> None: ...
 
 class StdioTest(_message.Message):
     __slots__ = ("input", "output")

@@ -6,12 +6,14 @@ stored in ``meta["not_python"]``. Programs run after the imports that APPS's own
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from prlcoder.problems.formats.inputs_outputs import PREAMBLE, as_text, parse_tests, python_solutions, stdio_tests
 from prlcoder.problems.formats.record import FieldError, Record, described
 from prlcoder.problems.formats.registry import Format
 from prlcoder.problems.model import Problem
+
+TEST_LIMIT_S: Final = 4.0  # of APPS's harness and of TACO's
 
 
 def parse(record: Record) -> Problem:
@@ -20,20 +22,25 @@ def parse(record: Record) -> Problem:
 
 
 def _parse_row(record: Record) -> Problem:
+    return inputs_outputs_problem(record, identity(record, "problem_id"), "apps", ("url",))
+
+
+def inputs_outputs_problem(record: Record, id: str, source: str, meta_fields: tuple[str, ...]) -> Problem:
+    """A problem whose fields are named as in the table of APPS."""
     texts = solution_texts(record, "solutions")
     solutions, left_out = python_solutions(texts, record.name("solutions"))
     starter = starter_text(record)
     tests = Record(nested_object(record, "input_output"), record.name("input_output"))
     return Problem(
-        id=identity(record, "problem_id"),
+        id=id,
         statement=record.filled("question"),
-        tests=parse_tests(tests, tests.text("fn_name", ""), starter or "".join(solutions[:1])),
+        tests=parse_tests(tests, tests.text("fn_name", ""), TEST_LIMIT_S),
         solutions=solutions,
         starter_code=starter,
         preamble=PREAMBLE,
         difficulty=record.text("difficulty", "").lower() or None,
-        source="apps",
-        meta=record.chosen(("url",)) | ({"not_python": left_out} if left_out else {}),
+        source=source,
+        meta=record.chosen(meta_fields) | ({"not_python": left_out} if left_out else {}),
     )
 
 
@@ -92,6 +99,7 @@ FORMAT = Format(
         frozenset({"question", "input_output", "solutions"}),
         frozenset({"description", "test_list", "sample_io"}),
     ),
+    fields=frozenset({"problem_id", "id", "starter_code", "difficulty", "url"}),
     id_field="problem_id",
     solution_field="solutions",
     parse=parse,

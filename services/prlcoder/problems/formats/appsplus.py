@@ -35,7 +35,7 @@ def parse(record: Record) -> Problem:
     return Problem(
         id=identity(record, _present(record, _IDS)),
         statement=record.filled(_present(record, _STATEMENTS)),
-        tests=parse_tests(tests, function, starter or solutions[0]),
+        tests=parse_tests(tests, function),
         solutions=solutions,
         starter_code=starter,
         preamble=PREAMBLE,
@@ -70,6 +70,7 @@ def _first(record: Record, names: tuple[str, ...]) -> str:
 FORMAT = Format(
     name="appsplus",
     signatures=(frozenset({"inputs", "outputs"}), frozenset({"canonical_solution", "input_output"})),
+    fields=_READ_FIELDS,
     id_field="problem_id",
     solution_field="canonical_solution",
     parse=parse,

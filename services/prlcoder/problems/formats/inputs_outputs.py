@@ -1,8 +1,8 @@
 """``{"inputs": [...], "outputs": [...], "fn_name": ...}``: the tests of APPS and of data sets derived from it.
 
-With ``fn_name`` each input is a list of arguments; without it, each input is the text on standard input. JSON loses two
-facts, which are restored here as in APPS's own harness: integers as keys of dicts, and whether an expected ``[x]`` is
-the value ``[x]`` or the value ``x`` (problems from Codewars wrap every answer in a list).
+With ``fn_name`` each input is a list of arguments; without it, each input is the text on standard input. Integers as
+keys of dicts, which JSON loses, are restored as in APPS's own harness. Answers are compared by its rules too
+(``Comparison.APPS``): problems from Codewars wrap every answer in a list, so an expected ``[x]`` accepts ``x``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from typing import Any
 from prlcoder.problems.formats.record import FieldError, Record, check_compiles, described
 from prlcoder.problems.model import CallTest, CallTests, Comparison, StdioTest, StdioTests, Tests
 
-_LIST_RESULT = re.compile(r"->\s*['\"]?(?:typing\.)?(?:List|list|Sequence|Iterable)\b")
-_DECIMAL = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
-_CLASS = re.compile(r"^class Solution\b", re.MULTILINE)
 _WHOLE_NUMBER = re.compile(r"-?\d{1,4000}")
 
 # The imports that APPS's harness makes before every program, without numpy, which the sandbox may lack.
 PREAMBLE = """\
-import sys, time, itertools, collections, math, fractions, random, heapq
+import sys
+sys.set_int_max_str_digits(0)  # the harness has no limit
+import time, itertools, collections, math, fractions, random, heapq
 from itertools import accumulate, product, permutations, combinations
 from collections import Counter, OrderedDict, deque, defaultdict, ChainMap
 from functools import lru_cache
@@ -30,8 +29,8 @@ from heapq import *
 """
 
 
-def parse_tests(record: Record, function: str, code: str) -> Tests:
-    """The tests in ``inputs`` and ``outputs``. ``code`` (starter code, or else a solution) shows how to call.
+def parse_tests(record: Record, function: str, test_limit_s: float | None = None) -> Tests:
+    """The tests in ``inputs`` and ``outputs``, as calls if there is a function name.
 
     Raises ``FieldError`` if there are no tests, if inputs and outputs differ in number, if the function name is not an
     identifier, or if an input is not a list of arguments.
@@ -42,18 +41,20 @@ def parse_tests(record: Record, function: str, code: str) -> Tests:
     if len(inputs) != len(outputs):
         raise FieldError(record.name("outputs"), f"{len(outputs)} outputs for {len(inputs)} inputs")
     if function:
-        return _calls(record, function, code)
+        if not function.isidentifier():
+            raise FieldError(record.name("fn_name"), f"{function[:60]!r} is not a function's name")
+        return call_tests(inputs, outputs, function, record.name("inputs"), test_limit_s)
     return stdio_tests(
         [as_text(value, record.name(f"inputs[{index}]")) for index, value in enumerate(inputs)],
         [as_text(value, record.name(f"outputs[{index}]")) for index, value in enumerate(outputs)],
+        test_limit_s,
     )
 
 
-def stdio_tests(inputs: list[str], outputs: list[str]) -> StdioTests:
-    """Pairs of standard input and output. If an expected output has a decimal fraction, numbers are compared."""
+def stdio_tests(inputs: list[str], outputs: list[str], test_limit_s: float | None = None) -> StdioTests:
+    """Pairs of standard input and output, compared as in APPS's harness."""
     cases = tuple(StdioTest(stdin, expected) for stdin, expected in zip(inputs, outputs, strict=True))
-    fractions = any(re.fullmatch(_DECIMAL, token) for expected in outputs for token in expected.split())
-    return StdioTests(cases, Comparison.FLOATS if fractions else Comparison.LINES)
+    return StdioTests(cases, Comparison.APPS, test_limit_s=test_limit_s)
 
 
 def as_text(value: Any, field: str) -> str:
@@ -72,42 +73,38 @@ def _printed(value: Any, field: str) -> str:
         raise FieldError(field, f"cannot be shown as text ({error})") from None
 
 
-def _calls(record: Record, function: str, code: str) -> CallTests:
-    if not function.isidentifier():
-        raise FieldError(record.name("fn_name"), f"{function[:60]!r} is not a function's name")
-    inputs, outputs = record.items("inputs"), record.items("outputs")
+def call_tests(
+    inputs: list[Any], outputs: list[Any], function: str, field: str, test_limit_s: float | None = None
+) -> CallTests:
+    """Calls of ``function`` with lists of arguments; ``field`` is how messages name the inputs."""
     for index, arguments in enumerate(inputs):
         if not isinstance(arguments, list):
             what = f"a list of arguments was expected, not {described(arguments)}"
-            raise FieldError(record.name(f"inputs[{index}]"), what)
-    if _wraps_answers(outputs, code):
-        outputs = [output[0] for output in outputs]
-    cases = (
-        CallTest(tuple(map(with_whole_keys, arguments)), {}, with_whole_keys(output))
+            raise FieldError(f"{field}[{index}]", what)
+    cases = tuple(
+        CallTest(tuple(map(with_integer_keys, arguments)), {}, _with_integer_keys_inside(output))
         for arguments, output in zip(inputs, outputs, strict=True)
     )
-    return CallTests(entry_point(function, code), tuple(cases))
+    return CallTests(entry_point(function), cases, Comparison.APPS, test_limit_s=test_limit_s)
 
 
-def entry_point(function: str, code: str) -> str:
-    """The expression that gives ``function``: a method of ``Solution`` if ``code`` has that class, else its name."""
-    return f"Solution().{function}" if re.search(_CLASS, code) else function
+def entry_point(function: str) -> str:
+    """The expression that gives ``function``: a method of ``Solution`` if the program has that class, else a name."""
+    return f"Solution().{function} if 'Solution' in globals() else {function}"
 
 
-def with_whole_keys(value: Any) -> Any:
+def with_integer_keys(value: Any) -> Any:
     """A dict whose keys are all integers written as text, with integers as keys; any other value is unchanged."""
     if isinstance(value, dict) and value and all(re.fullmatch(_WHOLE_NUMBER, key) for key in value):
         return {int(key): item for key, item in value.items()}
     return value
 
 
-def _wraps_answers(outputs: list[Any], code: str) -> bool:
-    """Whether every answer is wrapped in a list of length 1.
-
-    Answers are never wrapped where the result is annotated as a list, as in problems from LeetCode.
-    """
-    wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
-    return wrapped and _LIST_RESULT.search(code) is None
+def _with_integer_keys_inside(output: Any) -> Any:
+    """The expected result with integer keys, also if it is a dict that is wrapped in a list."""
+    if isinstance(output, list) and output and isinstance(output[0], dict):
+        return [with_integer_keys(output[0]), *output[1:]]
+    return with_integer_keys(output)
 
 
 def python_solutions(texts: list[str], field: str) -> tuple[tuple[str, ...], list[int]]:

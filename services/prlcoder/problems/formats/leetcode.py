@@ -55,6 +55,10 @@ def _starter_code(record: Record) -> str:
 FORMAT = Format(
     name="leetcode",
     signatures=(frozenset({"task_id", "prompt", "completion", "entry_point", "test", "query"}),),
+    # `input_output` has the same tests as `test`; `response` is a model's answer
+    fields=frozenset(
+        {*_META_FIELDS, "difficulty", "problem_description", "starter_code", "meta", "input_output", "response"}
+    ),
     id_field="task_id",
     solution_field="completion",
     parse=parse,

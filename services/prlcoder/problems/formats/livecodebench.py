@@ -11,6 +11,7 @@ from typing import Any
 
 from prlcoder.problems import json_text
 from prlcoder.problems.formats.apps import nested_object, starter_text
+from prlcoder.problems.formats.inputs_outputs import entry_point
 from prlcoder.problems.formats.private_tests import PackedError, unpack
 from prlcoder.problems.formats.record import FieldError, Record, described
 from prlcoder.problems.formats.registry import Format
@@ -38,8 +39,9 @@ _PREAMBLE_MODULES = (
 PREAMBLE = (
     "".join(f"from {module} import *\n" for module in (*_PREAMBLE_MODULES, "builtins", "typing"))
     + "".join(f"import {module}\n" for module in _PREAMBLE_MODULES)
-    + "sys.setrecursionlimit(50000)\n"
+    + "sys.setrecursionlimit(50000)\nsys.set_int_max_str_digits(50000)\n"
 )
+TEST_LIMIT_S = 6.0  # of the benchmark's harness
 _META_FIELDS = ("question_title", "platform", "contest_id", "contest_date")
 
 
@@ -75,17 +77,12 @@ def _tests(record: Record, function: str) -> Tests:
     if kinds == {"functional"}:
         if not function.isidentifier():
             raise FieldError("metadata.func_name", f"{function[:60]!r} is not a function's name")
-        return CallTests(_entry_point(function), tuple(map(_call, cases)), Comparison.SHALLOW)
+        return CallTests(entry_point(function), tuple(map(_call, cases)), Comparison.SHALLOW, test_limit_s=TEST_LIMIT_S)
     if kinds == {"stdin"}:
         pairs = tuple(StdioTest(case.text("input"), case.text("output")) for case in cases)
-        return StdioTests(pairs, Comparison.DECIMALS)
+        return StdioTests(pairs, Comparison.DECIMALS, test_limit_s=TEST_LIMIT_S)
     found = ", ".join(sorted(kinds))
     raise FieldError(cases[0].name("testtype"), f"{found[:60]!r}", "tests are all `stdin` or all `functional`")
-
-
-def _entry_point(function: str) -> str:
-    """The function as the benchmark's harness finds it: a method of ``Solution`` if the program has that class."""
-    return f"Solution().{function} if 'Solution' in globals() else {function}"
 
 
 def _private(record: Record) -> Any:
@@ -121,6 +118,7 @@ def _call(case: Record) -> CallTest:
 FORMAT = Format(
     name="livecodebench",
     signatures=(frozenset({"question_id", "question_content", "public_test_cases", "private_test_cases"}),),
+    fields=frozenset({*_META_FIELDS, "starter_code", "difficulty", "metadata"}),
     id_field="question_id",
     solution_field="solutions",
     parse=parse,

@@ -69,6 +69,7 @@ def parse(record: Record) -> Problem:
 FORMAT = Format(
     name="prlcoder",
     signatures=(frozenset({"id", "statement", "tests"}),),
+    fields=frozenset(FIELDS),
     id_field="id",
     solution_field="solutions",
     parse=parse,

@@ -26,13 +26,21 @@ _STDIO_COMPARISONS: Final = (
     Comparison.TOKENS,
     Comparison.DECIMALS,
     Comparison.FLOATS,
+    Comparison.APPS,
 )
-_CALL_COMPARISONS: Final = (Comparison.VALUE, Comparison.STRICT, Comparison.SHALLOW, Comparison.FLOATS)
+_CALL_COMPARISONS: Final = (
+    Comparison.VALUE,
+    Comparison.STRICT,
+    Comparison.SHALLOW,
+    Comparison.FLOATS,
+    Comparison.APPS,
+    Comparison.EVALPLUS,
+)
 _CALL_FLOATS: Final = Tolerance(absolute=1e-6, relative=1e-6)  # the meaning of `floats` for calls
 _ASSERT_FIELDS: Final = frozenset({"kind", "entry_point", "check", "source", "setup"})
 _JUDGING_FIELDS: Final = frozenset({"comparison", "tolerance", "checker", "test_limit_s"})
 _STDIO_FIELDS: Final = frozenset({"kind", "cases"}) | _JUDGING_FIELDS
-_CALL_FIELDS: Final = _STDIO_FIELDS | {"entry_point"}
+_CALL_FIELDS: Final = _STDIO_FIELDS | {"entry_point", "oracle"}
 
 
 def encode_tests(tests: Tests) -> dict[str, Any]:
@@ -48,11 +56,13 @@ def encode_tests(tests: Tests) -> dict[str, Any]:
     if isinstance(tests, StdioTests):
         runs = [{"input": case.stdin, "output": case.expected} for case in tests.cases]
         return {"kind": "stdio", **_encode_judging(tests), "cases": runs}
+    oracle = {"oracle": tests.oracle} if tests.oracle else {}
     calls = [
-        {"input": encode_arguments(case.args, case.kwargs), "output": encode_literal(case.expected)}
+        {"input": encode_arguments(case.args, case.kwargs)}
+        | ({} if tests.oracle else {"output": encode_literal(case.expected)})
         for case in tests.cases
     ]
-    return {"kind": "calls", "entry_point": tests.entry_point, **_encode_judging(tests), "cases": calls}
+    return {"kind": "calls", "entry_point": tests.entry_point, **_encode_judging(tests), **oracle, "cases": calls}
 
 
 def _encode_judging(tests: CallTests | StdioTests) -> dict[str, Any]:
@@ -91,7 +101,7 @@ def _parse_asserts(record: Record) -> AssertTests:
 
 def _parse_stdio(record: Record) -> StdioTests:
     record.only(_STDIO_FIELDS)
-    checker = _checker(record)
+    checker = parse_checker(record)
     no_output = "" if checker else None
     return StdioTests(
         cases=tuple(StdioTest(case.text("input"), case.text("output", no_output)) for case in _cases(record)),
@@ -104,18 +114,26 @@ def _parse_stdio(record: Record) -> StdioTests:
 
 def _parse_calls(record: Record) -> CallTests:
     record.only(_CALL_FIELDS)
-    checker = _checker(record)
+    checker = parse_checker(record)
     comparison, tolerance = _comparison(record, _CALL_COMPARISONS, Comparison.VALUE), _tolerance(record)
     if comparison is Comparison.FLOATS:
         comparison, tolerance = Comparison.VALUE, tolerance or _CALL_FLOATS
-    no_output = "None" if checker else None
+    oracle = record.text("oracle", "")
+    cases = _cases(record)
+    if oracle:
+        check_compiles(oracle, record.name("oracle"))
+        given = next((case for case in cases if case.has("output")), None)
+        if given is not None:
+            raise FieldError(given.name("output"), "does not apply beside an oracle", "leave one of the two out")
+    no_output = "None" if checker or oracle else None
     return CallTests(
         entry_point=record.filled("entry_point"),
-        cases=tuple(_parse_call(case, no_output) for case in _cases(record)),
+        cases=tuple(_parse_call(case, no_output) for case in cases),
         comparison=comparison,
         tolerance=tolerance,
         checker=checker,
         test_limit_s=_test_limit(record),
+        oracle=oracle,
     )
 
 
@@ -160,7 +178,7 @@ def _tolerance(record: Record) -> Tolerance | None:
     return Tolerance(absolute, relative)
 
 
-def _checker(record: Record) -> str:
+def parse_checker(record: Record) -> str:
     """The checker's source, or an empty text. It must define a function ``check`` that takes two or three values."""
     source = record.text("checker", "")
     if not source:
@@ -169,6 +187,12 @@ def _checker(record: Record) -> str:
     for other in ("comparison", "tolerance"):
         if record.has(other):
             raise FieldError(record.name(other), "does not apply beside a checker", "leave one of the two out")
+    check_checker(source, field)
+    return source
+
+
+def check_checker(source: str, field: str) -> None:
+    """Refuse a checker that is not Python or that defines no suitable ``check``; ``FieldError``."""
     check_compiles(source, field)
     takes = [
         _positional(node)
@@ -180,7 +204,6 @@ def _checker(record: Record) -> str:
     least, most = takes[-1]
     if least > 3 or most < 2:
         raise FieldError(field, f"`check` takes {most} values", "define check(input, output, expected)")
-    return source
 
 
 def _positional(function: ast.FunctionDef) -> tuple[int, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +146,12 @@ class Record:
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise FieldError(self.name(field), f"{_JSON_NAMES[kind]} was expected, not {described(value)}")
         return value
+
+
+def content_id(source: str, *parts: Any) -> str:
+    """An id for a record without one: the data set's name and a digest of the record's content."""
+    text = json.dumps(parts, default=str, sort_keys=True)
+    return f"{source}/{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
 def described(value: Any) -> str:
