@@ -164,8 +164,8 @@ class _Reader:
     def _problem(self, row: SourceRow, format: Format) -> Problem:
         if isinstance(row.record, Malformed):
             raise row.record.error
-        refuse_unread(row.record, format, FORMATS.values())
         parsed = format.parse(Record(row.record))
+        refuse_unread(row.record, format, FORMATS.values())
         if parsed.id in self._locations:
             first = self._first_location(parsed.id, row)
             raise FieldError(format.id_field, f"{parsed.id!r} was already used {first}", "give each problem its own id")
