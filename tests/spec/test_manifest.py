@@ -126,20 +126,20 @@ def test_a_mistake_is_one_located_line(path: Path, old: str, new: str, message: 
         (b"hello\n", "run.yaml:1: holds a single value, not a mapping; it must hold a TrainingRun"),
         (b"\x7fELF\x02\x01\xff\xfe", "run.yaml: is not UTF-8 text; is it the right file?"),
         (b"a: \x00\n", "run.yaml: is not text (special characters are not allowed); is it the right file?"),
-        (b"a: 1\n---\nb: 2\n", "run.yaml:2: holds more than one document; keep one TrainingRun a file"),
+        (b"a: 1\n---\nb: 2\n", "run.yaml:2: holds more than one document; keep one TrainingRun per file"),
         (
             b"a: [1\nb: 2\n",
-            "run.yaml:2: not YAML (expected ',' or ']', but got ':' at column 2); mend this line or the one before",
+            "run.yaml:2: not YAML (expected ',' or ']', but got ':' at column 2); correct this line or the one before",
         ),
         (b"a: 0\nb: [1,\n  2\n", "run.yaml:2: not YAML (a bracket or quote opened here is never closed); close it"),
         (
             b"a:\n\tb: 1\n",
             "run.yaml:2: not YAML (found character '\\t' that cannot start any token at column 1); "
-            "mend this line or the one before",
+            "correct this line or the one before",
         ),
         (b"? [a]\n: 1\n", "run.yaml:1: a key must be plain text"),
-        (b"a: 2026-13-01\n", "run.yaml: not YAML (month must be in 1..12); mend it"),
-        (b"a: &x [*x]\n", "run.yaml:1: is nested too deep, or an alias stands inside itself; write it out"),
+        (b"a: 2026-13-01\n", "run.yaml: not YAML (month must be in 1..12); correct it"),
+        (b"a: &x [*x]\n", "run.yaml:1: is nested too deeply, or an alias refers to itself; write it out"),
     ],
 )
 def test_what_is_no_manifest_is_told_in_one_line(path: Path, content: bytes, message: str) -> None:
@@ -234,7 +234,7 @@ def test_a_folder_and_a_missing_file_are_told_apart(path: Path) -> None:
         (
             "evaluation: {}",
             "evaluation: {benchmarks: [{source: mbpp, path: p}, {source: mbpp, path: q}]}",
-            ["run.yaml:15: spec.evaluation.benchmarks[1].name: `mbpp` is given 2 times; give each a `name` of its own"],
+            ["run.yaml:15: spec.evaluation.benchmarks[1].name: `mbpp` is given 2 times; give each its own `name`"],
         ),
         (
             "evaluation: {}",

@@ -5,11 +5,12 @@ The local engine accepts these fields, so that one manifest works on both engine
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from prlcoder.spec.base import Count, Section, VariableName
+from prlcoder.spec.base import CelRule, Count, Section, VariableName, unique_by
 
 LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
@@ -33,7 +34,7 @@ class Resources(Section):
     """Resources that the scheduler reserves, such as `cpu: 4` or `memory: 16Gi`."""
     limits: dict[str, ResourceQuantity] = Field(default_factory=dict)
     """Resources that the container may not exceed, such as `nvidia.com/gpu: 1`."""
-    claims: tuple[ResourceClaimName, ...] = ()
+    claims: Annotated[tuple[ResourceClaimName, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Claims of `resourceClaims` that the container uses."""
 
 
@@ -51,14 +52,31 @@ class KeyReference(Section):
 class ValueSource(Section):
     """Where the value of a variable comes from. Exactly one source is given."""
 
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "has(self.secretKeyRef) != has(self.configMapKeyRef)",
+            "give exactly one of `secretKeyRef` and `configMapKeyRef`",
+        ),
+    )
+
     secret_key_ref: KeyReference | None = None
     """A key of a Secret."""
     config_map_key_ref: KeyReference | None = None
     """A key of a ConfigMap."""
 
+    @model_validator(mode="after")
+    def _check_source(self) -> ValueSource:
+        if (self.secret_key_ref is None) == (self.config_map_key_ref is None):
+            raise ValueError("give exactly one of `secretKeyRef` and `configMapKeyRef`")
+        return self
+
 
 class Variable(Section):
     """An environment variable of the stage's container."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule("!has(self.value) || !has(self.valueFrom)", "give only one of `value` and `valueFrom`"),
+    )
 
     name: VariableName
     """Name of the variable, such as `HF_TOKEN`."""
@@ -67,9 +85,20 @@ class Variable(Section):
     value_from: ValueSource | None = None
     """Source of its value, instead of `value`."""
 
+    @model_validator(mode="after")
+    def _check_value(self) -> Variable:
+        if self.value is not None and self.value_from is not None:
+            raise ValueError("give only one of `value` and `valueFrom`")
+        return self
+
 
 class Toleration(Section):
     """A toleration of the stage's pods, as in a pod."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule("has(self.key) || self.operator == 'Exists'", "key: is missing; give it, or set `operator: Exists`"),
+        CelRule("!has(self.value) || self.operator == 'Equal'", "value: `operator: Exists` takes none; remove it"),
+    )
 
     key: str | None = None
     """Key of the taint; none tolerates every key and needs `operator: Exists`."""
@@ -82,6 +111,14 @@ class Toleration(Section):
     toleration_seconds: Seconds | None = None
     """Seconds that the pod stays on a node with a `NoExecute` taint; none means for ever."""
 
+    @model_validator(mode="after")
+    def _check_operator(self) -> Toleration:
+        if self.key is None and self.operator == "Equal":
+            raise ValueError("`key` is missing; give it, or set `operator: Exists`")
+        if self.value is not None and self.operator == "Exists":
+            raise ValueError("`operator: Exists` takes no `value`; remove it")
+        return self
+
 
 class PullSecret(Section):
     """A Secret with the credentials of an image registry."""
@@ -93,12 +130,25 @@ class PullSecret(Section):
 class ResourceClaim(Section):
     """A claim for devices that the stage's pods make (dynamic resource allocation)."""
 
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "has(self.resourceClaimName) != has(self.resourceClaimTemplateName)",
+            "give exactly one of `resourceClaimName` and `resourceClaimTemplateName`",
+        ),
+    )
+
     name: ObjectName
     """Name by which `resources.claims` refers to it."""
     resource_claim_name: ObjectName | None = None
     """Name of an existing ResourceClaim."""
     resource_claim_template_name: ObjectName | None = None
     """Name of the ResourceClaimTemplate from which each pod gets its own claim."""
+
+    @model_validator(mode="after")
+    def _check_claim(self) -> ResourceClaim:
+        if (self.resource_claim_name is None) == (self.resource_claim_template_name is None):
+            raise ValueError("give exactly one of `resourceClaimName` and `resourceClaimTemplateName`")
+        return self
 
 
 class StagePods(Section):
@@ -109,16 +159,25 @@ class StagePods(Section):
     each."""
     resources: Resources = Resources()
     """Resources of the stage's container."""
-    env: tuple[Variable, ...] = ()
+    env: Annotated[tuple[Variable, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Environment variables of the stage's container."""
     node_selector: dict[str, LabelValue] = Field(default_factory=dict)
     """Labels of the nodes on which the pods may run."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints that the pods tolerate."""
-    image_pull_secrets: tuple[PullSecret, ...] = ()
+    image_pull_secrets: Annotated[tuple[PullSecret, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Secrets with the credentials of image registries."""
-    resource_claims: tuple[ResourceClaim, ...] = ()
+    resource_claims: Annotated[tuple[ResourceClaim, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Claims for devices that the pods make."""
+
+    @field_validator("env", "image_pull_secrets", "resource_claims")
+    @classmethod
+    def _check_names(cls, value: tuple[Variable | PullSecret | ResourceClaim, ...]) -> Any:
+        names = Counter(item.name for item in value)
+        for name, count in names.items():
+            if count > 1:
+                raise ValueError(f"`{name}` is given {count} times; keep one of them")
+        return value
 
 
 class StagesPods(Section):

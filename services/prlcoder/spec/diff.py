@@ -1,4 +1,4 @@
-"""Where two TrainingRuns differ, field by field. Pure."""
+"""Compares two TrainingRuns field by field. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from prlcoder.spec.trainingrun import TrainingRun
 
 
 def differences(before: TrainingRun, after: TrainingRun) -> list[str]:
-    """One line a field: ``spec.seed: was 0, is now 1``."""
+    """One line per field that differs: ``spec.seed: was 0, is now 1``."""
     pair = (run.model_dump(mode="json", by_alias=True) for run in (before, after))
-    return [f"{dotted(location)}: was {_shown(old)}, is now {_shown(new)}" for location, old, new in _walk((), *pair)]
+    return [
+        f"{dotted(location)}: was {_value_text(old)}, is now {_value_text(new)}"
+        for location, old, new in _walk((), *pair)
+    ]
 
 
 _ABSENT = object()
@@ -30,7 +33,7 @@ def _walk(location: FieldPath, old: Any, new: Any) -> Iterator[tuple[FieldPath, 
         yield location, old, new
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is _ABSENT or value is None:
         return "not given"
     if isinstance(value, dict):

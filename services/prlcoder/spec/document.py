@@ -1,6 +1,6 @@
-"""One YAML mapping with the line of every value.
+"""Reads one YAML mapping, with the line of every value.
 
-No aliases that expand without end, no key given twice, no tags that build Python objects.
+It refuses aliases that expand without end, keys that are given twice, and tags that build Python objects.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import yaml
 from prlcoder.errors import InputError, located
 
 FieldPath = tuple[str | int, ...]
-"""Where a value stands in a document: mapping keys and list indices from the root."""
+"""Location of a value in a document: mapping keys and list indices from the root."""
 
-MAX_VALUES, MAX_DEPTH = 100_000, 32  # more can only be aliases of aliases, or an alias inside itself
+MAX_VALUES, MAX_DEPTH = 100_000, 32  # a document above these has aliases of aliases, or an alias inside itself
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Document:
     lines: dict[FieldPath, int]
 
     def line(self, location: FieldPath) -> int:
-        """Line of ``location``, or of the nearest thing around it that the file has."""
+        """Line of ``location``, or of the nearest enclosing location that the file has."""
         while location and location not in self.lines:
             location = location[:-1]
         return self.lines.get(location, 1)
 
 
 def read_document(path: Path) -> Document:
-    """The one mapping in the file at ``path``; ``InputError`` with file and line for anything else."""
+    """The one mapping in the file at ``path``; ``InputError`` with file and line for any other content."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(path: Path, text: str) -> Document:
-    """As ``read_document``, for a text; ``path`` is only named in messages."""
+    """As ``read_document``, from a text; ``path`` only appears in messages."""
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
@@ -73,26 +73,26 @@ def parse_document(path: Path, text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         raise _broken(path, error) from None
     except (ValueError, RecursionError) as error:  # such as a timestamp of month 13
-        raise located(path, None, None, f"not YAML ({str(error).splitlines()[0]})", "mend it") from None
+        raise located(path, None, None, f"not YAML ({str(error).splitlines()[0]})", "correct it") from None
     return Document(path, data, lines)
 
 
 def _broken(path: Path, error: yaml.MarkedYAMLError) -> InputError:
-    """What the parser says. Of something that is never closed it names the place where it was opened."""
+    """The parser's error. For a bracket or quote that is never closed it names the line where it was opened."""
     unclosed = "<stream end>" in (error.problem or "") and error.context_mark is not None
     mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else None
     if error.context == "expected a single document in the stream":
-        return located(path, line, None, "holds more than one document", "keep one TrainingRun a file")
+        return located(path, line, None, "holds more than one document", "keep one TrainingRun per file")
     if unclosed:
         return located(path, line, None, "not YAML (a bracket or quote opened here is never closed)", "close it")
     what = error.problem or error.context or "broken"
     column = f" at column {mark.column + 1}" if mark else ""
-    return located(path, line, None, f"not YAML ({what}{column})", "mend this line or the one before")
+    return located(path, line, None, f"not YAML ({what}{column})", "correct this line or the one before")
 
 
 def _lines(path: Path, root: yaml.MappingNode) -> Iterator[tuple[FieldPath, int]]:
-    """Every location with its line, depth first; refuses repeated keys, keys that are no text, loops."""
+    """Every location with its line, depth first; refuses repeated keys, keys that are not text, and loops."""
     pending: list[tuple[FieldPath, yaml.Node]] = [((), root)]
     for _ in range(MAX_VALUES):
         if not pending:
@@ -108,13 +108,13 @@ def _lines(path: Path, root: yaml.MappingNode) -> Iterator[tuple[FieldPath, int]
             seen[name] = line
             yield (*location, name), line
             if len(location) == MAX_DEPTH:
-                raise located(path, line, None, "is nested too deep, or an alias stands inside itself", "write it out")
+                raise located(path, line, None, "is nested too deeply, or an alias refers to itself", "write it out")
             pending.append(((*location, name), value))
     raise located(path, None, None, "holds too many values, or too many aliases", "write them out")
 
 
 def _children(path: Path, location: FieldPath, node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node, yaml.Node]]:
-    """Name, the node that stands at its line, and the value, of each entry or item of ``node``."""
+    """For each entry or item of ``node``: its name, the node that gives its line, and its value."""
     if isinstance(node, yaml.SequenceNode):
         yield from ((index, item, item) for index, item in enumerate(node.value))
     elif isinstance(node, yaml.MappingNode):

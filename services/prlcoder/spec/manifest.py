@@ -1,11 +1,12 @@
-"""From a manifest file to a ``TrainingRun``, or to every mistake in it at once.
+"""Reads a manifest into a ``TrainingRun``, or reports every mistake in it at once.
 
-Each mistake is one line ``FILE:LINE: field: what; what to do``. A mistake in what ``--set`` gave names the
-option in place of the file.
+Each mistake is one line ``FILE:LINE: field: what is wrong; what to do``. A mistake in a value that ``--set`` gave names
+the option in place of the file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from pydantic_core import ErrorDetails
 
 from prlcoder.errors import InputError, located
 from prlcoder.spec import overrides
-from prlcoder.spec.checks import SpecFinding, findings
+from prlcoder.spec.checks import SpecFinding, findings, local_findings
 from prlcoder.spec.document import Document, FieldPath, dotted, read_document
-from prlcoder.spec.schema import field_names, nearest, without_tags
-from prlcoder.spec.trainingrun import TrainingRun
+from prlcoder.spec.schema import field_names, nearest, union_tags, without_tags
+from prlcoder.spec.trainingrun import Metadata, TrainingRun
 
 _MUST_BE = {
     "int_type": "a whole number",
@@ -39,43 +40,71 @@ _MUST_BE = {
 
 
 def load(path: Path, sets: list[str] | None = None) -> TrainingRun:
-    """The manifest at ``path`` with the ``--set`` overrides ``sets``; ``InputError`` with every mistake."""
+    """The manifest at ``path`` with the ``--set`` overrides ``sets``, for the local engine.
+
+    Raises ``InputError`` with every mistake.
+    """
     document = read_document(path)
     data, origins = overrides.apply(document.data, sets or [])
-    try:
-        run = TrainingRun.model_validate(data, by_alias=True, by_name=False)
-    except ValidationError as error:
-        problems = [_finding(detail, data) for detail in error.errors(include_url=False)]
-        raise _refuse(document, origins, problems) from None
-    semantic = findings(run)
-    if semantic:
-        raise _refuse(document, origins, semantic)
+    run, found = _validated(data)
+    if run is not None and not found:
+        found = local_findings(run)
+    if run is None or found:
+        raise _refusal(document, origins, found)
     return run
 
 
+def from_object(data: Mapping[str, Any]) -> TrainingRun:
+    """The TrainingRun of a Kubernetes object, without its status and the metadata that the API server adds.
+
+    Raises ``InputError`` with the lines that ``prlcoder validate`` prints, without file and line.
+    """
+    metadata = {name: data["metadata"][name] for name in Metadata.model_fields if name in data.get("metadata", {})}
+    kept = {name: data[name] for name in ("apiVersion", "kind", "spec") if name in data}
+    run, found = _validated({**kept, "metadata": metadata})
+    if run is None or found:
+        messages = dict.fromkeys(_message(finding) for finding in found)
+        raise InputError("\n".join(messages))
+    return run
+
+
+def _validated(data: dict[str, Any]) -> tuple[TrainingRun | None, list[SpecFinding]]:
+    """The run, unless a field is invalid, and the mistakes in it."""
+    try:
+        run = TrainingRun.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return None, [_finding(detail) for detail in error.errors(include_url=False)]
+    return run, findings(run)
+
+
 def dump(run: TrainingRun) -> str:
-    """The manifest as YAML, every default written out; ``load`` gives the same ``TrainingRun`` back."""
+    """The manifest as YAML with every default written out; ``load`` reads it into an equal ``TrainingRun``."""
     data = run.model_dump(mode="json", by_alias=True)
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _refuse(document: Document, origins: dict[FieldPath, str], problems: list[SpecFinding]) -> InputError:
-    in_order = sorted(problems, key=lambda problem: document.line(problem.location))
-    messages = dict.fromkeys(str(_message(document, origins, problem)) for problem in in_order)
+def _refusal(document: Document, origins: dict[FieldPath, str], found: list[SpecFinding]) -> InputError:
+    in_order = sorted(found, key=lambda finding: document.line(finding.location))
+    messages = dict.fromkeys(str(_located(document, origins, finding)) for finding in in_order)
     return InputError("\n".join(messages))
 
 
-def _message(document: Document, origins: dict[FieldPath, str], problem: SpecFinding) -> InputError:
-    field = dotted(problem.location) or None
-    for depth in range(len(problem.location), 0, -1):
-        if problem.location[:depth] in origins:
-            where = Path(f"--set {origins[problem.location[:depth]]}")
-            return located(where, None, field, problem.what, problem.remedy)
-    return located(document.path, document.line(problem.location), field, problem.what, problem.remedy)
+def _located(document: Document, origins: dict[FieldPath, str], finding: SpecFinding) -> InputError:
+    field = dotted(finding.location) or None
+    for depth in range(len(finding.location), 0, -1):
+        if finding.location[:depth] in origins:
+            where = Path(f"--set {origins[finding.location[:depth]]}")
+            return located(where, None, field, finding.what, finding.remedy)
+    return located(document.path, document.line(finding.location), field, finding.what, finding.remedy)
 
 
-def _finding(detail: ErrorDetails, data: dict[str, Any]) -> SpecFinding:
-    """What pydantic found, in this project's words."""
+def _message(finding: SpecFinding) -> str:
+    what = f"{dotted(finding.location)}: {finding.what}" if finding.location else finding.what
+    return f"{what}; {finding.remedy}" if finding.remedy else what
+
+
+def _finding(detail: ErrorDetails) -> SpecFinding:
+    """An error of pydantic in this project's words."""
     location = without_tags(TrainingRun, detail["loc"])
     context = detail.get("ctx", {})
     given = _shown(detail["input"])
@@ -92,7 +121,8 @@ def _finding(detail: ErrorDetails, data: dict[str, Any]) -> SpecFinding:
             expected = context["expected_tags"]
             return SpecFinding((*location, "kind"), f"must be one of {expected}, not {context['tag']!r}")
         case "union_tag_not_found":
-            return SpecFinding(location, "has no `kind`", "add `kind: rules` or `kind: policy`")
+            kinds = [f"`kind: {tag}`" for tag in union_tags(TrainingRun, location)]
+            return SpecFinding(location, "has no `kind`", f"add {', '.join(kinds[:-1])} or {kinds[-1]}")
         case "string_pattern_mismatch" if location == ("metadata", "name"):
             what = f"{given} cannot name a run"
             return SpecFinding(location, what, "use at most 63 small letters, digits and `-`, as in `my-run-1`")
@@ -109,6 +139,8 @@ def _finding(detail: ErrorDetails, data: dict[str, Any]) -> SpecFinding:
 def _unknown_field(location: FieldPath) -> SpecFinding:
     *outer, name = location
     known = field_names(TrainingRun, tuple(outer))
+    if name in known:  # of another member of a tagged union
+        return SpecFinding(location, "is not a field of this `kind`", "remove it, or change `kind`")
     near = nearest(str(name), known)
     remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(known)}"
     return SpecFinding(location, "unknown field", remedy)

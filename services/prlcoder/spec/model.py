@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from prlcoder.spec.base import Count, Fraction, Positive, Section
+from prlcoder.spec.base import CelRule, Count, Fraction, Positive, Section
 
 
 class Scratch(Section):
@@ -39,6 +39,10 @@ class Model(Section):
 
     Exactly one of `path` and `scratch` is given.
     """
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule("has(self.path) != has(self.scratch)", "give exactly one of `path` and `scratch`"),
+    )
 
     path: str | None = None
     """Folder or hub id of a Hugging Face model."""

@@ -1,4 +1,4 @@
-"""``--set a.b[0].c=value``: single fields of a manifest given on the command line."""
+"""Sets single fields of a manifest from the command line: ``--set a.b[0].c=value``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _PART = re.compile(r"([^.\[\]=]+)|\[(\d+)\]")
 
 
 def parse(text: str) -> tuple[FieldPath, Any]:
-    """Where and what: ``"seed=1"`` is ``(("spec", "seed"), 1)``; values are YAML. ``InputError`` if not."""
+    """Location and value of an override: ``"seed=1"`` gives ``(("spec", "seed"), 1)``. Values are YAML.
+
+    Raises ``InputError`` if ``text`` is not ``FIELD=VALUE``.
+    """
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise _refuse(text, None, "is not FIELD=VALUE", "write it as in --set spec.seed=1")
@@ -33,9 +36,9 @@ def parse(text: str) -> tuple[FieldPath, Any]:
 
 
 def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[FieldPath, str]]:
-    """A copy of ``data`` with each override in turn, and which override each location came from.
+    """A copy of ``data`` with each override applied in turn, and the override by each location that it set.
 
-    Sections on the way that are missing or null are made; whether a field exists is the schema's to say.
+    Missing or null sections on the way are created. Whether a field exists is checked later, against the schema.
     """
     result = copy.deepcopy(data)
     origins: dict[FieldPath, str] = {}

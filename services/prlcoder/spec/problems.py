@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from prlcoder.spec.base import Count, Fraction, Section
+from prlcoder.spec.base import NO_CRD_DEFAULT, CelRule, Count, Fraction, Section
 
 
 class NanoSuite(Section):
@@ -24,7 +24,7 @@ class NanoSuite(Section):
 class Split(Section):
     """How problems are divided into training, validation and test problems."""
 
-    by: Literal["random", "published"] = "random"
+    by: Annotated[Literal["random", "published"], Field(json_schema_extra=NO_CRD_DEFAULT)] = "random"
     """`published` keeps the data set's own split where it has one; it is the default for the nano suite."""
     validation: Fraction = 0.25
     """Share of the problems in the validation split."""
@@ -47,6 +47,10 @@ class Hub(Section):
 
 class Select(Section):
     """Which problems of the source are used: those that satisfy every condition given here."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule("!has(self.since) || !has(self.until) || self.since <= self.until", "`since` comes after `until`"),
+    )
 
     release: (
         Literal["release_v1", "release_v2", "release_v3", "release_v4", "release_v5", "release_v6", "release_latest"]

@@ -1,4 +1,4 @@
-"""The reference page of the TrainingRun, drawn from the models: ``python -m prlcoder.spec.reference``."""
+"""Prints the reference page of the TrainingRun, generated from the models: ``python -m prlcoder.spec.reference``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from prlcoder.spec.base import Section
 from prlcoder.spec.supervision import RulesTeacher
 from prlcoder.spec.trainingrun import Spec
 
-HEAD = """# TrainingRun (`prlcoder.dev/v1alpha1`)
+HEADER = """# TrainingRun (`prlcoder.dev/v1alpha1`)
 
-Every field, its values and its default. Drawn from `services/prlcoder/spec/` by
-`python -m prlcoder.spec.reference > docs/reference/trainingrun.md`; a test keeps the two in step.
+This page lists every field with its values, its default and its meaning. `python -m prlcoder.spec.reference >
+docs/reference/trainingrun.md` generates it from `services/prlcoder/spec/`, and a test checks that it is up to date.
 A section that is left out is a stage that is left out. Unknown fields are refused.
-`prlcoder validate FILE` checks a manifest; `--set spec.seed=1` changes a field from the command line.
+`prlcoder validate FILE` checks a manifest, and `--set spec.seed=1` sets a field from the command line.
 """
 
 
@@ -34,7 +34,7 @@ def page() -> str:
             seen.add(model)
             sections.append(_section(path, model))
             queue.extend(_children(path, model))
-    return HEAD + "\n" + "\n".join(sections)
+    return HEADER + "\n" + "\n".join(sections)
 
 
 def _section(path: str, model: type[Section]) -> str:

@@ -1,4 +1,4 @@
-"""Which fields the TrainingRun's models have at a place, and the nearest known name to a misspelt one."""
+"""Looks up the fields of the TrainingRun's models at a location, and the known name nearest to a misspelt one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from prlcoder.spec.document import FieldPath
 
 
 def field_names(model: type[BaseModel], location: FieldPath) -> list[str]:
-    """Names, as files write them, of the fields at ``location`` below ``model``."""
+    """Names of the fields at ``location`` below ``model``, as files write them."""
     return sorted({_alias(m, name) for m in _models_at(model, location) for name in m.model_fields})
 
 
+def union_tags(model: type[BaseModel], location: FieldPath) -> list[str]:
+    """The values of ``kind`` that the tagged union at ``location`` below ``model`` knows."""
+    return [tag for member in _models_at(model, location) if (tag := _tag(member)) is not None]
+
+
 def without_tags(model: type[BaseModel], location: FieldPath) -> FieldPath:
-    """Pydantic's ``location`` less the tags of unions: ``teachers, 0, rules, x`` is ``teachers, 0, x``."""
+    """Pydantic's ``location`` without the tags of unions: ``teachers, 0, rules, x`` becomes ``teachers, 0, x``."""
     kept: list[str | int] = []
     candidates: list[Any] = [model]
     for part in location:
@@ -31,7 +36,7 @@ def without_tags(model: type[BaseModel], location: FieldPath) -> FieldPath:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` most likely means, if one is near (letter case and underscores aside)."""
+    """The known name that is most similar to ``name``, ignoring case and underscores; None if none is similar."""
     plain = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.6)
     return plain[found[0]] if found else None
@@ -45,7 +50,7 @@ def _models_at(model: type[BaseModel], location: FieldPath) -> list[type[BaseMod
 
 
 def _step(kind: Any, part: str | int) -> list[Any]:
-    """What stands under ``part`` (a field or an index) of a value of type ``kind``, unions unfolded."""
+    """Types of the value at ``part`` (a field or an index) of a value of type ``kind``, with unions unfolded."""
     if isinstance(part, int):
         return _unfold(get_args(kind)[0]) if get_origin(kind) in (tuple, list) else []
     if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
@@ -56,7 +61,7 @@ def _step(kind: Any, part: str | int) -> list[Any]:
 
 
 def _unfold(annotation: Any) -> list[Any]:
-    """The plain types in ``annotation``: members of unions, the type inside ``Annotated``."""
+    """The plain types in ``annotation``: the members of a union, the type inside ``Annotated``."""
     if get_origin(annotation) is Annotated:
         return _unfold(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
@@ -69,7 +74,7 @@ def _alias(model: type[BaseModel], name: str) -> str:
 
 
 def _tag(kind: Any) -> str | None:
-    """The value of ``kind`` that picks this member out of a union, if it is a section with one."""
+    """The value of ``kind`` that selects this member of a tagged union; None if it is not a member of one."""
     if isinstance(kind, type) and issubclass(kind, BaseModel) and "kind" in kind.model_fields:
         annotation = kind.model_fields["kind"].annotation
         if get_origin(annotation) is Literal and len(get_args(annotation)) == 1:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from prlcoder.spec.base import Count, NonNegative, Positive, Section, VariableName
+from prlcoder.spec.base import CelRule, Count, NonNegative, Positive, Section, VariableName, unique_by
 
 
 class RulesTeacher(Section):
@@ -47,6 +47,25 @@ class TeacherBudget(Section):
 
 class LlmTeacher(Section):
     """A language model behind an OpenAI-compatible endpoint. See docs/teacher.md."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            r"!has(self.baseUrl) || self.baseUrl.matches(r'^https?://[^@\s?#]+$')",
+            "baseUrl: must be http://... or https://... without user, key or query; name the key in `apiKeyEnv`",
+        ),
+        CelRule(
+            "!has(self.mutations) || !has(self.refactorings) || self.mutations + self.refactorings > 0",
+            "`mutations` and `refactorings` are both 0; ask for at least one variant",
+        ),
+        CelRule(
+            "has(self.pricePerMillionPrompt) == has(self.pricePerMillionCompletion)",
+            "give both `pricePerMillionPrompt` and `pricePerMillionCompletion`, or neither",
+        ),
+        CelRule(
+            "!has(self.budget) || !has(self.budget.cost) || has(self.pricePerMillionPrompt)",
+            "`budget.cost` needs `pricePerMillionPrompt` and `pricePerMillionCompletion`",
+        ),
+    )
 
     kind: Literal["llm"]
     """Which teacher this is."""
@@ -125,7 +144,9 @@ class Supervision(Section):
     chosen."""
     use_generated: bool = False
     """Trains on the steps that only generated tests reject."""
-    teachers: tuple[TeacherSettings, ...] = (RulesTeacher(kind="rules"),)
+    teachers: Annotated[tuple[TeacherSettings, ...], Field(json_schema_extra=unique_by("kind"))] = (
+        RulesTeacher(kind="rules"),
+    )
     """Who proposes variants of the segments."""
     pairs_per_segment: Count = 2
     """Number of preference pairs per segment at most."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from prlcoder.spec.base import Count, Fraction, NonNegative, Positive, Section
+from prlcoder.spec.base import Count, Fraction, NonNegative, Positive, Section, unique_by
 
 LearningRateScheduler = Literal["linear", "cosine", "constant", "cosine_with_min_lr"]
 
@@ -125,7 +125,7 @@ class Policy(Training):
     """Peak learning rate."""
     dpo: Dpo | None = None
     """Settings of DPO."""
-    controls: tuple[Control, ...] = ()
+    controls: Annotated[tuple[Control, ...], Field(json_schema_extra=unique_by("kind"))] = ()
     """Likelihood-only controls that are trained beside the policy."""
 
     @model_validator(mode="before")
