@@ -14,7 +14,7 @@ Message = Annotated[str, Field(max_length=1024)]
 Number = Annotated[int, Field(ge=0)]
 
 
-class Condition(Section):
+class RunCondition(Section):
     """A condition, by the conventions of the Kubernetes API."""
 
     type: Literal["Complete", "Failed", "Suspended", "Stalled", "Degraded"]
@@ -49,7 +49,7 @@ class Metric(Section):
     """Value of the metric."""
 
 
-class StageStatus(Section):
+class StageProgress(Section):
     """The progress of one stage."""
 
     name: Literal["pretrain", "supervise", "sft", "reward", "policy", "evaluate"]
@@ -91,9 +91,9 @@ class RunStatus(Section):
     """Why the run waits or has failed."""
     restarts: Number = 0
     """Number of restarts of all stages."""
-    conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=unique_by("type"))] = ()
+    conditions: Annotated[tuple[RunCondition, ...], Field(json_schema_extra=unique_by("type"))] = ()
     """Conditions of the run."""
-    stages: Annotated[tuple[StageStatus, ...], Field(json_schema_extra=unique_by("name"))] = ()
+    stages: Annotated[tuple[StageProgress, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Progress of each stage."""
     results: Annotated[tuple[Metric, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Results of the evaluation."""
