@@ -49,7 +49,7 @@ class Metric(Section):
     """Value of the metric."""
 
 
-class StageProgress(Section):
+class StageSummary(Section):
     """The progress of one stage."""
 
     name: Literal["pretrain", "supervise", "sft", "reward", "policy", "evaluate"]
@@ -93,7 +93,7 @@ class RunStatus(Section):
     """Number of restarts of all stages."""
     conditions: Annotated[tuple[RunCondition, ...], Field(json_schema_extra=unique_by("type"))] = ()
     """Conditions of the run."""
-    stages: Annotated[tuple[StageProgress, ...], Field(json_schema_extra=unique_by("name"))] = ()
+    stages: Annotated[tuple[StageSummary, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Progress of each stage."""
     results: Annotated[tuple[Metric, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Results of the evaluation."""
