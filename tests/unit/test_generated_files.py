@@ -1,0 +1,22 @@
+"""Files that are generated from the code are up to date."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = {
+    "docs/reference/trainingrun.md": "prlcoder.spec.reference",
+    "charts/prlcoder/crds/trainingruns.yaml": "prlcoder.spec.crd",
+}
+"""Each file, and the module whose ``page()`` is its content."""
+
+
+@pytest.mark.parametrize("path", GENERATED)
+def test_a_generated_file_is_up_to_date(path: str) -> None:
+    module = GENERATED[path]
+    current = importlib.import_module(module).page()
+    assert (ROOT / path).read_text(encoding="utf-8") == current, f"run: python -m {module} > {path}"
