@@ -85,7 +85,7 @@ def test_the_table_reads_from_left_to_right(tmp_path: Path, capsys: pytest.Captu
     assert ["base", "0.250", "8", "0.625", "8", "+0.375", f"[{low:+.3f},", f"{high:+.3f}]"] in lines
     assert ["hard", "0.250", "4", "0.500", "4", "+0.250"] in lines
     assert ["rft", "0.625", "8"] in lines
-    assert ["rft:", "no", "interval:", "only", "one", "of", "the", "runs", "has", "it"] in lines
+    assert ["rft:", "no", "interval:", "only", "one", "of", "the", "runs", "has", "this", "policy"] in lines
     assert ["steps.auroc", "0.800", "0.800", "+0.000"] in lines
 
 
@@ -95,7 +95,7 @@ def test_other_problems_are_compared_without_an_interval(tmp_path: Path, capsys:
     overall = compared(first, second, capsys)["policies"][0]
     assert overall["difference"] == pytest.approx(3 / 8)
     assert overall["ci95"] is None
-    assert overall["unpaired"] == "other problems (8 and 8, 6 of them in both)"
+    assert overall["unpaired"] == "different problems (8 and 8, 6 of them in both)"
 
 
 def test_without_samples_there_is_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

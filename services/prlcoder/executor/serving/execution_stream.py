@@ -131,6 +131,8 @@ class ExecutionStream:
             return 0.0
         if asyncio.get_running_loop().time() - self._progress > GIVE_UP_S and not progressed:
             return None
+        if error.code() is grpc.StatusCode.CANCELLED:  # not by us: a server that stops ends the streams that remain
+            return pause
         return pause if never_answered(error) else retry_after(error, pause)
 
     async def _one_stream(self) -> AsyncGenerator[Indexed]:
