@@ -25,7 +25,9 @@ from prlcoder.executor.jailed import wire
 Profile = Literal["namespaces", "gvisor", "degraded"]
 
 SCRATCH: Final = "/tmp"
+SHARED_MEMORY: Final = "/dev/shm"  # semaphores of multiprocessing are files there
 SCRATCH_MIB: Final = 64
+_SCRATCH_OPTIONS: Final = f"size={SCRATCH_MIB << 20},nr_inodes=4096"
 STACK_MIB: Final = 256
 NOBODY: Final = 65534
 START_TIMEOUT_S: Final = 30.0
@@ -34,7 +36,7 @@ ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1", "LANG": "C
 # In order of import.
 MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects", "remote_objects"),
-    *("candidate", "candidate_rpc", "tester_rpc", "process", "run", "zygote"),
+    *("candidate", "candidate_rpc", "tester_rpc", "process", "run", "site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum
@@ -135,7 +137,8 @@ def start(profile: Profile, place: Path | None = None) -> Jail:
     stop_end, stop = os.pipe()
     folder = tempfile.TemporaryDirectory(prefix="prlcoder-")
     os.chmod(folder.name, 0o755)
-    scratch = _own_scratch(folder.name) if profile == "degraded" else SCRATCH
+    # Without a mount namespace, shared memory is the host's, and is not wiped.
+    scratch = (_own_scratch(folder.name),) if profile == "degraded" else (SCRATCH, SHARED_MEMORY)
     text = zygote_text(profile == "namespaces", profile != "gvisor", scratch, theirs.fileno(), stop_end)
     group = cgroups.open_group(place, Path(folder.name).name) if place is not None else None
     command = _command(profile, folder.name, (theirs.fileno(), stop_end))
@@ -269,7 +272,7 @@ def _mounts(prefix: str, source: str) -> list[str]:
         *("--disable_proc", "--cwd", SCRATCH),
         *(part for path in mounts for part in ("--bindmount_ro", path)),
         *("--bindmount", "/dev/null", "--bindmount_ro", "/dev/urandom"),
-        *("--mount", f"none:{SCRATCH}:tmpfs:size={SCRATCH_MIB << 20},nr_inodes=4096"),
+        *(part for path in (SCRATCH, SHARED_MEMORY) for part in ("--mount", f"none:{path}:tmpfs:{_SCRATCH_OPTIONS}")),
     ]
 
 

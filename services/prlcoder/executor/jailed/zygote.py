@@ -18,7 +18,7 @@ import stat
 import sys
 from typing import Final
 
-from prlcoder.executor.jailed import candidate, wire
+from prlcoder.executor.jailed import candidate, site_builtins, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_exactly, write_all
 
@@ -84,10 +84,10 @@ def silence_standard_files() -> None:
     os.close(null)
 
 
-def serve(fds: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: str) -> None:
+def serve(fds: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: tuple[str, ...]) -> None:
     """Handle requests until the supervisor hangs up or a run leaves something that cannot be removed."""
     preambles: dict[int, Preamble] = {wire.NO_PREAMBLE: None}
-    mode = stat.S_IMODE(os.stat(scratch).st_mode)
+    modes = [(folder, stat.S_IMODE(os.stat(folder).st_mode)) for folder in scratch]
     poll = select.poll()
     poll.register(fds.control, 0)  # hang-up only
     poll.register(fds.stop, select.POLLIN)
@@ -105,14 +105,14 @@ def serve(fds: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: str) -> Non
             run.end()
             raise
         report, whole = run.report(end)
-        clean = whole and wipe(scratch, mode)
+        clean = whole and all(wipe(folder, mode) for folder, mode in modes)
         write_all(fds.control, report)
         if not clean:
             return
 
 
 def wipe(scratch: str, mode: int) -> bool:
-    """Restore the empty scratch folder. Returns False if that fails."""
+    """Restore an empty scratch folder. Returns False if that fails."""
     try:
         os.chmod(scratch, mode)
         left = os.listdir(scratch)
@@ -134,10 +134,11 @@ def wipe(scratch: str, mode: int) -> bool:
     return True
 
 
-def main(namespaces: bool, processes: bool, scratch: str, control: int, stop: int) -> None:
+def main(namespaces: bool, processes: bool, scratch: tuple[str, ...], control: int, stop: int) -> None:
     """Run the zygote on the inherited descriptors. The script that ``executor.jail`` sends calls this.
 
     ``namespaces``: each candidate gets a user and a PID namespace. ``processes``: candidates may start processes.
+    ``scratch``: the folders that a program may write to; the first is its current folder.
     """
     for name in [name for name in sys.modules if name.partition(".")[0] == "prlcoder"]:
         del sys.modules[name]
@@ -147,7 +148,8 @@ def main(namespaces: bool, processes: bool, scratch: str, control: int, stop: in
     fds = open_fds(control, stop)
     silence_standard_files()
     limit_jail()
-    os.chdir(scratch)
+    os.chdir(scratch[0])
+    site_builtins.install()
     kernel.confine_zygote()
     # A collection writes to the header of every object, and each page that is written after a clone must be copied.
     gc.collect()

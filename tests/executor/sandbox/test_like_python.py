@@ -1,0 +1,113 @@
+"""Programs run as ``python program.py`` would run them: exits, standard devices, processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prlcoder.executor import ExecutionRequest, Executor, ResourceLimits, Verdict
+from prlcoder.problems.model import AssertTests, CallTest, CallTests, StdioTest, StdioTests
+
+pytestmark = pytest.mark.needs_sandbox
+
+SIX = StdioTests((StdioTest("3\n1 2 3\n", "6\n"),))
+LIMITS = ResourceLimits(cpu_s=20.0, wall_s=60.0, processes=16)
+
+EXITS = [
+    "print(6)\nexit()\nprint(7)\n",
+    "print(6)\nquit(0)\nprint(7)\n",
+    "def main():\n    print(6)\n    exit()\nmain()\nprint(7)\n",
+    "import sys\nprint(6)\nsys.exit('done')\n",
+    "print(6)\nexit(3)\n",
+    "try:\n    exit()\nexcept SystemExit:\n    print(6)\n",
+    "import builtins\nprint(6 if callable(builtins.quit) and 'exit' in repr(exit) else 0)\n",
+]
+DEVICES = [
+    "print(sum(map(int, open('/dev/stdin').read().split()[1:])))\n",
+    "import sys\nsys.stdin = open('/dev/stdin')\ninput()\nprint(sum(map(int, input().split())))\n",
+    "import pathlib\nprint(sum(map(int, pathlib.Path('/dev/stdin').read_text().split()[1:])))\n",
+    "import os\nf = os.open('/dev/stdin', os.O_RDONLY)\nprint(sum(map(int, os.read(f, 99).split()[1:])))\n",
+    "n = input()\nwith open('/dev/fd/0', 'rb') as f:\n    rest = f.read()\nprint(6)\n",
+    "with open('/dev/stdout', 'w') as f:\n    f.write('6\\n')\n",
+    "import sys\nsys.stdout.write('6')\nsys.stdout.flush()\nprint(file=open('/dev/stdout', 'a'))\n",
+    "print('debug', file=open('/dev/stderr', 'w'))\nopen('/dev/null', 'w').write('x')\nprint(6)\n",
+    "assert open('/dev/null').read() == ''\nprint(6)\n",
+    "import io, os\nassert io.open is open and open.__name__ == 'open'\nprint(6)\n",
+    "try:\n    open(None)\nexcept TypeError:\n    print(6)\n",
+    "help(len)\n",
+    "help()\n",
+]
+
+
+@pytest.mark.parametrize("program", EXITS + DEVICES)
+def test_the_verdict_is_that_of_the_program_run_by_python(executor: Executor, program: str, tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(program)
+    case = SIX.cases[0]
+    done = subprocess.run(
+        [sys.executable, str(path)], input=case.stdin, capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    result = executor.execute(ExecutionRequest(program, SIX))
+    assert result.passed is (done.returncode == 0 and done.stdout == case.expected), result
+
+
+def test_an_exit_in_a_call_is_no_answer(executor: Executor) -> None:
+    tests = CallTests("f", (CallTest((), {}, 6),))
+    programs = ("def f(): exit()", "def f(): quit(6)", "def f():\n    return 6\nif f() != 6:\n    exit(1)\n")
+    results = executor.run(ExecutionRequest(program, tests) for program in programs)
+    assert [(result.verdict, result.reason) for result in results] == [
+        (Verdict.RUNTIME_ERROR, "SystemExit"),
+        (Verdict.RUNTIME_ERROR, "SystemExit"),
+        (Verdict.PASSED, ""),
+    ]
+
+
+POOL = "import multiprocessing\ndef square(x):\n    return x * x\n"
+QUEUE = """
+import multiprocessing
+def work(queue, total, lock):
+    with lock:
+        total.value += 2
+    queue.put(4)
+queue, total, lock = multiprocessing.Queue(), multiprocessing.Value("i", 0), multiprocessing.Lock()
+process = multiprocessing.Process(target=work, args=(queue, total, lock))
+process.start()
+answer = queue.get()
+process.join()
+print(answer + total.value)
+"""
+SHARED_MEMORY = """
+from multiprocessing import shared_memory
+memory = shared_memory.SharedMemory(create=True, size=8)
+memory.buf[0] = 6
+print(memory.buf[0])
+memory.close()
+memory.unlink()
+"""
+
+
+@pytest.mark.namespaces_profile
+def test_multiprocessing_works_within_the_limit_of_processes(executor: Executor) -> None:
+    pool = (
+        POOL + "def f():\n    with multiprocessing.Pool(2) as pool:\n        return sum(pool.map(square, [1, 1, 2]))\n"
+    )
+    futures = (
+        "from concurrent.futures import ProcessPoolExecutor as P\nwith P(2) as p:\n    print(sum(p.map(int, '123')))\n"
+    )
+    calls = CallTests("f", (CallTest((), {}, 6),))
+    items = [
+        ExecutionRequest(pool, calls, limits=LIMITS),
+        ExecutionRequest(pool, AssertTests("total = f()\nassert total == 6", "f", check=False), limits=LIMITS),
+        *[ExecutionRequest(program, SIX, limits=LIMITS) for program in (QUEUE, SHARED_MEMORY, futures)],
+    ]
+    assert [(result.verdict, result.reason) for result in executor.run(items)] == [(Verdict.PASSED, "")] * 5
+
+
+@pytest.mark.namespaces_profile
+def test_shared_memory_is_wiped_after_each_program(executor: Executor) -> None:
+    program = "import os\nprint(6 + len(os.listdir('/dev/shm')))\nos.makedirs('/dev/shm/a/b')\n"
+    results = executor.run([ExecutionRequest(program, SIX)] * 3)
+    assert [result.verdict for result in results] == [Verdict.PASSED] * 3
