@@ -75,6 +75,7 @@ class Link(RemoteObjects):
     def __init__(self, channel: Channel, sign: int, trusted: bool) -> None:
         super().__init__(sign, trusted)
         self.channel = channel
+        self.closed = False  # whether the other side has ended
         self._lock = threading.RLock()  # a candidate's threads may call a test's callback
 
     # --- differences between the sides --------------------------------------------------------------------------------
@@ -88,7 +89,12 @@ class Link(RemoteObjects):
 
     def undecodable(self) -> Any:
         """What a reply that cannot be decoded counts as."""
-        raise DisconnectedError
+        raise self.disconnected()
+
+    def disconnected(self) -> DisconnectedError:
+        """The error to raise where the other side has ended. It is remembered, because a test may catch everything."""
+        self.closed = True
+        return DisconnectedError()
 
     def note_error(self, error: BaseException, name: str) -> None:
         """Take note that the other side has raised ``error``, whose class is called ``name``."""
@@ -116,10 +122,12 @@ class Link(RemoteObjects):
             while True:
                 data = self.channel.receive()
                 if data is None:
-                    raise DisconnectedError
+                    raise self.disconnected()
                 try:
                     head, received = self.unpack(data)
                     kind = head[0]
+                except RecursionError:  # this side has no room to read it, which says nothing about the message
+                    raise
                 except Exception:
                     return self.undecodable()
                 if kind == REQUEST:
@@ -140,7 +148,7 @@ class Link(RemoteObjects):
         try:
             self.channel.send(data)
         except OSError:
-            raise DisconnectedError from None
+            raise self.disconnected() from None
 
     # --- serving ------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ MAX_DEPTH: Final = 100  # of tuples in tuples; mutable containers are numbered a
 SWEEP_AT: Final = 256  # numbered objects before the first search for objects that nobody uses any more
 
 EncodedValue = Any
-Content = Callable[[Any], list[Any]]
+ContentMethods = tuple[Callable[[Any], list[Any]], Callable[[Any, list[Any]], None]]
 
 
 def _pairs(value: Any) -> list[Any]:
@@ -76,7 +76,7 @@ def _fill_attributes(value: Any, items: list[Any]) -> None:
 
 
 # Mutable types that exist on both sides: how to read the items with the type's own methods, and how to replace them.
-CONTAINERS: Final[dict[type, tuple[Content, Callable[[Any, list[Any]], None]]]] = {
+CONTAINERS: Final[dict[type, ContentMethods]] = {
     list: (lambda value: list(list.__iter__(value)), _fill_list),
     dict: (_pairs, _fill_dict),
     set: (lambda value: list(set.__iter__(value)), _fill_set),
@@ -103,7 +103,8 @@ class SharedObjects:
         self.numbers: dict[int, int] = {}  # from ``id``; the table keeps the objects alive
         self.classes: dict[str, type] = {}  # of the preamble, which both sides have run
         self._last = 0
-        self._fills: dict[int, tuple[Content, Callable[[Any, list[Any]], None]]] = {}  # mutable objects of both sides
+        self._fills: dict[int, ContentMethods] = {}  # mutable objects of both sides
+        self._newly_shared: list[int] = []
         self._synced: dict[int, bytes] = {}
         self._definitions: list[Any] = []
         self._released: list[int] = []
@@ -146,7 +147,11 @@ class SharedObjects:
 
     def share(self, number: int, kind: type) -> None:
         """Synchronise the contents of a mutable object from now on, by the methods of the builtin ``kind``."""
-        self._fills[number] = CONTAINERS[kind]
+        self._synchronise(number, CONTAINERS[kind])
+
+    def _synchronise(self, number: int, methods: ContentMethods) -> None:
+        self._fills[number] = methods
+        self._newly_shared.append(number)
 
     def _sweep(self) -> None:
         """Forget objects of either side that only this table still refers to; the other side forgets them too."""
@@ -191,11 +196,12 @@ class SharedObjects:
 
     def _contents(self) -> dict[int, bytes]:
         contents: dict[int, bytes] = {}
-        seen = -1
-        while seen != len(self._fills):  # encoding contents may number further objects, whose contents follow
-            seen = len(self._fills)
-            for number in [number for number in self._fills if number not in contents]:
+        pending = list(self._fills)
+        while pending:  # encoding contents may number further objects, whose contents follow
+            self._newly_shared = []
+            for number in pending:
                 contents[number] = marshal.dumps(self._content(number), VERSION)
+            pending = self._newly_shared
         return contents
 
     def _content(self, number: int) -> list[Any]:
@@ -229,7 +235,7 @@ class SharedObjects:
             return (GLOBAL, *name)
         if self.classes.get(kind.__name__) is kind and hasattr(value, "__dict__"):
             reference = self.define(value, "object of the preamble", kind.__name__)
-            self._fills[reference[1]] = (_attributes, _fill_attributes)
+            self._synchronise(reference[1], (_attributes, _fill_attributes))
             return reference
         return self.define_foreign(value)
 
@@ -277,7 +283,7 @@ class SharedObjects:
             return built
         if form == "object of the preamble":
             built = object.__new__(self.classes[argument])
-            self._fills[number] = (_attributes, _fill_attributes)
+            self._synchronise(number, (_attributes, _fill_attributes))
             return built
         return self.build_foreign(number, form, argument)
 

@@ -185,10 +185,12 @@ class TesterLink(Link):
             allowed = allowed and (
                 operation == "get" or not _defines(kind, name)
             )  # a test's methods stay what they are
-        if not allowed and operation == "get":
-            raise AttributeError(arguments[0])  # as if the object lacked it, which programs are prepared for
         if self.numbers.get(id(target), 0) <= 0 or not allowed:
-            raise PermissionError(f"a program may not {operation} a {kind.__name__} of the test")
+            error: Exception = PermissionError(f"a program may not {operation} a {kind.__name__} of the test")
+            if operation == "get":  # as if the object lacked it, which programs are prepared for
+                error = AttributeError(f"{kind.__name__} has no attribute {str(arguments[0])[:100]!r}")
+            self.note_error(error, type(error).__name__)
+            raise error
         return super().perform(operation, target, arguments, keywords)
 
     # --- rules --------------------------------------------------------------------------------------------------------
@@ -237,7 +239,9 @@ class TesterLink(Link):
 
     def _state(self, target: Any) -> dict[str, Any]:
         found = self.request("state", (target,))
-        return dict(found) if isinstance(found, tuple) else {}
+        if not isinstance(found, tuple):
+            raise self.undecidable()
+        return dict(found)
 
     def _sole_value(self, target: Any) -> Any:
         """The one value that an object holds: of its builtin base, or of its only attribute.
@@ -362,7 +366,9 @@ def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_
     except BaseException as error:
         _write_ending(error, link, write_record)
     else:
-        if link.undecided:
+        if link.closed:
+            write_record(0, wire.ANSWER, GONE)
+        elif link.undecided:
             write_record(0, wire.ANSWER, OWN_OBJECT)
         elif link.used:
             write_record(0, wire.ANSWER, PASSED)
@@ -380,8 +386,8 @@ def _write_ending(error: BaseException, link: TesterLink, write_record: candidat
     """
     raised = link.raised.get(id(error))
     faulty = raised is None and (not link.used or isinstance(error, ModuleNotFoundError))
-    if link.undecided:
-        write_record(0, wire.ANSWER, OWN_OBJECT)
+    if link.closed or link.undecided:
+        write_record(0, wire.ANSWER, GONE if link.closed else OWN_OBJECT)
         return
     if raised is not None:
         write_record(0, wire.RAISED, raised.encode("utf-8", "backslashreplace"))
