@@ -1,10 +1,12 @@
 """Compares the executor's verdicts on mutants with plain runs of the data set's own test code.
 
-    python benchmarks/agreement.py PROBLEMS [PROBLEMS ...] [--mutants 5000] [--workers 2]
+    python benchmarks/agreement.py PROBLEMS [PROBLEMS ...] [--mutants 5000] [--workers 2] [--non-literal]
 
 The mutants are the rule teacher's mutations of canonical programs. A plain run starts one new interpreter per program,
 without isolation, which executes preamble, program and published tests under the same CPU, wall and memory limits; the
 program passes if the interpreter exits with 0. Every disagreement is listed, with the limit that either side reached.
+With ``--non-literal`` the tests are those of ``non_literal_tests``: the same asserts over iterables, objects, arguments
+and callbacks.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from non_literal_tests import FORMS, rewritten
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.model import AssertTests, Problem
@@ -61,6 +64,18 @@ def mutants(problems: list[Problem], count: int) -> list[Mutant]:
             program = problem.canonical[: parts[index].start] + variant.text + problem.canonical[parts[index].end :]
             found.append(Mutant(problem, variant.operator, program))
     return found[:count]
+
+
+def with_non_literal_tests(drawn: list[Mutant]) -> list[Mutant]:
+    """The mutants whose tests can be rewritten, in turn with tests of each form."""
+    found: list[Mutant] = []
+    for mutant in drawn:
+        form = FORMS[len(found) % len(FORMS)]
+        changed = rewritten(mutant.problem, form)
+        if changed is not None:
+            problem, suffix = changed
+            found.append(Mutant(problem, f"{mutant.operator} ({form})", mutant.program + suffix))
+    return found
 
 
 def run_plainly(mutant: Mutant) -> Plain:
@@ -116,6 +131,7 @@ def main() -> None:
     parser.add_argument("sources", nargs="+", help="problem files whose tests are asserts")
     parser.add_argument("--mutants", type=int, default=5000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--non-literal", action="store_true", help="asserts over iterables, objects and arguments")
     arguments = parser.parse_args()
     problems = [
         problem
@@ -124,6 +140,8 @@ def main() -> None:
         if problem.solutions and isinstance(problem.tests, AssertTests)
     ]
     drawn = mutants(problems, arguments.mutants)
+    if arguments.non_literal:
+        drawn = with_non_literal_tests(drawn)
     verdicts: Counter[str] = Counter()
     differences: list[str] = []
     explained = 0

@@ -1635,6 +1635,39 @@ PLAIN = [
         """,
     ),
     _case(
+        "equality of the program's own class",
+        """
+        class Celsius:
+            def __init__(self, t):
+                self.t = t
+            def __eq__(self, other):
+                return self.t == other.t
+        def f(t):
+            return Celsius(t)
+        """,
+        """
+        assert f(3) == f(3) and f(3) != f(4)
+        assert f(3).t == 3
+        """,
+    ),
+    _case(
+        "a container in its only attribute",
+        """
+        class Bag:
+            def __init__(self):
+                self.items = set()
+            def add(self, x):
+                self.items.add(x)
+            def __contains__(self, x):
+                return x in self.items
+        """,
+        """
+        b = Bag()
+        b.add(3)
+        assert 3 in b and 4 not in b
+        """,
+    ),
+    _case(
         "vars and dir",
         """
         class A:
@@ -1679,6 +1712,21 @@ OWN_OBJECT = [
         EQUAL,
         """
         assert f(1) == 3
+        """,
+    ),
+    _case(
+        "a container without items",
+        """
+        class Interval:
+            def __init__(self, a, b):
+                self.a, self.b = a, b
+            def __contains__(self, x):
+                return self.a <= x <= self.b
+        def f():
+            return Interval(1, 5)
+        """,
+        """
+        assert 3 in f()
         """,
     ),
     _case(

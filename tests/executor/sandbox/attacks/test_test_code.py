@@ -14,7 +14,7 @@ from prlcoder.problems.model import AssertTests
 pytestmark = pytest.mark.needs_sandbox
 
 
-class TestCodeAttack(NamedTuple):
+class CodeAttack(NamedTuple):
     """A program, the tests that it attacks, and the one verdict and reason that it must get."""
 
     name: str
@@ -39,82 +39,82 @@ def send(message):
 """
 
 ATTACKS = [
-    TestCodeAttack("calls the callback", "def f(g):\n    return g(5)", CALLBACK, PASSED),
-    TestCodeAttack(
+    CodeAttack("calls the callback", "def f(g):\n    return g(5)", CALLBACK, PASSED),
+    CodeAttack(
         "reads the globals of a callback",
         "def f(g):\n    return g.__globals__['SECRET'][0] * 5",
         CALLBACK,
         RUNTIME,
         "AttributeError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "reads the code of a callback",
         "def f(g):\n    return g.__code__.co_consts",
         CALLBACK,
         RUNTIME,
         "AttributeError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "walks from a callback to its class",
         "def f(g):\n    return type(g).__mro__[0].__subclasses__()",
         CALLBACK,
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "reads the frame of a generator",
         "def f(g):\n    return g.gi_frame.f_globals['SECRET']",
         "SECRET = 5\nassert f(x for x in [1]) == 5",
         RUNTIME,
         "AttributeError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "reads private attributes of a test's object",
         "def f(o):\n    return o._secret",
         "class O:\n    _secret = 5\nassert f(O()) == 5",
         RUNTIME,
         "AttributeError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "replaces a method of a test's object",
         "def f(o):\n    o.check = lambda *a: True",
         "class O:\n    def check(self, x):\n        return x == 5\no = O()\nf(o)\nassert o.check(4)",
         RUNTIME,
         "PermissionError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "replaces a method of a test's class",
         "def f(o):\n    type(o).check = lambda *a: True",
         "class O:\n    def check(self, x):\n        return x == 5\no = O()\nf(o)\nassert o.check(4)",
         RUNTIME,
         "PermissionError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "switches a test case's assertions off",
         "def f(case):\n    case.assertEqual = lambda *a: None",
         "import unittest\ncase = unittest.TestCase()\nf(case)\ncase.assertEqual(1, 2)",
         RUNTIME,
         "PermissionError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "changes an argument that it has kept",
         "kept = []\ndef f(a):\n    kept.append(a)\ndef g():\n    kept[0][:] = [1]\n    return 5",
         "a = [1]\nf(a)\na.append(2)\nb = list(a)\nassert g() == 5\nassert a == b",
         WRONG,  # as in plain Python: the argument has changed, and the test sees it
     ),
-    TestCodeAttack(
+    CodeAttack(
         "puts an object that equals everything into an argument",
         "class Same:\n    def __eq__(self, other): return True\ndef f(a):\n    a[:] = [Same()]",
         "a = [3]\nf(a)\nassert a == [9]",
         WRONG,
         "own_object",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "puts a wrong value into an argument",
         "def f(a):\n    a[:] = [8]",
         "a = [3]\nf(a)\nassert a == [9]",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "lies about its class",
         "class Liar:\n    __class__ = property(lambda self: int)\n    def __eq__(self, other): return True\n"
         "def f(n):\n    return Liar()",
@@ -122,27 +122,27 @@ ATTACKS = [
         WRONG,
         "own_object",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "lies about being a list",
         "class Liar:\n    __class__ = list\ndef f(n):\n    return Liar()",
         "assert isinstance(f(1), list) and f(1) == [1]",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "overrides everything in a metaclass",
         "class M(type):\n    def __instancecheck__(cls, o): return True\n    __eq__ = lambda a, b: True\n"
         "    __hash__ = type.__hash__\nclass A(metaclass=M):\n    pass\ndef f(n):\n    return A",
         "assert f(1) == int",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "hides its name in a metaclass",
         "class M(type):\n    __name__ = property(lambda cls: 5)\nclass A(metaclass=M):\n    pass\n"
         "def f(n):\n    return A()",
         "assert f(1) == 5",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "raises the exceptions of the tester",
         "class OwnObjectError(BaseException): pass\nclass DisconnectedError(BaseException): pass\n"
         "def f(n):\n    raise DisconnectedError if n else OwnObjectError",
@@ -150,14 +150,14 @@ ATTACKS = [
         RUNTIME,
         "OwnObjectError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "raises an assertion error",
         "def f(n):\n    raise AssertionError",
         "assert f(1) == 3",
         RUNTIME,
         "AssertionError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "raises an exception that causes itself",
         "def f(n):\n    a, b = ValueError('a'), ValueError('b')\n    a.__cause__, b.__cause__ = b, a\n"
         "    a.args = (a, b)\n    raise a",
@@ -165,7 +165,7 @@ ATTACKS = [
         RUNTIME,
         "ValueError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "raises an exception whose message is an object",
         "class Same(str):\n    def __eq__(self, other): return True\n    __hash__ = str.__hash__\n"
         "class E(ValueError):\n    def __str__(self): return Same('x')\ndef f(n):\n    raise E",
@@ -173,14 +173,14 @@ ATTACKS = [
         WRONG,
         "own_object",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "exits where an exception is expected",
         "import os\ndef f(n):\n    os._exit(0)",
         "try:\n    f(1)\nexcept BaseException:\n    pass",
         RUNTIME,
         "unanswered",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "iterates without end",
         "def f():\n    while True:\n        yield 1",
         "assert sum(f()) == 3",
@@ -188,7 +188,7 @@ ATTACKS = [
         "wall",
         SHORT_WALL,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "loops while it is iterated",
         "def f():\n    while True:\n        pass\n    yield 1",
         "assert list(f()) == [1]",
@@ -196,7 +196,7 @@ ATTACKS = [
         "cpu",
         SHORT_CPU,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "is its own item without end",
         "class A:\n    def __iter__(self): return iter([self])\n    def __eq__(self, other): return True\n"
         "    def __contains__(self, item): return True\ndef f():\n    return A()",
@@ -204,7 +204,7 @@ ATTACKS = [
         WRONG,
         "own_object",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "compares objects that lead to each other",
         "class A:\n    def __eq__(self, other): return True\n"
         "def f():\n    a, b = A(), A()\n    a.o, b.o = b, a\n    return a",
@@ -212,71 +212,71 @@ ATTACKS = [
         WRONG,
         "own_object",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "nests lists without end",
         "def f():\n    a = []\n    for _ in range(50000):\n        a = [a]\n    return a",
         "assert f() == 3",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "nests tuples without end",
         "def f():\n    a = ()\n    for _ in range(50000):\n        a = (a,)\n    return a",
         "x = f()\nassert x == 3",
         RUNTIME,
         "RuntimeError",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "calls back without end",
         "def f(g):\n    return g(f)",
         "def g(h):\n    return h(g)\nassert f(g) == 3",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "answers more than a message may hold",
         "def f():\n    return 'x' * (100 << 20)",
         "x = f()\nassert x == 3",
         RUNTIME,
         "unanswered",
     ),
-    TestCodeAttack(
+    CodeAttack(
         "sends a reply of its own with a wrong value",
         RAW + "def f(n):\n    send(((1, ''), [3], [], [], []))\n    return 4",
         "x = f(1)\nassert x == 4",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "redefines an object of the test",
         RAW + "def f(a):\n    send(((1, ''), [3], [(1, 'container', ('list', None))], [], []))\n    return 4",
         "a = [1]\nx = f(a)\nassert x == 3",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "names a function of the standard library",
         RAW + "def f(n):\n    send(((1, ''), [(4, 'os', '_exit')], [], [], []))\n    return 4",
         "x = f(1)\nx(0)",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "makes a class with another base",
         RAW + "def f(n):\n    send(((1, ''), [(0, -5)], [(-5, 'class', (['A', 'A', 'm'], [(4, 'builtins', 'int')],"
         " ['__eq__', '__new__'], [], [], False, None))], [], []))",
         "x = f(1)\nassert x == 3",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "asks the tester for an object that it was not given",
         RAW + "def f(a):\n    send(((0, 'call', [], ''), [(0, 99)], [], [], []))\n    return 4",
         "x = f([1])\nassert x == 3",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "prints what the test wants to see elsewhere",
         "def f():\n    print('no')",
         "import contextlib, io\nout = io.StringIO()\nwith contextlib.redirect_stdout(out):\n    f()\n"
         "assert out.getvalue() == 'yes\\n'",
         WRONG,
     ),
-    TestCodeAttack(
+    CodeAttack(
         "redefines the builtins that the test uses",
         "import builtins\nbuiltins.abs = abs = lambda x: 0\nisinstance = len = lambda *a: 3\ndef f(n):\n    return [1]",
         "x = f(1)\nassert len(x) == 3",
@@ -286,7 +286,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
-def test_test_code_is_not_fooled(executor: Executor, attack: TestCodeAttack) -> None:
+def test_test_code_is_not_fooled(executor: Executor, attack: CodeAttack) -> None:
     tests = AssertTests(textwrap.dedent(attack.tests), "f", check=False)
     result, after = executor.run([ExecutionRequest(attack.program, tests, limits=attack.limits), canary(executor)])
     assert (result.verdict, result.reason) == (attack.verdict, attack.reason)
