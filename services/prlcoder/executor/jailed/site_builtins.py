@@ -27,7 +27,7 @@ def install() -> None:
     for name in ("copyright", "credits", "license"):
         setattr(builtins, name, _sitebuiltins._Printer(name, f"There is no {name} text in the sandbox."))
     builtins.help = _sitebuiltins._Helper()
-    builtins.open = io.open = _opening(io.open)  # type: ignore[assignment]
+    builtins.open = io.open = _opening(io.open)
     os.open = _opening(os.open)
 
 
