@@ -55,11 +55,14 @@ def shallowly_equal(answer: Any, expected: Any) -> bool:
 
 
 def apps_equal(answer: Any, expected: Any) -> bool:
-    """Python's equality as in APPS's harness: a tuple counts as a list, and an expected ``[x]`` accepts ``x`` too."""
+    """Python's equality as in APPS's harness: a tuple counts as a list, and an expected ``[x]`` accepts ``x`` too.
+
+    The harness accepts the first item of a longer list too; this does not, because such an answer is incomplete.
+    """
     answer = list(answer) if isinstance(answer, tuple) else answer
     if answer == expected:
         return True
-    if not (isinstance(expected, list) and expected):
+    if not (isinstance(expected, list) and len(expected) == 1):
         return False
     if answer == expected[0]:
         return True
