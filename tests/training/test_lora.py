@@ -12,11 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.fixtures.serving import Serve
-from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig
 
 from prlcoder.errors import InputError
 from prlcoder.modeling.adapters import AdapterFolder, below_adapters
 from prlcoder.modeling.checkpoints import load
+from prlcoder.modeling.lora_targets import check_target_modules, target_modules
 from prlcoder.policy.serving.service import PolicyService
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
@@ -29,7 +30,7 @@ from prlcoder.spec import Control, Peft, Policy, Reward, Sft
 from prlcoder.stages.context import StageContext
 from prlcoder.stages.remote_engine import RemoteEngine
 from prlcoder.stages.remote_scorer import RemoteScorer
-from prlcoder.training.loop.lora import target_modules, with_lora
+from prlcoder.training.loop.lora import with_lora
 from prlcoder.training.stages import policy as policy_stage
 from prlcoder.training.stages import reward, sft
 
@@ -195,6 +196,13 @@ def test_the_linear_layers_of_gpt2_are_found() -> None:
     assert target_modules(model, None, "gpt2") == ["c_attn", "c_fc", "c_proj"]
     wrapped = with_lora(model, Peft(rank=2), base="gpt2", task="CAUSAL_LM", seed=0)
     assert wrapped(input_ids=torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 20)
+
+
+def test_target_modules_are_checked_from_the_configuration_alone() -> None:
+    config = LlamaConfig(hidden_size=4096, intermediate_size=11008, num_hidden_layers=32)  # 7 billion weights
+    check_target_modules(config, ("q_proj", "self_attn.v_proj"), "llama")
+    with pytest.raises(InputError, match=r"targetModules: c_attn: llama has no layer of this name"):
+        check_target_modules(config, ("q_proj", "c_attn"), "llama")
 
 
 def test_an_adapter_whose_base_is_missing_is_refused(tmp_path: Path) -> None:

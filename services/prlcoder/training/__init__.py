@@ -4,8 +4,12 @@
 - ``algorithms/``: the ways to improve a policy, in the registry ``ALGORITHMS``.
 - ``losses/``: pure functions of tensors, and how they are averaged.
 - ``examples/``: from supervision rows to tokenised examples and batches.
-- ``loop/``: what all trainings share: arguments, exact resuming, order, reference log-probabilities, publishing.
+- ``loop/``: what all trainings share: starting models, arguments, exact resuming, order, publishing.
 
 To add an algorithm, write one module in ``algorithms/`` with a function ``train``, add one line to ``ALGORITHMS``, and
 write one test in ``tests/training/``; ``algorithms/__init__.py`` says what the function is given and must return.
 """
+
+from prlcoder.training.algorithms import ALGORITHMS, Algorithm
+
+__all__ = ["ALGORITHMS", "Algorithm"]

@@ -8,12 +8,10 @@ from typing import Any, Literal
 
 import torch
 
-from prlcoder.errors import InputError
+from prlcoder.modeling.lora_targets import target_modules
 from prlcoder.spec import Peft
 
 AdapterTask = Literal["CAUSAL_LM", "TOKEN_CLS"]
-HEADS = ("score", "classifier")  # of token classifiers: they are trained as a whole, beside the adapters
-MAX_NAMES_SHOWN = 12
 
 
 def with_lora(model: Any, settings: Peft, *, base: str, task: AdapterTask, seed: int) -> Any:
@@ -56,34 +54,6 @@ def _train_in_float32(model: Any) -> None:
         # PEFT keeps the trained copy of a head in a dictionary of this name.
         if isinstance(module, torch.nn.Linear) and ".modules_to_save." in f".{name}":
             module.register_forward_pre_hook(convert)
-
-
-def target_modules(model: Any, names: tuple[str, ...] | None, base: str) -> list[str]:
-    """``names``, or the names of all linear layers below the head. ``InputError`` for a name that no layer has."""
-    linear = _linear_layers(model)
-    if names is None:
-        return linear
-    modules = [name for name, _ in model.named_modules()]
-    for wanted in names:
-        if not any(name == wanted or name.endswith(f".{wanted}") for name in modules):
-            shown = ", ".join(linear[:MAX_NAMES_SHOWN])
-            raise InputError(
-                f"model.peft.targetModules: {wanted}: {base} has no layer of this name; its linear layers are {shown}"
-            )
-    return list(names)
-
-
-def _linear_layers(model: Any) -> list[str]:
-    """The last parts of the names of all linear layers but the output heads, sorted."""
-    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer
-
-    output = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    found = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D) and module is not output
-    }
-    return sorted(found - set(HEADS))
 
 
 def _has_transposed_weights(model: Any) -> bool:
