@@ -15,6 +15,7 @@ pytestmark = pytest.mark.needs_torch
 DOCUMENTED = (
     "modeling.packing.rows",
     "modeling.packing.tree",
+    "training.examples.pair_tries",
     "training.examples.step_tries",
     "training.examples.steps",
     "modeling.spans",

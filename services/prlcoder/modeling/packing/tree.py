@@ -23,6 +23,8 @@ from prlcoder.modeling.packing.rows import Packing
 
 LENGTH_MULTIPLE: Final = 16  # rows are padded to a multiple of this: few different shapes, and kernels like it
 
+MIN_SHARED: Final = 0.25  # share of a sequence's tokens
+
 
 @dataclass(frozen=True)
 class Trie:
@@ -123,6 +125,27 @@ def split_by_branches(sequences: Sequence[Sequence[int]], budget: int) -> list[l
         else:
             groups.append([number])
             size = len(sequence)
+        before = sequence
+    return groups
+
+
+def split_by_similarity(sequences: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Groups of sequence numbers: a sequence joins a group if it shares at least a quarter of its tokens with a member.
+
+    Programs of different problems share little more than the beginning of the template. In one trie they would only
+    enlarge its mask.
+
+    >>> split_by_similarity([[1, 2, 3, 4], [1, 9, 9, 9, 9], [1, 2, 3, 5]])
+    [[0, 2], [1]]
+    """
+    groups: list[list[int]] = []
+    before: Sequence[int] = ()
+    for number in _lexicographic(sequences):
+        sequence = sequences[number]
+        if groups and common_prefix(before, sequence) >= MIN_SHARED * len(sequence):
+            groups[-1].append(number)
+        else:
+            groups.append([number])
         before = sequence
     return groups
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prlcoder.modeling.packing.rows import supports_packing
-from prlcoder.training.examples.pairs import PairBatch, PairCollator, pair_logits
+from prlcoder.modeling.packing.tree_attention import reads_tries
+from prlcoder.training.examples.pair_tries import PairTrieCollator
+from prlcoder.training.examples.pairs import PairBatch, PairCollating, PairCollator, pair_logits
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
@@ -71,11 +73,17 @@ class PairTrainer(FixedOrderTrainer):
         super().log(logs, start_time)
 
 
-def pair_setup(job: Job, start: PolicyStart) -> tuple[Any, PairCollator, TrainingArguments]:
-    """The initial policy ready for training, the collator for it, and the training arguments."""
+def pair_setup(job: Job, start: PolicyStart) -> tuple[Any, PairCollating, TrainingArguments]:
+    """The initial policy ready for training, the collator for it, and the training arguments.
+
+    The sides of a pair share their prefix in a trie if the model computes the same on the first pairs as on rows.
+    """
     model = starting_policy(job, start.init)
-    collator = PairCollator(start.tokenizer.pad_token_id, together=supports_packing(model))
-    return model, collator, arguments(job, remove_unused_columns=False)
+    pad = start.tokenizer.pad_token_id
+    first = start.pairs[0][:4]
+    if reads_tries(model, [*first["chosen"], *first["rejected"]], what=job.name):
+        return model, PairTrieCollator(pad), arguments(job, remove_unused_columns=False)
+    return model, PairCollator(pad, together=supports_packing(model)), arguments(job, remove_unused_columns=False)
 
 
 def fit_and_publish(trainer: PairTrainer, job: Job, start: PolicyStart, *, title: str) -> Metrics:

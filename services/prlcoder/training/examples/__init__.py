@@ -4,5 +4,6 @@
 - ``steps.py``: labelled steps for the reward model.
 - ``step_tries.py``: the same on tries, which share prefixes, and their collator.
 - ``pairs.py``: preference pairs, their collator and the fields of their batch.
+- ``pair_tries.py``: their collator on tries.
 - ``length_limit.py``: the rule that long examples are left out and counted, never truncated.
 """

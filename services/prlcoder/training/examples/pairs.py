@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -10,6 +10,7 @@ import torch
 
 from prlcoder.errors import WorkError
 from prlcoder.modeling.packing.rows import Packing
+from prlcoder.modeling.packing.tree_attention import tree_arguments
 from prlcoder.modeling.spans import Tokenizer, pair_spans
 from prlcoder.spec import Dpo
 from prlcoder.telemetry.progress import Progress
@@ -66,8 +67,9 @@ def pair_dataset(
 
 
 class PairBatch(TypedDict):
-    """B pairs as 2B token sequences in R rows of length L. Sequence n < B is the chosen side of pair n, sequence B + n
-    its rejected side. Logits are computed at K of the L columns only: those that predict a token of some span."""
+    """B pairs as 2B token sequences in R rows of length L, or as tries (see ``PairTrieCollator``). Sequence n < B is
+    the chosen side of pair n, sequence B + n its rejected side. Logits are computed at K of the L columns only: those
+    that predict a token of some span."""
 
     input_ids: torch.Tensor  # (R, L)
     position_ids: torch.Tensor  # (R, L), starting again at 0 with each sequence of a row
@@ -81,6 +83,12 @@ class PairBatch(TypedDict):
     weight: NotRequired[torch.Tensor]  # (B,)
     ref_chosen_logps: NotRequired[torch.Tensor]  # (B,) under the reference; after ``add_reference_logps``
     ref_rejected_logps: NotRequired[torch.Tensor]  # (B,)
+    ends: NotRequired[torch.Tensor]  # (R, L) only where rows are tries: the column after a node's last descendant
+    sources: NotRequired[torch.Tensor]  # (K,) only where rows are tries: the flat position that predicts each target
+
+
+PairCollating = Callable[[Sequence[Mapping[str, Any]]], PairBatch]
+"""``PairCollator`` or ``PairTrieCollator``."""
 
 
 class PairCollator:
@@ -132,10 +140,15 @@ class PairCollator:
             "segment_tokens": torch.tensor([span.count(n) for n, span in enumerate(chosen)]),
             "loss_denominator_ids": torch.tensor([example["loss_denominator_id"] for example in examples]),
         }
-        for name in ("weight", "ref_chosen_logps", "ref_rejected_logps"):
-            if name in examples[0]:
-                batch[name] = torch.tensor([example[name] for example in examples])
-        return batch
+        return add_columns(batch, examples)
+
+
+def add_columns(batch: PairBatch, examples: Sequence[Mapping[str, Any]]) -> PairBatch:
+    """The batch with the numbers that the examples have per pair."""
+    for name in ("weight", "ref_chosen_logps", "ref_rejected_logps"):
+        if name in examples[0]:
+            batch[name] = torch.tensor([example[name] for example in examples])
+    return batch
 
 
 def _span_ids(ids: Sequence[int], start: int, span: int) -> list[int]:
@@ -145,11 +158,18 @@ def _span_ids(ids: Sequence[int], start: int, span: int) -> list[int]:
 
 
 def pair_logits(model: Any, batch: PairBatch) -> torch.Tensor:
-    """The model's logits at the columns ``batch["logits_to_keep"]``, ``(R, K, V)``."""
-    logits: torch.Tensor = model(
-        input_ids=batch["input_ids"],
-        position_ids=batch["position_ids"],
-        use_cache=batch["use_cache"],
-        logits_to_keep=batch["logits_to_keep"],
-    ).logits
-    return logits
+    """The model's logits for ``batch["targets"]``, ``(R, K, V)``; ``(1, K, V)`` if the rows are tries."""
+    if "sources" not in batch:
+        logits: torch.Tensor = model(
+            input_ids=batch["input_ids"],
+            position_ids=batch["position_ids"],
+            use_cache=batch["use_cache"],
+            logits_to_keep=batch["logits_to_keep"],
+        ).logits
+        return logits
+    whole = getattr(model, "module", model)  # the model inside DistributedDataParallel
+    arguments = tree_arguments(whole, batch["input_ids"], batch["position_ids"], batch["ends"])
+    columns, sources = batch["logits_to_keep"], batch["sources"]
+    logits = model(**arguments, logits_to_keep=columns).logits
+    width = batch["input_ids"].shape[1]
+    return logits[sources // width, torch.searchsorted(columns, sources % width)][None]

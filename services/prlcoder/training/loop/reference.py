@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import torch
 
 from prlcoder.files import atomic_path
 from prlcoder.telemetry.progress import Progress
-from prlcoder.training.examples.pairs import PairCollator, pair_logits
+from prlcoder.training.examples.pairs import PairCollating, pair_logits
 from prlcoder.training.losses.preference import pair_logps
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOKENS_PER_BATCH = 8192
 
 
-def add_reference_logps(pairs: Dataset, model: Any, name: str, collator: PairCollator, work: Path) -> Dataset:
+def add_reference_logps(pairs: Dataset, model: Any, name: str, collator: PairCollating, work: Path) -> Dataset:
     """``pairs`` with the columns ``ref_chosen_logps`` and ``ref_rejected_logps``: the log-probabilities of both sides
     under ``model`` as it is now. ``name`` identifies the model; the cache file in ``work`` is named after it and the
     pairs."""
@@ -41,18 +41,13 @@ def add_reference_logps(pairs: Dataset, model: Any, name: str, collator: PairCol
 
 
 @torch.inference_mode()
-def reference_logps(pairs: Sequence[Any], model: Any, collator: PairCollator) -> np.ndarray[Any, Any]:
+def reference_logps(pairs: Sequence[Any], model: Any, collator: PairCollating) -> np.ndarray[Any, Any]:
     """``(2, pairs)``: log-probabilities of the chosen and of the rejected sides, in the order of ``pairs``."""
     model.eval()
     examples = list(pairs)
     found = np.zeros((2, len(examples)), dtype=np.float32)
-    # Batches hold pairs of similar length, so that padding is rare; the longest come first, so that a lack of memory
-    # shows at once.
-    order = sorted(range(len(examples)), key=lambda index: examples[index]["length"])
     with Progress("reference", total=len(examples), unit="pairs") as progress:
-        while order:
-            size = max(1, TOKENS_PER_BATCH // (2 * examples[order[-1]]["length"]))
-            indices = [order.pop() for _ in range(min(size, len(order)))]
+        for indices in _batches(examples):
             batch: Any = collator([examples[index] for index in indices])
             batch = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in batch.items()}
             for side, logps in enumerate(pair_logps(pair_logits(model, batch), batch)):
@@ -60,3 +55,22 @@ def reference_logps(pairs: Sequence[Any], model: Any, collator: PairCollator) ->
             tokens = sum(len(examples[index]["chosen"]) + len(examples[index]["rejected"]) for index in indices)
             progress.advance(len(indices), tokens=tokens)
     return found
+
+
+def _batches(examples: Sequence[Any]) -> Iterator[list[int]]:
+    """Numbers of pairs, batch by batch, about ``TOKENS_PER_BATCH`` tokens each.
+
+    Pairs of one program stand side by side, because their tokens are sorted. On tries they share what they have in
+    common; on rows they have about the same length, so that padding is rare.
+    """
+    batch: list[int] = []
+    size = 0
+    for index in sorted(range(len(examples)), key=lambda index: list(examples[index]["chosen"])):
+        tokens = 2 * examples[index]["length"]
+        if batch and size + tokens > TOKENS_PER_BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(index)
+        size += tokens
+    if batch:
+        yield batch
