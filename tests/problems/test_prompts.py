@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from prlcoder.errors import InputError
+from prlcoder.problems.completions import extract_program
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import TEMPLATES, Prompt, extract_program, render, template_digest
+from prlcoder.problems.prompts import TEMPLATES, Prompt, render, template_digest
 from prlcoder.problems.reading import read
 
 

@@ -14,8 +14,8 @@ from prlcoder.errors import InputError
 from prlcoder.evaluation.step_scores import AGGREGATES, ProgramScorer, aggregate
 from prlcoder.executor import ExecutionRequest, ProgramRunner, Verdict
 from prlcoder.prm.protocol import StepScorer
+from prlcoder.problems.completions import extract_program
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import extract_program
 from prlcoder.segmenter import Mode
 
 SIGNAL: Final = MappingProxyType(

@@ -26,7 +26,9 @@ Completions = Sequence[str | Sequence[Mapping[str, Any]]]
 
 def rows(problems: Iterable[Problem], template: str, tokenizer: Any) -> list[dict[str, str]]:
     """A data set for the trainer: one prompt per problem."""
-    return [{"prompt": render(problem, template, tokenizer).text, "problem_id": problem.id} for problem in problems]
+    return [
+        {"prompt": render(problem, template, tokenizer).question.text, "problem_id": problem.id} for problem in problems
+    ]
 
 
 class VerdictReward:

@@ -25,7 +25,7 @@ from prlcoder.evaluation.text_classifier import TextClassifier
 from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.files import atomic_output, dump, write_json
 from prlcoder.problems.model import digest
-from prlcoder.problems.prompts import template_digest
+from prlcoder.problems.prompts import PromptTemplate, template_digest
 from prlcoder.spec import Benchmark, Evaluation, Supervision
 from prlcoder.stages.context import StageContext
 from prlcoder.stages.models import open_engine, open_scorer
@@ -100,7 +100,7 @@ class BenchmarkRun:
             "problems": {"source": self._plan.source, "n": len(self._problems), "digest": self._digest},
             "policies": {name: self._figures(name, policy, policies["base"]) for name, policy in policies.items()},
             "reward_model": {},
-            "template": {"name": self._template, "digest": template_digest(self._template)},
+            "template": {"name": self._template.name, "digest": self._template_digest()},
         }
         supervised = "supervise" in self._context.artifacts
         steps = self._labelled() if supervised or self._scorer is not None else []
@@ -128,8 +128,16 @@ class BenchmarkRun:
         return digest([problem.id for problem in self._problems])
 
     @property
-    def _template(self) -> str:
-        return self._context.spec.model.prompt_template
+    def _template(self) -> PromptTemplate:
+        return self._context.template
+
+    def _template_digest(self) -> str:
+        """The digest of what was rendered; the tokenizers of all policies have the base's chat template."""
+        if self._template.name != "chat":
+            return template_digest(self._template)
+        from prlcoder.modeling.tokenizer_loading import load_tokenizer
+
+        return template_digest(self._template, load_tokenizer(self._context.base_model()))
 
     def _load_scorer(self) -> ProgramScorer | None:
         if "reward" not in self._context.artifacts:
@@ -152,7 +160,8 @@ class BenchmarkRun:
                 max_new_tokens=settings.max_new_tokens,
             )
             seed = self._context.spec.seed
-            return [asdict(one) for one in generate(engine, self._problems, self._template, self._plan, seed)]
+            written = generate(engine, self._problems, self._template, self._plan, seed, settings.stop)
+            return [asdict(one) for one in written]
 
         def judge() -> list[list[str]]:
             found = execute(candidates, self._by_id, self._executor, self._verdicts)
@@ -177,6 +186,8 @@ class BenchmarkRun:
                 figures["best_of_n"] = self._cache.load_or_compute(
                     f"{name}.best_of_n", "score", lambda: self._rerank(policy)
                 )
+        if reasoned := sum(candidate.reasoned for candidate, _ in policy.judged):
+            figures["with_reasoning"] = reasoned
         if name != "base":
             figures["vs_base"] = gain(_passed(policy.greedy), _passed(base.greedy))
         return figures

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from prlcoder.executor import ExecutionRequest, ProgramRunner
 from prlcoder.executor.verdicts import require_verdict
+from prlcoder.modeling.spans import check_template
 from prlcoder.policy.protocol import Generator
+from prlcoder.problems.completions import extract_program, without_reasoning
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import extract_program, render
+from prlcoder.problems.prompts import PromptTemplate, render
 from prlcoder.spec import Benchmark
 from prlcoder.supervision.verification import FaultyTestsCheck
 from prlcoder.telemetry.progress import Progress
@@ -26,22 +28,38 @@ class SampledProgram:
     sample: int
     temperature: float
     program: str
+    reasoned: bool = False  # reasoning before the answer was removed
 
 
 def generate(
-    engine: Generator, problems: Sequence[Problem], template: str, plan: Benchmark, seed: int
+    engine: Generator,
+    problems: Sequence[Problem],
+    template: PromptTemplate,
+    plan: Benchmark,
+    seed: int,
+    stop: Sequence[str] = (),
 ) -> list[SampledProgram]:
     """One greedy and ``plan.samples`` sampled programs per problem, problem by problem."""
     prompts = [render(problem, template, engine.tokenizer) for problem in problems]
-    stop = sorted({prompt.closing for prompt in prompts if prompt.closing})
-    texts = [prompt.text for prompt in prompts]
+    solved = [
+        (prompt, problem.canonical) for prompt, problem in zip(prompts, problems, strict=True) if problem.solutions
+    ]
+    check_template(engine.tokenizer, template.name, [one for one, _ in solved], [program for _, program in solved])
+    stop = sorted({*stop, *(prompt.closing for prompt in prompts if prompt.closing)})
+    texts = [prompt.question for prompt in prompts]
     greedy = engine.generate(texts, samples=1, temperature=0.0, seed=seed, stop=stop)
     sampled: list[list[str]] = [[] for _ in texts]
     if plan.samples:
         sampled = engine.generate(texts, samples=plan.samples, temperature=plan.temperature, seed=seed, stop=stop)
     return [
-        SampledProgram(problem.id, sample, temperature, extract_program(problem, template, text))
-        for problem, first, others in zip(problems, greedy, sampled, strict=True)
+        SampledProgram(
+            problem.id,
+            sample,
+            temperature,
+            extract_program(problem, template, text, held=prompt.held),
+            without_reasoning(text) != text,
+        )
+        for problem, prompt, first, others in zip(problems, prompts, greedy, sampled, strict=True)
         for temperature, written in ((0.0, first), (plan.temperature, others))
         for sample, text in enumerate(written)
     ]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.model import Problem
-from prlcoder.spec import Benchmark
+from prlcoder.spec import Benchmark, Spec
 from prlcoder.stages.context import StageContext
 
 
 def benchmark_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:
     """The problems; there is at least one. Raises ``InputError`` if a published set cannot be read."""
     if plan.published:
-        return published_problems(plan, context)
+        return published_problems(plan, context.spec)
     problems = context.test if plan.source == "held-out" else context.validation
     if not problems:
         raise WorkError(f"benchmark {plan.title}: the split has no such problems; raise its share in problems.split")
     return problems
 
 
-def published_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:
+def published_problems(plan: Benchmark, spec: Spec) -> tuple[Problem, ...]:
     """The problems of a published benchmark that ``select`` admits; of MBPP only the 500 test problems."""
     from prlcoder.problems.reading import read
 
@@ -26,7 +26,7 @@ def published_problems(plan: Benchmark, context: StageContext) -> tuple[Problem,
     found = read(
         plan.path,
         format=plan.source,
-        normalize_indent=context.spec.problems.normalize_indent,
+        normalize_indent=spec.problems.normalize_indent,
         select=plan.select,
         hub=plan.hub,
     )

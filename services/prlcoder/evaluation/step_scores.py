@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prlcoder.prm.items import StepScore
 from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import Prompt, render
+from prlcoder.problems.prompts import Prompt, PromptTemplate, render
 from prlcoder.segmenter import Mode, Segment, SegmentationError, segment
 
 AGGREGATES = ("product", "mean", "min", "last")  # where only one figure is shown, it is the first one's
@@ -33,7 +33,12 @@ class ProgramScorer:
     """Scores programs of known problems under one prompt template and segmentation mode."""
 
     def __init__(
-        self, scorer: StepScorer, problems: Iterable[Problem], template: str, mode: Mode, tokenizer: object
+        self,
+        scorer: StepScorer,
+        problems: Iterable[Problem],
+        template: PromptTemplate | str,
+        mode: Mode,
+        tokenizer: object,
     ) -> None:
         self._scorer = scorer
         self._mode: Mode = mode

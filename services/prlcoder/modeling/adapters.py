@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import InputError
+from prlcoder.modeling.configs import load_config
+from prlcoder.modeling.model_source import ADAPTER_CONFIG, ModelSource
 from prlcoder.telemetry.progress import Progress
 
-ADAPTER_CONFIG: Final = "adapter_config.json"
 LABELS: Final = "labels.json"
 STEP_LABELS: Final = {0: "rejected", 1: "chosen"}  # the classes of a reward model's head
 
@@ -79,8 +80,11 @@ def load_model(kind: Any, path: str, *, dtype: Any, **settings: Any) -> tuple[An
     """
     adapter = AdapterFolder.at(path)
     if adapter is None:
+        arguments = {**ModelSource.of(path).arguments, **settings}
         with Progress(f"load {Path(path).name}", total=None, unit="models", final=False):
-            model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True, **settings)
+            model, found = kind.from_pretrained(**arguments, dtype=dtype, output_loading_info=True)
+        if "gguf_file" in arguments:
+            _forget_gguf(model)
         return model, sorted(found["missing_keys"])
     for_classifier = "TokenClassification" in kind.__name__
     if adapter.is_reward_model and not for_classifier:
@@ -95,12 +99,23 @@ def load_model(kind: Any, path: str, *, dtype: Any, **settings: Any) -> tuple[An
 
 def classifier_config(path: str, labels: dict[int, str]) -> Any:
     """The configuration of a token classifier with these class names on the backbone of ``path``, without dropout."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(below_adapters(path), num_labels=len(labels))
+    config = load_config(below_adapters(path))
+    config.num_labels = len(labels)
     config.id2label, config.label2id = dict(labels), {name: number for number, name in labels.items()}
     config.classifier_dropout = 0.0  # some families read it with a default of 0.1 that is in no configuration
     return config
+
+
+def _forget_gguf(model: Any) -> None:
+    """Remove the marks of a quantised model. A GGUF file's weights are plain numbers once they are loaded, but the
+    marks would forbid training and saving them."""
+    for owner, names in (
+        (model, ("hf_quantizer", "is_quantized", "quantization_method")),
+        (model.config, ("quantization_config", "_is_quantized")),
+    ):
+        for name in names:
+            if name in vars(owner):
+                delattr(owner, name)
 
 
 def merge(model: Any, folder: str) -> Any:

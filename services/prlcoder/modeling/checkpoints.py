@@ -1,4 +1,4 @@
-"""Loads model folders and hub ids: full checkpoints, and LoRA adapters merged into one.
+"""Loads model folders, hub ids and GGUF files: full checkpoints, and LoRA adapters merged into one.
 
 A model is returned only if all of its weights were found in its files.
 """
@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.adapters import load_model, merge, tokenizer_location
+from prlcoder.modeling.adapters import below_adapters, load_model, merge
+from prlcoder.modeling.configs import context_length, load_config
 from prlcoder.modeling.cpu import settle_cpu
+from prlcoder.modeling.model_source import ModelSource, unloadable
+from prlcoder.modeling.tokenizer_check import check_tokenizer
+from prlcoder.modeling.tokenizer_loading import load_tokenizer
+from prlcoder.problems.prompts import PromptTemplate
+
+TEMPLATE_FILE = "prompt_template.json"  # written beside the weights by every training
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,18 @@ class Checkpoint:
     @property
     def max_length(self) -> int:
         """Maximum number of tokens of prompt and completion together."""
-        length: int = self.model.config.get_text_config().max_position_embeddings
-        return length
+        return context_length(self.model.config, self.tokenizer)
 
 
 def load(path: str, *, adapter: str | None = None) -> Checkpoint:
-    """The causal model of a folder or hub id, with the adapter merged into it if one is given.
+    """The causal model of a folder, hub id or GGUF file, with the adapter merged into it if one is given.
 
     Raises ``InputError`` if either cannot be loaded or if weights are missing. ``transformers`` would replace missing
     weights by random ones and only log a warning.
     """
-    model, tokenizer, missing = pretrained(AutoModelForCausalLM, path)
+    config, tokenizer = load_config(below_adapters(path)), load_tokenizer(path)
+    check_tokenizer(path, config, tokenizer)
+    model, missing = load_weights(AutoModelForCausalLM, path, dtype="auto")
     if missing:
         raise InputError(f"model {path}: lacks weights ({missing[0]}); give a complete checkpoint of a causal model")
     if adapter is not None:
@@ -48,22 +55,20 @@ def load(path: str, *, adapter: str | None = None) -> Checkpoint:
     return Checkpoint(on_best_device(model), tokenizer, _ends(tokenizer, model))
 
 
-def pretrained(kind: Any, path: str) -> tuple[Any, Any, list[str]]:
-    """Loads a model with the ``AutoModel`` class ``kind``; policies and reward models are both loaded here.
+def load_weights(kind: Any, path: str, *, dtype: torch.dtype | str) -> tuple[Any, list[str]]:
+    """Loads a model with the ``from_pretrained`` class ``kind``; policies and reward models are both loaded here.
 
-    Returns the model, its tokenizer, and the sorted names of the weights that were missing and are random now.
-    Raises ``InputError`` if the model cannot be loaded.
+    Returns the model and the sorted names of the weights that were missing and are random now. Raises ``InputError`` if
+    the model cannot be loaded.
     """
     settle_cpu()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_location(path))
-        model, missing = load_model(kind, path, dtype="auto")
+        return load_model(kind, path, dtype=dtype)
     except InputError:
         raise
     except Exception as error:  # the hub, safetensors and torch raise many kinds for a broken checkpoint
         raise unloadable("model", path, error) from error
-    return model, tokenizer, missing
 
 
 def on_best_device(model: Any) -> Any:
@@ -71,21 +76,12 @@ def on_best_device(model: Any) -> Any:
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
-def unloadable(what: str, path: str, error: Exception) -> InputError:
-    """The error for a model or an adapter (``what``) at ``path`` that cannot be loaded."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-    return InputError(f"{what} {path}: cannot be loaded ({reason}); check the path and the files in it")
-
-
-def template_name(path: str, tokenizer: Any) -> str:
-    """A model's prompt template: the one its folder names, else ``chat`` if its tokenizer has one, else ``plain``.
-
-    Training writes the name into ``prompt_template.json`` beside the weights.
-    """
-    named = Path(path) / "prompt_template.json"
-    if named.is_file():
-        return str(json.loads(named.read_text())["name"])
-    return "chat" if getattr(tokenizer, "chat_template", None) else "plain"
+def model_template(path: str, tokenizer: Any) -> PromptTemplate:
+    """A model's prompt template: the one its folder names, else ``chat`` if its tokenizer has one, else ``plain``."""
+    folder = ModelSource.of(path).folder
+    if folder is not None and (folder / TEMPLATE_FILE).is_file():
+        return PromptTemplate.from_record(json.loads((folder / TEMPLATE_FILE).read_text(encoding="utf-8")))
+    return PromptTemplate("chat" if getattr(tokenizer, "chat_template", None) else "plain")
 
 
 def _merged(model: Any, adapter: str) -> Any:

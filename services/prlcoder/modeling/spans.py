@@ -12,14 +12,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 from prlcoder.errors import InputError
+from prlcoder.problems.prompts import ModelInput, Prompt
 from prlcoder.segmenter.model import Segment
 
-if TYPE_CHECKING:
-    from prlcoder.problems.prompts import Prompt
-
+Offsets = Sequence[tuple[int, int]]  # of each token in the text: first character, and the one after the last
 Tokenizer = Any  # a ``transformers.PreTrainedTokenizerFast``; its package has no types
 MAX_CHECKED_PROMPTS = 32
 
@@ -41,6 +41,18 @@ class Encoded:
 
 
 @dataclass(frozen=True)
+class _OrdinaryBackends:
+    """Copies of a tokenizer's backend that read the names of control tokens as ordinary text.
+
+    ``first`` is for the beginning of a text. ``later`` is for the text after a control token, before which some
+    tokenizers put no space.
+    """
+
+    first: Any
+    later: Any
+
+
+@dataclass(frozen=True)
 class PairSpans:
     """The token ids of the two sides of a preference pair; each side ends with its last compared token.
 
@@ -55,8 +67,10 @@ class PairSpans:
     segment_start: int
 
 
-def encode(tokenizer: Tokenizer, text: str) -> Encoded:
+def encode(tokenizer: Tokenizer, text: str | ModelInput) -> Encoded:
     """Tokens of ``text`` with their offsets.
+
+    Control tokens are read where a ``ModelInput`` says so; in a plain string they are read everywhere.
 
     A BOS is put first if the tokenizer adds one and the text does not begin with it already, as texts from a chat
     template do. Nothing is added at the end. Raises ``InputError`` if the tokenizer has no character offsets.
@@ -65,7 +79,7 @@ def encode(tokenizer: Tokenizer, text: str) -> Encoded:
     return encoded
 
 
-def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
+def encode_all(tokenizer: Tokenizer, texts: Sequence[str | ModelInput]) -> list[Encoded]:
     """``encode`` for each text. One call for all takes a third of the time, as the tokenizer then uses every core."""
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
@@ -74,15 +88,76 @@ def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
         )
     if not texts:
         return []
-    batch = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    bos = _leading_bos(tokenizer)
-    return [_encoded(*one, bos) for one in zip(batch["input_ids"], batch["offset_mapping"], strict=True)]
+    inputs = [ModelInput(text, ((0, len(text)),)) if isinstance(text, str) else text for text in texts]
+    batch = tokenizer(
+        [one.text for one in inputs], add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    bos, control_ids = _leading_bos(tokenizer), _control_ids(tokenizer)
+    return [
+        _encoded(one.text, *_with_ordinary_text(tokenizer, one, ids, offsets, control_ids), bos)
+        for one, ids, offsets in zip(inputs, batch["input_ids"], batch["offset_mapping"], strict=True)
+    ]
 
 
-def _encoded(ids: list[int], offsets: Sequence[tuple[int, int]], bos: int | None) -> Encoded:
-    starts, covered = [], 0
+def _with_ordinary_text(
+    tokenizer: Tokenizer, given: ModelInput, ids: list[int], offsets: Offsets, control_ids: frozenset[int]
+) -> tuple[list[int], Offsets]:
+    """The tokens with control tokens only where they are allowed.
+
+    Control tokens divide a text before anything else happens to it, so the parts between them are tokenised apart. Most
+    texts contain no control token outside of the allowed spans and keep the tokens that they have.
+    """
+    found = [(start, end, id) for id, (start, end) in zip(ids, offsets, strict=True) if id in control_ids]
+    allowed = [one for one in found if any(a <= one[0] and one[1] <= b for a, b in given.control)]
+    if len(allowed) == len(found):
+        return ids, offsets
+    backends = _ordinary_backends(tokenizer)
+    new_ids: list[int] = []
+    new_offsets: list[tuple[int, int]] = []
+    position = 0
+    for start, end, id in [*allowed, (len(given.text), len(given.text), None)]:
+        backend = backends.first if position == 0 else backends.later
+        part = backend.encode(given.text[position:start], add_special_tokens=False)
+        new_ids += part.ids
+        new_offsets += [(position + a, position + b) for a, b in part.offsets]
+        if id is not None:
+            new_ids.append(id)
+            new_offsets.append((start, end))
+        position = end
+    return new_ids, new_offsets
+
+
+@lru_cache(maxsize=8)
+def _control_ids(tokenizer: Tokenizer) -> frozenset[int]:
+    """Ids of the control tokens. Added tokens that are ordinary text, such as runs of spaces, are not among them."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return frozenset(id for id, token in added.items() if token.special)
+
+
+@lru_cache(maxsize=8)
+def _ordinary_backends(tokenizer: Tokenizer) -> _OrdinaryBackends:
+    from tokenizers import Tokenizer as Backend
+
+    file = tokenizer.backend_tokenizer.to_str()
+    backends = [
+        Backend.from_str(text) for text in (file, file.replace('"prepend_scheme":"first"', '"prepend_scheme":"never"'))
+    ]
+    for backend in backends:
+        backend.no_padding()
+        backend.no_truncation()
+        backend.encode_special_tokens = True
+    return _OrdinaryBackends(*backends)
+
+
+def _encoded(text: str, ids: list[int], offsets: Offsets, bos: int | None) -> Encoded:
+    starts: list[int] = []
+    covered = 0  # characters of the text that the tokens so far stand for
     for start, end in offsets:
-        # Some tokenizers leave whitespace out of their offsets; it belongs to the token that follows it.
+        # Offsets can leave characters out. Whitespace that was left out belongs to the token that follows it. Other
+        # characters were composed with the one before them (an accent, the parts of a Hangul syllable) and belong to
+        # its token.
+        while starts and covered < start and not text[covered].isspace():
+            covered += 1
         starts.append(min(start, covered))
         covered = max(covered, end)
     if bos is not None and ids[:1] != [bos]:
@@ -104,16 +179,16 @@ def encode_program(tokenizer: Tokenizer, prompt: Prompt, program: str) -> Encode
 
 def encode_programs(tokenizer: Tokenizer, programs: Sequence[tuple[Prompt, str]]) -> list[Encoded]:
     """``encode_program`` for each (prompt, whole program)."""
-    texts = [prompt.whole(program) for prompt, program in programs]
+    inputs = [prompt.input(program) for prompt, program in programs]
     return [
-        Encoded([*encoded.ids, tokenizer.eos_token_id], [*encoded.starts, len(text)])
-        for encoded, text in zip(encode_all(tokenizer, texts), texts, strict=True)
+        Encoded([*encoded.ids, tokenizer.eos_token_id], [*encoded.starts, len(one.text)])
+        for encoded, one in zip(encode_all(tokenizer, inputs), inputs, strict=True)
     ]
 
 
 def completion_start(encoded: Encoded, prompt: Prompt) -> int:
-    """Index of the first token that the policy writes: the token of the first character after the prompt."""
-    return encoded.token_at(len(prompt.text))
+    """Index of the first token that the policy writes: the token of the first character after the question."""
+    return encoded.token_at(len(prompt.question.text))
 
 
 def segment_end_token(encoded: Encoded, program_start: int, program: str, end: int) -> int:
@@ -165,8 +240,8 @@ def check_template(tokenizer: Tokenizer, template: str, prompts: Sequence[Prompt
     The first ``MAX_CHECKED_PROMPTS`` prompts are checked.
     """
     for prompt, solution in list(zip(prompts, solutions, strict=True))[:MAX_CHECKED_PROMPTS]:
-        alone = encode(tokenizer, prompt.text).ids
-        together = encode(tokenizer, prompt.whole(solution)).ids
+        alone = encode(tokenizer, prompt.question).ids
+        together = encode(tokenizer, prompt.input(solution)).ids
         if together[: len(alone)] != alone:
             at = next((i for i, (a, b) in enumerate(zip(alone, together, strict=False)) if a != b), len(together))
             raise InputError(

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.checkpoints import unloadable
+from prlcoder.modeling.model_source import unloadable
+from prlcoder.modeling.safetensors_check import Shapes, read_shapes
 
 # Fields that say where a configuration came from; they do not change the model.
 _PROVENANCE_FIELDS = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache"})
-
-Shapes = dict[str, tuple[int, ...]]  # tensor name -> shape
 
 
 def local_folder(uri: str) -> Path:
@@ -57,17 +56,8 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _shapes(folder: Path) -> Shapes:
-    """The shapes of all tensors of a checkpoint. safetensors verifies that each file is as long as its header says."""
-    from safetensors import safe_open
-
+    """The shapes of all tensors of a checkpoint. Each file must be as long as its header says."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise InputError(f"model {folder}: contains no .safetensors file; save the model with save_pretrained")
-    shapes: Shapes = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                shapes.update({name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()})  # noqa: SIM118
-        except Exception as error:  # SafetensorError is not exported under a stable name
-            raise unloadable("model", str(file), error) from error
-    return shapes
+    return {name: shape for file in files for name, shape in read_shapes(file).items()}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from prlcoder.problems.prompts import ModelInput
 
 
 class Generator(Protocol):
@@ -15,7 +18,16 @@ class Generator(Protocol):
         ...
 
     def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[str | ModelInput],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        stop: Sequence[str] = (),
     ) -> list[list[str]]:
-        """``samples`` completions per prompt, in order; the same arguments give the same completions."""
+        """``samples`` completions per prompt, in order; the same arguments give the same completions.
+
+        Control tokens are read where a ``ModelInput`` says so; in a plain string they are read everywhere.
+        """
         ...

@@ -19,6 +19,7 @@ from prlcoder.modeling.checkpoints import Checkpoint, load
 from prlcoder.modeling.spans import encode
 from prlcoder.policy.decoding import Decoding, choose, uniforms
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated, settled, without_stop
+from prlcoder.problems.prompts import ModelInput
 from prlcoder.telemetry.progress import Progress
 
 INTERVAL_TOKENS = 8  # between two searches for a stop text, and between two pieces of a stream
@@ -53,7 +54,13 @@ class TransformersEngine:
         self._ends = checkpoint.ends
 
     def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[str | ModelInput],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        stop: Sequence[str] = (),
     ) -> list[list[str]]:
         """``samples`` completions per prompt, without the EOS or the stop text that ended them.
 
@@ -74,7 +81,7 @@ class TransformersEngine:
                 progress.advance(len(batch))
         return [found * samples if temperature == 0 else found for found in texts]
 
-    def stream(self, prompts: Sequence[str], sampling: Sampling) -> Generator[Piece | Unread, None, None]:
+    def stream(self, prompts: Sequence[str | ModelInput], sampling: Sampling) -> Generator[Piece | Unread, None, None]:
         """All samples of all prompts in pieces; the samples of a batch are interleaved.
 
         The texts equal those of ``generate``. Closing the iterator ends the work.
@@ -93,7 +100,7 @@ class TransformersEngine:
                         if piece := progress.piece(row, self._settled(row, sampling.stop)):
                             yield from repeated(piece, sampling)
 
-    def _rows(self, prompts: Sequence[str], sampling: Sampling) -> list[SampleRow]:
+    def _rows(self, prompts: Sequence[str | ModelInput], sampling: Sampling) -> list[SampleRow]:
         """All rows, those of long prompts first; the samples of one prompt stay together."""
         most = self._max_new_tokens if sampling.max_tokens is None else sampling.max_tokens
         encoded = [encode(self.tokenizer, prompt).ids for prompt in prompts]
@@ -188,10 +195,11 @@ class TransformersEngine:
         """The text that the row's first ``count`` tokens add to its prompt.
 
         They are decoded behind the prompt's last tokens, because some tokenizers drop the space before a first word.
+        Control tokens that the model writes stay visible: without them, a text could look like another program.
         """
         tail = row.prompt_ids[-4:]
-        before = self.tokenizer.decode(tail, skip_special_tokens=True)
-        text: str = self.tokenizer.decode(tail + row.ids[:count], skip_special_tokens=True)
+        before = self.tokenizer.decode(tail)
+        text: str = self.tokenizer.decode(tail + row.ids[:count])
         return text[len(before) :]
 
 

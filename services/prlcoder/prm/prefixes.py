@@ -232,7 +232,7 @@ def read_rest(model: StepModel, parts: Sequence[RowToContinue]) -> list[Reading]
         past_key_values=cache,
         use_cache=True,
     ).logits
-    odds = log_odds(logits)
+    odds = log_odds(logits, model.chosen)
     return [
         Reading(part.row.ids, _own_states(cache, number, part, len(new), width), _all_odds(part, odds[number]))
         for number, (part, new) in enumerate(zip(parts, new_ids, strict=True))

@@ -8,17 +8,20 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import AutoModelForTokenClassification
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.checkpoints import on_best_device, pretrained, template_name
+from prlcoder.modeling.adapters import below_adapters
+from prlcoder.modeling.checkpoints import load_weights, model_template, on_best_device
+from prlcoder.modeling.configs import context_length, load_config
 from prlcoder.modeling.packing.rows import token_batch
 from prlcoder.modeling.packing.tree import TreeBatch, Trie
 from prlcoder.modeling.packing.tree_attention import reads_tries, tree_inputs
 from prlcoder.modeling.spans import encode, segment_end_token
+from prlcoder.modeling.token_classifier import chosen_label, classifier_class
+from prlcoder.modeling.tokenizer_check import check_tokenizer
+from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
 
-CHOSEN = 1  # index of the class "chosen"; class 0 is "rejected"
 # Tokens per pass, including padding. More do not fit into the caches of a CPU: with models of 1 to 20 million
 # parameters, 16,384 tokens per pass were measured to take twice the CPU time of 1,024.
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
@@ -34,16 +37,17 @@ class Tokenised:
 
 
 class StepModel:
-    """A two-label token classifier in memory, with its tokenizer and the name of its prompt template."""
+    """A two-label token classifier in memory, with its tokenizer and its prompt template."""
 
     def __init__(self, path: str, model: Any, tokenizer: Any) -> None:
         self.path = path
         self.tokenizer = tokenizer
         self.model = model
         self.pad: int = tokenizer.pad_token_id or 0
-        self.max_length: int = model.config.get_text_config().max_position_embeddings
+        self.max_length = context_length(model.config, tokenizer)
+        self.chosen = chosen_label(model.config, path)
         self.batch_tokens = BATCH_TOKENS[model.device.type]
-        self.template = template_name(path, tokenizer)
+        self.template = model_template(path, tokenizer)
 
     @classmethod
     def load(cls, path: str) -> StepModel:
@@ -52,7 +56,10 @@ class StepModel:
         Raises ``InputError`` if it cannot be loaded or is not a token classifier with two labels. ``transformers``
         would give any other model a random head, and its scores would mean nothing.
         """
-        model, tokenizer, missing = pretrained(AutoModelForTokenClassification, path)
+        config = load_config(below_adapters(path))
+        tokenizer = load_tokenizer(path)
+        check_tokenizer(path, config, tokenizer)
+        model, missing = load_weights(classifier_class(config), path, dtype="auto")
         if model.config.num_labels != 2 or missing:
             raise InputError(
                 f"model {path}: is not a process reward model (a token classifier with the labels rejected, chosen); "
@@ -66,7 +73,7 @@ class StepModel:
         Raises ``ItemError`` for steps outside the program and ``TooLongError`` for a program beyond the context.
         """
         check(item)
-        encoded = encode(self.tokenizer, item.prompt.whole(item.program))
+        encoded = encode(self.tokenizer, item.prompt.input(item.program))
         start = item.prompt.program_start
         positions = [segment_end_token(encoded, start, item.program, step.end) for step in item.steps]
         # The backbone is causal, so tokens behind the last score cannot change one and need not be read.
@@ -80,7 +87,7 @@ class StepModel:
         """Log-odds of "chosen" at the score positions of each row; all rows in one pass, padded to the longest."""
         inputs = token_batch([row.ids for row in rows], self.pad)
         logits = self.model(**{name: tensor.to(self.model.device) for name, tensor in inputs.items()}, use_cache=False)
-        chosen = log_odds(logits.logits)
+        chosen = log_odds(logits.logits, self.chosen)
         return [chosen[number, row.score_positions].tolist() for number, row in enumerate(rows)]
 
     @torch.inference_mode()
@@ -107,9 +114,9 @@ class StepModel:
         return reads_tries(self.model, [trunk, trunk[:9], *branches], what=f"reward model {self.path}")
 
 
-def log_odds(logits: torch.Tensor) -> torch.Tensor:
-    """Turns logits ``(rows, tokens, 2)`` into log-odds of "chosen", ``(rows, tokens)``, on the CPU."""
-    return (logits[..., CHOSEN].float() - logits[..., 1 - CHOSEN].float()).cpu()
+def log_odds(logits: torch.Tensor, chosen: int) -> torch.Tensor:
+    """Turns logits ``(rows, tokens, 2)`` into log-odds of the label ``chosen``, ``(rows, tokens)``, on the CPU."""
+    return (logits[..., chosen].float() - logits[..., 1 - chosen].float()).cpu()
 
 
 def step_scores(item: ProgramToScore, odds: Sequence[float]) -> list[StepScore]:

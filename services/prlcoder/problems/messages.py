@@ -24,7 +24,7 @@ from prlcoder.problems.model import (
     Tests,
     Tolerance,
 )
-from prlcoder.problems.prompts import Prompt, render
+from prlcoder.problems.prompts import ModelInput, Prompt, PromptTemplate, Spans, render
 from prlcoder.rpc.errors import invalid
 from prlcoder.v1 import problem_pb2
 
@@ -232,7 +232,7 @@ def read_problem(message: problem_pb2.Problem) -> Problem:
     )
 
 
-def render_problem(problem: Problem, template: str, tokenizer: Any, field: str) -> Prompt:
+def render_problem(problem: Problem, template: PromptTemplate, tokenizer: Any, field: str) -> Prompt:
     """The rendered prompt; ``CallError`` if this tokenizer cannot use the template."""
     try:
         return render(problem, template, tokenizer)
@@ -246,9 +246,33 @@ def read_prompt(message: problem_pb2.Prompt, field: str) -> Prompt:
         raise invalid(
             f"{field}.given", "is not the end of the prompt's text; the text must end in the beginning of the program"
         )
-    return Prompt(message.text, message.given, message.closing)
+    control: Spans = ((0, len(message.text) - len(message.given)),)
+    if message.HasField("control"):
+        control = read_control(message.control, len(message.text), f"{field}.control")
+    return Prompt(message.text, message.given, message.closing, control)
+
+
+def read_control(message: problem_pb2.ControlText, length: int, field: str) -> Spans:
+    """The spans; ``CallError`` unless they lie in the text and are in order."""
+    spans = tuple((span.start, span.end) for span in message.spans)
+    borders = [border for span in spans for border in span]
+    if borders != sorted(borders) or (borders and borders[-1] > length):
+        raise invalid(f"{field}.spans", f"are not in order within a text of {length} characters; count code points")
+    return spans
+
+
+def write_control(spans: Spans) -> problem_pb2.ControlText:
+    """The message."""
+    return problem_pb2.ControlText(spans=[problem_pb2.ControlSpan(start=start, end=end) for start, end in spans])
+
+
+def write_input(text: str | ModelInput) -> tuple[str, problem_pb2.ControlText | None]:
+    """The text of a prompt that is completed as it is, and where control tokens are read in it."""
+    return (text, None) if isinstance(text, str) else (text.text, write_control(text.control))
 
 
 def write_prompt(prompt: Prompt) -> problem_pb2.Prompt:
     """The message."""
-    return problem_pb2.Prompt(text=prompt.text, given=prompt.given, closing=prompt.closing)
+    return problem_pb2.Prompt(
+        text=prompt.text, given=prompt.given, closing=prompt.closing, control=write_control(prompt.control)
+    )

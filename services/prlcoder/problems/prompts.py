@@ -1,18 +1,20 @@
-"""Renders the prompt for a problem and extracts the program from a model's answer, in training and in generation.
+"""Renders a problem as the prompt of a model. Training, scoring and generation share this module.
 
-Templates are the versioned files in ``templates/``; ``template_digest`` is stored with every result. The text of a
-template is followed by the code that the problem gives (``Problem.prompt``), inside an opened code fence for the
-templates whose answers are fenced.
+Templates are the versioned files in ``templates/``. The text of a template is followed by the beginning of the program
+that the problem gives (``Problem.prompt``), inside an opened code fence for the templates whose answers are fenced.
+``problems.completions`` reads the program from an answer.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass
-from functools import cache
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prlcoder.errors import InputError
 from prlcoder.problems.model import Problem
@@ -20,81 +22,179 @@ from prlcoder.problems.model import Problem
 if TYPE_CHECKING:
     from jinja2 import Template
 
-TEMPLATES = ("nano", "chat", "paper-appsplus", "plain")
-_FENCED_ANSWER = frozenset({"chat", "paper-appsplus"})
-_FENCE = "```"
-_BLOCK = re.compile(r"^```[^\n`]*\n(.*?)(?:^```|\Z)", re.DOTALL | re.MULTILINE)
-_CLOSING_FENCE = re.compile(r"^```", re.MULTILINE)
+TEMPLATES: Final = ("nano", "chat", "paper-appsplus", "plain")
+FENCED_TEMPLATES: Final = frozenset({"chat", "paper-appsplus"})
+FENCE: Final = "```"
+# The date that chat templates see unless the spec names one. Llama 3's own template falls back to the same day.
+DEFAULT_DATE: Final = "2024-07-26"
+_CLOSED_REASONING: Final = "\n\n</think>\n\n"
+
+Spans = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """A text to tokenise. Control tokens (BOS, turn ends and others) are read only within the ``control`` spans.
+
+    Everywhere else their names are ordinary text, as in a program that splits a string at ``"</s>"``.
+    """
+
+    text: str
+    control: Spans = ()
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """``text`` ends in ``given``, the beginning of every program; ``closing`` comes after the program."""
+    """A rendered problem. ``text`` ends in ``given``, the beginning of every program; ``closing`` follows the program.
+
+    ``control`` are the spans of ``text`` in which control tokens are read. ``held`` is whitespace at the end of
+    ``text`` that the model is left to write itself, because its tokenizer merges it with what follows.
+    """
 
     text: str
     given: str
     closing: str
+    control: Spans = ()
+    held: str = ""
 
     @property
     def program_start(self) -> int:
         """Offset of the program's first character in ``whole(program)``, in code points."""
         return len(self.text) - len(self.given)
 
-    def whole(self, program: str) -> str:
-        """Prompt, program and closing as one text to tokenise.
+    @property
+    def question(self) -> ModelInput:
+        """What the model is given to continue: ``text`` without ``held``."""
+        return ModelInput(self.text.removesuffix(self.held), self.control)
 
-        ``ValueError`` if the program does not begin with ``given``.
-        """
+    def continued(self, program: str, held: str = "") -> ModelInput:
+        """The prompt and the beginning of a program without ``held``, for the model to continue."""
+        return ModelInput((self.text + program[len(self.given) :]).removesuffix(held), self.control)
+
+    def whole(self, program: str) -> str:
+        """Prompt, program and closing as one text. Raises ``ValueError`` if the program does not begin as given."""
         if not program.startswith(self.given):
             raise ValueError("the program does not begin with the code that the problem gives")
         closing = self.closing.removeprefix("\n") if program.endswith("\n") else self.closing
         return self.text + program[len(self.given) :] + closing
 
+    def input(self, program: str) -> ModelInput:
+        """``whole(program)`` to tokenise."""
+        return ModelInput(self.whole(program), self.control)
 
-def render(problem: Problem, template: str, tokenizer: Any | None = None) -> Prompt:
-    """The prompt for a problem. ``InputError`` if ``chat`` is used without a tokenizer that has a chat template."""
-    given = problem.prompt
-    body = _template(template).render(
+
+@dataclass(frozen=True)
+class ChatSettings:
+    """What a chat template is given besides the message: ``arguments``, a system message, and the date of today.
+
+    The date is fixed, because prompts would otherwise change from day to day, also between the stages of one run.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    system_message: str | None = None
+    date: str = DEFAULT_DATE
+
+    def clock(self) -> Callable[[str], str]:
+        """The function ``strftime_now`` of chat templates, at the fixed date."""
+        return date.fromisoformat(self.date).strftime
+
+
+@dataclass(frozen=True)
+class PromptTemplate:
+    """A template by name, and the settings of the tokenizer's chat template if the name is ``chat``."""
+
+    name: str
+    chat: ChatSettings = ChatSettings()
+
+    @classmethod
+    def of(cls, template: PromptTemplate | str) -> PromptTemplate:
+        """A name alone has the default settings."""
+        return template if isinstance(template, PromptTemplate) else cls(template)
+
+    def record(self, tokenizer: Any | None = None) -> dict[str, Any]:
+        """The template as JSON values, with the digest of what it renders: the file ``prompt_template.json``."""
+        values: dict[str, Any] = {"name": self.name, "sha256": template_digest(self, tokenizer)}
+        if self.name == "chat":
+            values["chat"] = {
+                "arguments": dict(self.chat.arguments),
+                "systemMessage": self.chat.system_message,
+                "date": self.chat.date,
+            }
+        return values
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> PromptTemplate:
+        """The template that ``record`` has written."""
+        chat = values.get("chat", {})
+        settings = ChatSettings(chat.get("arguments", {}), chat.get("systemMessage"), chat.get("date", DEFAULT_DATE))
+        return cls(str(values["name"]), settings)
+
+
+def render(problem: Problem, template: PromptTemplate | str, tokenizer: Any | None = None) -> Prompt:
+    """The prompt for a problem.
+
+    ``chat`` needs a tokenizer with a chat template and raises ``InputError`` without one. For the other templates the
+    tokenizer decides only whether whitespace at the end is held back.
+    """
+    template, given = PromptTemplate.of(template), problem.prompt
+    body = _template(template.name).render(
         statement=problem.statement,
         given=given,
         starter_code=problem.starter_code,
         examples=problem.meta.get("examples", []),
     )
-    if template == "chat":
-        body = _chat(body, tokenizer)
-    fenced = template in _FENCED_ANSWER
-    opening = f"{_FENCE}python\n" if fenced else ""
-    return Prompt(text=body + opening + given, given=given, closing=f"\n{_FENCE}" if fenced else "")
+    control: Spans = ()
+    if template.name == "chat":
+        body, control = _chat(body, template.chat, tokenizer)
+    fenced = template.name in FENCED_TEMPLATES
+    opening = f"{FENCE}python\n" if fenced else ""
+    return Prompt(
+        text=body + opening + given,
+        given=given,
+        closing=f"\n{FENCE}" if fenced else "",
+        control=control,
+        held=held_whitespace(given, tokenizer),
+    )
 
 
-def extract_program(problem: Problem, template: str, completion: str) -> str:
-    """The whole program in the text that a model generated after ``Prompt.text``.
+def template_digest(template: PromptTemplate | str, tokenizer: Any | None = None) -> str:
+    """SHA-256 of what a template renders: its file, and for ``chat`` also the tokenizer's template and the settings."""
+    template = PromptTemplate.of(template)
+    source = _source(template.name)
+    wrapper = getattr(tokenizer, "chat_template", None)
+    if template.name == "chat" and wrapper is not None:
+        settings = [dict(template.chat.arguments), template.chat.system_message]
+        shown = [template.chat.date] if "strftime_now" in str(wrapper) else []
+        source = json.dumps([source, wrapper, *settings, *shown], sort_keys=True)
+    return hashlib.sha256(source.encode()).hexdigest()
 
-    Where the prompt opened the fence, the program ends at the closing fence; a model may also open the fence again.
-    Otherwise the program is the last fenced block, or the whole text if there is none
-    (docs/reference/contracts.md, section 1).
+
+def held_whitespace(given: str, tokenizer: Any | None) -> str:
+    """The whitespace at the end of ``given`` that the tokenizer would merge with the code that follows.
+
+    GPT-2, StarCoder and SmolLM2 have one token for a newline and the spaces after it. A prompt that ends in the newline
+    would end in a token that no training text has in this place, so the model is asked without it and writes it itself.
     """
-    if template in _FENCED_ANSWER:
-        closing = _CLOSING_FENCE.search(completion)
-        if closing is None:
-            return problem.program(completion)
-        if completion[: closing.start()].strip():
-            return problem.program(completion[: closing.start()])
-    blocks = _BLOCK.findall(completion)
-    code: str = blocks[-1] if blocks else completion
-    begins_anew = bool(blocks) and code.startswith(problem.prompt)
-    return code if begins_anew else problem.program(code)
+    if not given or not callable(tokenizer):
+        return ""
+    last_line = given.rstrip().rpartition("\n")[2]
+    return _held(tokenizer, last_line, given[len(given.rstrip()) :])
 
 
-def fenced_program(text: str) -> str:
-    """The last fenced block of a text, or the whole text if it has none."""
-    blocks: list[str] = _BLOCK.findall(text)
-    return blocks[-1] if blocks else text
+@lru_cache(maxsize=1024)
+def _held(tokenizer: Any, line: str, whitespace: str) -> str:
+    code = "    return x\n" if whitespace.endswith("\n") else "return x\n"
+    whole = _ids(tokenizer, line + whitespace + code)
+    for held in ("", whitespace.rpartition("\n")[2], whitespace):
+        alone = _ids(tokenizer, (line + whitespace).removesuffix(held))
+        if whole[: len(alone)] == alone:
+            return held
+    return ""  # no border fits; `check_template` says so for the whole prompt
 
 
-def template_digest(template: str) -> str:
-    """SHA-256 of the template's file."""
-    return hashlib.sha256(_source(template).encode()).hexdigest()
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return ids
 
 
 def _source(template: str) -> str:
@@ -113,20 +213,45 @@ def _template(template: str) -> Template:
 
 
 def _commented(text: str) -> str:
-    """Every line as a comment line; text whose lines are all comments stays as it is."""
+    """Every line as a comment line; text that is all comments already stays as it is."""
     lines = text.strip("\n").split("\n")
     if all(line.startswith("#") for line in lines):
         return "\n".join(lines)
     return "\n".join(f"# {line}".rstrip() for line in lines)
 
 
-def _chat(message: str, tokenizer: Any | None) -> str:
+def _chat(message: str, settings: ChatSettings, tokenizer: Any | None) -> tuple[str, Spans]:
+    """The message inside the tokenizer's chat template, and the spans that the template itself has written."""
     if getattr(tokenizer, "chat_template", None) is None:
         raise InputError(
             "model.promptTemplate: chat needs a tokenizer with a chat template, and this model has none; use plain"
         )
     assert tokenizer is not None
-    text: str = tokenizer.apply_chat_template(
-        [{"role": "user", "content": message}], tokenize=False, add_generation_prompt=True
-    )
-    return text
+    messages = [{"role": "user", "content": message}]
+    if settings.system_message is not None:
+        messages.insert(0, {"role": "system", "content": settings.system_message})
+    try:
+        text: str = tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=True,
+            **({"strftime_now": settings.clock()} if "strftime_now" in str(tokenizer.chat_template) else {}),
+            **settings.arguments,
+        )
+    except Exception as error:  # templates raise whatever their author wrote, such as "no system role"
+        raise InputError(
+            f"model.promptTemplate: chat: the tokenizer's chat template refuses the message ({error}); change "
+            "`model.systemMessage` and `model.chatTemplateArguments`, or use plain"
+        ) from error
+    if text.rstrip().endswith("<think>"):
+        # The template has opened the model's reasoning. The answer begins with code, so the reasoning stays empty.
+        text = text.rstrip() + _CLOSED_REASONING
+    return text, _around(text, message)
+
+
+def _around(text: str, message: str) -> Spans:
+    """The spans of ``text`` before and after the message, which some templates strip of whitespace first."""
+    for content in (message, message.strip()):
+        if (start := text.find(content)) >= 0:
+            return (0, start), (start + len(content), len(text))
+    return ((0, len(text)),)

@@ -19,6 +19,7 @@ from prlcoder.files import atomic_output
 from prlcoder.runs.folder import RunFolder, remove
 from prlcoder.runs.load_problems import SplitProblems, load_problems
 from prlcoder.runs.lock import locked
+from prlcoder.runs.model_check import check_run_model
 from prlcoder.runs.plan import check_given, check_same_spec, check_stage, observe, plan, redo_from
 from prlcoder.runs.stage_functions import stage_function
 from prlcoder.runs.state import FINISHED, RunState, StageRecord, StageStatus, now, save_state
@@ -106,6 +107,8 @@ def _run_stages(session: _Session, only: str | None) -> bool:
         if problems is None:
             with session.stopping.allowed():
                 problems = load_problems(session.run.spec, session.folder.splits, session.folder.quarantine)
+                if (facts := check_run_model(session.run.spec, problems)) is not None:
+                    _log(f"model: {facts}")
         _run_stage(session, step.name, problems, resumed=step.action == "resume")
     return problems is not None
 

@@ -57,3 +57,5 @@ class Evaluation(Section):
     """Number of programs that are generated at once."""
     max_new_tokens: Count = 512
     """Longest generated program in tokens."""
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=14)] = ()
+    """Texts that end a generated program and do not belong to it, besides what the prompt template ends it with."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from datetime import date
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from prlcoder.spec.base import CelRule, Count, Fraction, Positive, Section
 
@@ -45,11 +46,21 @@ class Model(Section):
     )
 
     path: str | None = None
-    """Folder or hub id of a Hugging Face model."""
+    """Folder or hub id of a Hugging Face model, a `.gguf` file, or a folder with one."""
+    gguf_file: str | None = None
+    """Name of the GGUF file in the folder or hub repository `path`, if its weights are to be read from one."""
+    trust_remote_code: bool = False
+    """Executes the Python files that the model's folder brings along. Read them first."""
     scratch: Scratch | None = None
     """Builds a new model instead of loading one."""
     prompt_template: Literal["nano", "chat", "paper-appsplus", "plain"] = "chat"
     """How a problem is rendered as a prompt; `chat` is the tokenizer's own chat template."""
+    chat_template_arguments: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Arguments of the tokenizer's chat template, such as `{enable_thinking: false}`."""
+    system_message: str | None = None
+    """System message before each problem; none means the chat template's own."""
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2024-07-26"
+    """The date that chat templates see as today, so that prompts do not change from day to day."""
     max_length: Count = 2048
     """Longest sequence in tokens. Longer programs are left out of training and never truncated."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -62,4 +73,18 @@ class Model(Section):
     def _check_origin(self) -> Model:
         if (self.path is None) == (self.scratch is None):
             raise ValueError("give exactly one of `path` and `scratch`")
+        if self.gguf_file is not None and self.path is None:
+            raise ValueError("`ggufFile` names a file of `path`; give `path` as well")
+        if self.prompt_template != "chat" and (self.chat_template_arguments or self.system_message is not None):
+            raise ValueError(
+                "`chatTemplateArguments` and `systemMessage` are for `promptTemplate: chat`; set it, or leave them out"
+            )
+        date.fromisoformat(self.date)
         return self
+
+    @property
+    def location(self) -> str | None:
+        """The string that all loaders take: ``path``, with the GGUF file behind it if one is named."""
+        if self.path is None or self.gguf_file is None or self.path.endswith(".gguf"):
+            return self.path
+        return f"{self.path.rstrip('/')}/{self.gguf_file}"

@@ -30,6 +30,8 @@ class PolicyTeacher(Section):
     """Number of programs sampled per problem."""
     temperature: Positive = 1.0
     """Sampling temperature."""
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=14)] = ()
+    """Texts that end a sampled program and do not belong to it, besides what the prompt template ends it with."""
     locate: Literal["splice", "rollout"] = "splice"
     """How the first wrong step is found: by splicing it into the canonical solution, or by rollouts from its prefix."""
     rollouts: Count = 4

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prlcoder.executor import ProgramRunner
 from prlcoder.problems.model import Problem
+from prlcoder.problems.prompts import ChatSettings, PromptTemplate
 from prlcoder.spec import Spec
 from prlcoder.stages.services import open_executor
 
@@ -39,8 +40,21 @@ class StageContext:
         """Folder or hub id of the base policy: what ``pretrain`` made, or the spec's ``model.path``."""
         if "pretrain" in self.artifacts:
             return str(self.artifacts["pretrain"])
-        assert self.spec.model.path is not None  # the spec's validator: either scratch (so pretrain ran) or path
-        return self.spec.model.path
+        location = self.spec.model.location
+        assert location is not None  # the spec's validator: either scratch (so pretrain ran) or path
+        return location
+
+    @property
+    def template(self) -> PromptTemplate:
+        """The prompt template of the run."""
+        return template_of(self.spec)
+
+
+def template_of(spec: Spec) -> PromptTemplate:
+    """The prompt template that a spec describes."""
+    model = spec.model
+    chat = ChatSettings(model.chat_template_arguments, model.system_message, model.date)
+    return PromptTemplate(model.prompt_template, chat)
 
 
 Stage = Callable[[StageContext], Metrics]

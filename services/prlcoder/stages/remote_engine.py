@@ -7,6 +7,7 @@ from typing import Final
 
 from prlcoder.policy.sampling import Sampling
 from prlcoder.policy.serving.client import PolicyClient, PolicySample
+from prlcoder.problems.prompts import ModelInput
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import ServiceError
 from prlcoder.stages.remote_model import RemoteModel
@@ -24,7 +25,13 @@ class RemoteEngine(RemoteModel[PolicyClient]):
         self._max_new_tokens = max_new_tokens
 
     def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[str | ModelInput],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        stop: Sequence[str] = (),
     ) -> list[list[str]]:
         """``samples`` completions per prompt, without the text that ended them. If the server's engine is
         ``transformers``, they equal those of a ``TransformersEngine``. A prompt that fills the context gets empty

@@ -29,9 +29,9 @@ class RemoteModel(Blocking[M]):
     @cached_property
     def tokenizer(self) -> Any:
         """The model's tokenizer, loaded in this process."""
-        from transformers import AutoTokenizer
+        from prlcoder.modeling.tokenizer_loading import load_tokenizer
 
-        return AutoTokenizer.from_pretrained(self._model or self._info().uri)
+        return load_tokenizer(self._model or self._info().uri)
 
     def _info(self) -> Any:
         """The model that is serving: the response of ``GetModelInfo``."""

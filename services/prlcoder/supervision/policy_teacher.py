@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, Verdict
 from prlcoder.policy.protocol import Generator
-from prlcoder.problems.prompts import Prompt, extract_program
+from prlcoder.problems.completions import extract_program
+from prlcoder.problems.prompts import Prompt, PromptTemplate, held_whitespace
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.model import Mode
 from prlcoder.spec import PolicyTeacher
@@ -71,7 +72,7 @@ class PolicySource:
 
     engine: Generator
     prompts: dict[str, Prompt]  # by problem id
-    template: str
+    template: PromptTemplate
     stop: tuple[str, ...]
     settings: PolicyTeacher
 
@@ -132,7 +133,7 @@ def _refute(labelled: Labelled, samples: Sequence[Sample], executor: ProgramRunn
 def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: ProgramRunner, seed: int) -> list[Sample]:
     problems = labelled.verified
     completions = source.engine.generate(
-        [source.prompts[verified.problem.id].text for verified in problems],
+        [source.prompts[verified.problem.id].question for verified in problems],
         samples=source.settings.samples,
         temperature=source.settings.temperature,
         seed=seed,
@@ -141,7 +142,10 @@ def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Prog
     distinct = [
         (verified, program)
         for verified, texts in zip(problems, completions, strict=True)
-        for program in dict.fromkeys(extract_program(verified.problem, source.template, text) for text in texts)
+        for program in dict.fromkeys(
+            extract_program(verified.problem, source.template, text, held=source.prompts[verified.problem.id].held)
+            for text in texts
+        )
     ]
     items = (execute(verified.problem, program, verified.limits) for verified, program in distinct)
     results = run_all(labelled, executor, items)
@@ -237,10 +241,10 @@ def _passing_rests(
     seed: int,
 ) -> list[str | None]:
     """Return, for each (sample, end of prefix), the first of the policy's completions that passes, or None."""
-    prompts = []
+    prompts, helds = [], []
     for sample, end in prefixes:
-        prompt = source.prompts[sample.verified.problem.id]
-        prompts.append(prompt.text + sample.program[len(prompt.given) : end])
+        helds.append(held_whitespace(sample.program[:end], source.engine.tokenizer))
+        prompts.append(source.prompts[sample.verified.problem.id].continued(sample.program[:end], helds[-1]))
     completions = source.engine.generate(
         prompts,
         samples=source.settings.rollouts,
@@ -249,14 +253,19 @@ def _passing_rests(
         stop=source.stop,
     )
     items: list[ExecutionRequest] = []
-    for (sample, end), texts in zip(prefixes, completions, strict=True):
-        problem = sample.verified.problem
-        items.extend(execute(problem, sample.program[:end] + text, sample.verified.limits) for text in texts)
+    rests: list[list[str]] = []
+    for (sample, end), held, texts in zip(prefixes, helds, completions, strict=True):
+        prefix, problem = sample.program[:end], sample.verified.problem
+        begun = replace(problem, prompt=prefix)  # the prefix takes the place of the code that the problem gives
+        programs = [extract_program(begun, source.template, text, held=held) for text in texts]
+        # A program that does not begin with the prefix answers another question.
+        rests.append([program.removeprefix(prefix) for program in programs if program.startswith(prefix)])
+        items.extend(execute(problem, prefix + rest, sample.verified.limits) for rest in rests[-1])
     results = run_all(labelled, executor, items)
     passing: list[str | None] = []
-    for texts in completions:
-        outcomes = [(text, next(results).passed) for text in texts]
-        passing.append(next((text for text, passed in outcomes if passed), None))
+    for candidates in rests:
+        outcomes = [(rest, next(results).passed) for rest in candidates]
+        passing.append(next((rest for rest, passed in outcomes if passed), None))
     return passing
 
 

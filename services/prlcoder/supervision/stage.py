@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prlcoder.executor import ResourceLimits
+from prlcoder.modeling.spans import check_template
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.spec import LlmTeacher, PolicyTeacher, RulesTeacher
@@ -70,7 +71,7 @@ def describe(teacher: RulesTeacher | LlmTeacher | PolicyTeacher, context: StageC
 def _policy_source(context: StageContext, settings: PolicyTeacher) -> PolicyFor:
     """Return a function that loads the base policy on first use, because a resumed build may not need it."""
     engine: Any = None
-    template = context.spec.model.prompt_template
+    template = context.template
 
     def source(problems: list[Problem]) -> PolicySource:
         nonlocal engine
@@ -82,7 +83,11 @@ def _policy_source(context: StageContext, settings: PolicyTeacher) -> PolicyFor:
                 max_new_tokens=evaluation.max_new_tokens if evaluation else 512,
             )
         prompts = {problem.id: render(problem, template, engine.tokenizer) for problem in problems}
-        closings = {prompt.closing for prompt in prompts.values() if prompt.closing}
-        return PolicySource(engine, prompts, template, tuple(sorted(closings)), settings)
+        solved = [problem for problem in problems if problem.solutions]
+        check_template(
+            engine.tokenizer, template.name, [prompts[one.id] for one in solved], [one.canonical for one in solved]
+        )
+        stops = {*settings.stop, *(prompt.closing for prompt in prompts.values() if prompt.closing)}
+        return PolicySource(engine, prompts, template, tuple(sorted(stops)), settings)
 
     return source

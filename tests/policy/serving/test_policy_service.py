@@ -17,8 +17,9 @@ from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.policy.serving.service import PolicyService
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
+from prlcoder.problems.completions import extract_program
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import extract_program, render
+from prlcoder.problems.prompts import render
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.stages import remote_engine

@@ -27,14 +27,16 @@ WEIGHTS_KIND_FULL: WeightsKind
 WEIGHTS_KIND_ADAPTER: WeightsKind
 
 class GenerateItem(_message.Message):
-    __slots__ = ("id", "problem", "text")
+    __slots__ = ("id", "problem", "text", "control")
     ID_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
     id: str
     problem: _problem_pb2.Problem
     text: str
-    def __init__(self, id: _Optional[str] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+    control: _problem_pb2.ControlText
+    def __init__(self, id: _Optional[str] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ..., text: _Optional[str] = ..., control: _Optional[_Union[_problem_pb2.ControlText, _Mapping]] = ...) -> None: ...
 
 class Sampling(_message.Message):
     __slots__ = ("samples", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed")

@@ -24,31 +24,35 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19prlcoder/v1/problem.proto\x12\x0bprlcoder.v1\"r\n\x07Problem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tstatement\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x14\n\x0cstarter_code\x18\x04 \x01(\t\x12\x10\n\x08preamble\x18\x05 \x01(\t\x12\x10\n\x08\x65xamples\x18\x06 \x03(\t\"6\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05given\x18\x02 \x01(\t\x12\x0f\n\x07\x63losing\x18\x03 \x01(\t\"/\n\tTolerance\x12\x10\n\x08\x61\x62solute\x18\x01 \x01(\x01\x12\x10\n\x08relative\x18\x02 \x01(\x01\")\n\x08\x43\x61llTest\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\xd5\x01\n\tCallTests\x12\x13\n\x0b\x65ntry_point\x18\x01 \x01(\t\x12$\n\x05\x63\x61ses\x18\x02 \x03(\x0b\x32\x15.prlcoder.v1.CallTest\x12+\n\ncomparison\x18\x03 \x01(\x0e\x32\x17.prlcoder.v1.Comparison\x12)\n\ttolerance\x18\x04 \x01(\x0b\x32\x16.prlcoder.v1.Tolerance\x12\x0f\n\x07\x63hecker\x18\x05 \x01(\t\x12\x14\n\x0ctest_limit_s\x18\x06 \x01(\x01\x12\x0e\n\x06oracle\x18\x07 \x01(\t\"*\n\tStdioTest\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\xb2\x01\n\nStdioTests\x12%\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x16.prlcoder.v1.StdioTest\x12+\n\ncomparison\x18\x02 \x01(\x0e\x32\x17.prlcoder.v1.Comparison\x12)\n\ttolerance\x18\x03 \x01(\x0b\x32\x16.prlcoder.v1.Tolerance\x12\x0f\n\x07\x63hecker\x18\x04 \x01(\t\x12\x14\n\x0ctest_limit_s\x18\x05 \x01(\x01\"P\n\x0b\x41ssertTests\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x65ntry_point\x18\x02 \x01(\t\x12\r\n\x05\x63heck\x18\x03 \x01(\x08\x12\r\n\x05setup\x18\x04 \x01(\t\"\x8f\x01\n\x05Tests\x12\'\n\x05\x63\x61lls\x18\x01 \x01(\x0b\x32\x16.prlcoder.v1.CallTestsH\x00\x12(\n\x05stdio\x18\x02 \x01(\x0b\x32\x17.prlcoder.v1.StdioTestsH\x00\x12+\n\x07\x61sserts\x18\x03 \x01(\x0b\x32\x18.prlcoder.v1.AssertTestsH\x00\x42\x06\n\x04kind*\x8e\x02\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OMPARISON_VALUE\x10\x01\x12\x15\n\x11\x43OMPARISON_STRICT\x10\x02\x12\x14\n\x10\x43OMPARISON_EXACT\x10\x03\x12\x14\n\x10\x43OMPARISON_LINES\x10\x04\x12\x15\n\x11\x43OMPARISON_TOKENS\x10\x05\x12\x15\n\x11\x43OMPARISON_FLOATS\x10\x06\x12\x16\n\x12\x43OMPARISON_SHALLOW\x10\x07\x12\x17\n\x13\x43OMPARISON_DECIMALS\x10\x08\x12\x17\n\x13\x43OMPARISON_EVALPLUS\x10\t\x12\x13\n\x0f\x43OMPARISON_APPS\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19prlcoder/v1/problem.proto\x12\x0bprlcoder.v1\"r\n\x07Problem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tstatement\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x14\n\x0cstarter_code\x18\x04 \x01(\t\x12\x10\n\x08preamble\x18\x05 \x01(\t\x12\x10\n\x08\x65xamples\x18\x06 \x03(\t\"a\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05given\x18\x02 \x01(\t\x12\x0f\n\x07\x63losing\x18\x03 \x01(\t\x12)\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x18.prlcoder.v1.ControlText\"6\n\x0b\x43ontrolText\x12\'\n\x05spans\x18\x01 \x03(\x0b\x32\x18.prlcoder.v1.ControlSpan\")\n\x0b\x43ontrolSpan\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\"/\n\tTolerance\x12\x10\n\x08\x61\x62solute\x18\x01 \x01(\x01\x12\x10\n\x08relative\x18\x02 \x01(\x01\")\n\x08\x43\x61llTest\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\xd5\x01\n\tCallTests\x12\x13\n\x0b\x65ntry_point\x18\x01 \x01(\t\x12$\n\x05\x63\x61ses\x18\x02 \x03(\x0b\x32\x15.prlcoder.v1.CallTest\x12+\n\ncomparison\x18\x03 \x01(\x0e\x32\x17.prlcoder.v1.Comparison\x12)\n\ttolerance\x18\x04 \x01(\x0b\x32\x16.prlcoder.v1.Tolerance\x12\x0f\n\x07\x63hecker\x18\x05 \x01(\t\x12\x14\n\x0ctest_limit_s\x18\x06 \x01(\x01\x12\x0e\n\x06oracle\x18\x07 \x01(\t\"*\n\tStdioTest\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\xb2\x01\n\nStdioTests\x12%\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x16.prlcoder.v1.StdioTest\x12+\n\ncomparison\x18\x02 \x01(\x0e\x32\x17.prlcoder.v1.Comparison\x12)\n\ttolerance\x18\x03 \x01(\x0b\x32\x16.prlcoder.v1.Tolerance\x12\x0f\n\x07\x63hecker\x18\x04 \x01(\t\x12\x14\n\x0ctest_limit_s\x18\x05 \x01(\x01\"P\n\x0b\x41ssertTests\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x65ntry_point\x18\x02 \x01(\t\x12\r\n\x05\x63heck\x18\x03 \x01(\x08\x12\r\n\x05setup\x18\x04 \x01(\t\"\x8f\x01\n\x05Tests\x12\'\n\x05\x63\x61lls\x18\x01 \x01(\x0b\x32\x16.prlcoder.v1.CallTestsH\x00\x12(\n\x05stdio\x18\x02 \x01(\x0b\x32\x17.prlcoder.v1.StdioTestsH\x00\x12+\n\x07\x61sserts\x18\x03 \x01(\x0b\x32\x18.prlcoder.v1.AssertTestsH\x00\x42\x06\n\x04kind*\x8e\x02\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OMPARISON_VALUE\x10\x01\x12\x15\n\x11\x43OMPARISON_STRICT\x10\x02\x12\x14\n\x10\x43OMPARISON_EXACT\x10\x03\x12\x14\n\x10\x43OMPARISON_LINES\x10\x04\x12\x15\n\x11\x43OMPARISON_TOKENS\x10\x05\x12\x15\n\x11\x43OMPARISON_FLOATS\x10\x06\x12\x16\n\x12\x43OMPARISON_SHALLOW\x10\x07\x12\x17\n\x13\x43OMPARISON_DECIMALS\x10\x08\x12\x17\n\x13\x43OMPARISON_EVALPLUS\x10\t\x12\x13\n\x0f\x43OMPARISON_APPS\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prlcoder.v1.problem_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPARISON']._serialized_start=976
-  _globals['_COMPARISON']._serialized_end=1246
+  _globals['_COMPARISON']._serialized_start=1118
+  _globals['_COMPARISON']._serialized_end=1388
   _globals['_PROBLEM']._serialized_start=42
   _globals['_PROBLEM']._serialized_end=156
   _globals['_PROMPT']._serialized_start=158
-  _globals['_PROMPT']._serialized_end=212
-  _globals['_TOLERANCE']._serialized_start=214
-  _globals['_TOLERANCE']._serialized_end=261
-  _globals['_CALLTEST']._serialized_start=263
-  _globals['_CALLTEST']._serialized_end=304
-  _globals['_CALLTESTS']._serialized_start=307
-  _globals['_CALLTESTS']._serialized_end=520
-  _globals['_STDIOTEST']._serialized_start=522
-  _globals['_STDIOTEST']._serialized_end=564
-  _globals['_STDIOTESTS']._serialized_start=567
-  _globals['_STDIOTESTS']._serialized_end=745
-  _globals['_ASSERTTESTS']._serialized_start=747
-  _globals['_ASSERTTESTS']._serialized_end=827
-  _globals['_TESTS']._serialized_start=830
-  _globals['_TESTS']._serialized_end=973
+  _globals['_PROMPT']._serialized_end=255
+  _globals['_CONTROLTEXT']._serialized_start=257
+  _globals['_CONTROLTEXT']._serialized_end=311
+  _globals['_CONTROLSPAN']._serialized_start=313
+  _globals['_CONTROLSPAN']._serialized_end=354
+  _globals['_TOLERANCE']._serialized_start=356
+  _globals['_TOLERANCE']._serialized_end=403
+  _globals['_CALLTEST']._serialized_start=405
+  _globals['_CALLTEST']._serialized_end=446
+  _globals['_CALLTESTS']._serialized_start=449
+  _globals['_CALLTESTS']._serialized_end=662
+  _globals['_STDIOTEST']._serialized_start=664
+  _globals['_STDIOTEST']._serialized_end=706
+  _globals['_STDIOTESTS']._serialized_start=709
+  _globals['_STDIOTESTS']._serialized_end=887
+  _globals['_ASSERTTESTS']._serialized_start=889
+  _globals['_ASSERTTESTS']._serialized_end=969
+  _globals['_TESTS']._serialized_start=972
+  _globals['_TESTS']._serialized_end=1115
 # @@protoc_insertion_point(module_scope)

@@ -48,14 +48,30 @@ class Problem(_message.Message):
     def __init__(self, id: _Optional[str] = ..., statement: _Optional[str] = ..., prompt: _Optional[str] = ..., starter_code: _Optional[str] = ..., preamble: _Optional[str] = ..., examples: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Prompt(_message.Message):
-    __slots__ = ("text", "given", "closing")
+    __slots__ = ("text", "given", "closing", "control")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     GIVEN_FIELD_NUMBER: _ClassVar[int]
     CLOSING_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
     text: str
     given: str
     closing: str
-    def __init__(self, text: _Optional[str] = ..., given: _Optional[str] = ..., closing: _Optional[str] = ...) -> None: ...
+    control: ControlText
+    def __init__(self, text: _Optional[str] = ..., given: _Optional[str] = ..., closing: _Optional[str] = ..., control: _Optional[_Union[ControlText, _Mapping]] = ...) -> None: ...
+
+class ControlText(_message.Message):
+    __slots__ = ("spans",)
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedCompositeFieldContainer[ControlSpan]
+    def __init__(self, spans: _Optional[_Iterable[_Union[ControlSpan, _Mapping]]] = ...) -> None: ...
+
+class ControlSpan(_message.Message):
+    __slots__ = ("start", "end")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class Tolerance(_message.Message):
     __slots__ = ("absolute", "relative")

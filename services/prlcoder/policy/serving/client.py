@@ -11,6 +11,8 @@ from typing import Any, Final
 import grpc.aio
 
 from prlcoder.policy.sampling import Finish, Sampling
+from prlcoder.problems.messages import write_input
+from prlcoder.problems.prompts import ModelInput
 from prlcoder.rpc.address import Address
 from prlcoder.rpc.client import FIRST_PAUSE_S, TIMEOUT_S, Client, ServiceError, retry_after, service_error
 from prlcoder.v1 import policy_pb2, policy_pb2_grpc
@@ -41,7 +43,7 @@ class PolicyClient(Client):
         self._stub = policy_pb2_grpc.PolicyServiceStub(self._channel)
 
     async def complete(
-        self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
+        self, prompts: Sequence[str | ModelInput], sampling: Sampling, *, timeout_s: float | None = None
     ) -> list[list[PolicySample | ServiceError]]:
         """All samples of each prompt, complete, or why there are none (reason ``TOO_LONG`` if the prompt does not fit
         into the context)."""
@@ -64,7 +66,7 @@ class PolicyClient(Client):
         return found
 
     async def events(
-        self, prompts: Sequence[str], sampling: Sampling, *, timeout_s: float | None = None
+        self, prompts: Sequence[str | ModelInput], sampling: Sampling, *, timeout_s: float | None = None
     ) -> AsyncGenerator[policy_pb2.GenerateResponse]:
         """The events of all samples as they arrive; the ``id`` of an event is its prompt's index. Close the generator
         to stop the engine. A call is retried until its deadline, but only before its first event: later, a second
@@ -103,7 +105,7 @@ class PolicyClient(Client):
         return float(response.pause_s)
 
 
-def _request(prompts: Sequence[str], sampling: Sampling) -> policy_pb2.GenerateRequest:
+def _request(prompts: Sequence[str | ModelInput], sampling: Sampling) -> policy_pb2.GenerateRequest:
     drawing = policy_pb2.Sampling(
         samples=sampling.samples,
         temperature=sampling.temperature,
@@ -114,12 +116,17 @@ def _request(prompts: Sequence[str], sampling: Sampling) -> policy_pb2.GenerateR
         seed=sampling.seed,
     )
     return policy_pb2.GenerateRequest(
-        items=[policy_pb2.GenerateItem(id=str(number), text=prompt) for number, prompt in enumerate(prompts)],
+        items=[_item(number, prompt) for number, prompt in enumerate(prompts)],
         sampling=drawing,
         log_probabilities=sampling.log_probabilities,
         first_item=sampling.first_prompt,
         whole=sampling.whole,
     )
+
+
+def _item(number: int, prompt: str | ModelInput) -> policy_pb2.GenerateItem:
+    text, control = write_input(prompt)
+    return policy_pb2.GenerateItem(id=str(number), text=text, control=control)
 
 
 def _completion(event: policy_pb2.GenerateResponse, pieces: Sequence[policy_pb2.Tokens]) -> PolicySample:

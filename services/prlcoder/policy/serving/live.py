@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from prlcoder.errors import InputError
 from prlcoder.policy.sampling import Piece, Sampling, Unread
+from prlcoder.problems.prompts import ModelInput, PromptTemplate
 
 WeightsKind = Literal["full", "adapter"]
 
@@ -41,7 +42,7 @@ class SampleEvent:
 class LivePolicy(Protocol):
     """An engine that serves many callers within one event loop."""
 
-    template: str  # name of the prompt template
+    template: PromptTemplate
     device: str
 
     @property
@@ -69,7 +70,7 @@ class LivePolicy(Protocol):
         """Whether the engine runs. An engine that has died does not recover."""
         ...
 
-    def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
+    def stream(self, prompts: Sequence[str | ModelInput], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
         """All samples of all prompts, piece by piece, and one ``Unread`` per prompt that is too long. Close the
         generator to stop the engine's work on them."""
         ...

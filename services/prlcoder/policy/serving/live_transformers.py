@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Final
 
-from prlcoder.modeling.checkpoints import Checkpoint, load, template_name
+from prlcoder.modeling.checkpoints import Checkpoint, load, model_template
 from prlcoder.policy.sampling import Sampling
 from prlcoder.policy.serving.live import SampleEvent, Weights, WeightsKind
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
+from prlcoder.problems.prompts import ModelInput
 
 
 class TransformersPolicy:
@@ -26,7 +27,7 @@ class TransformersPolicy:
     def __init__(self, checkpoint: Checkpoint, settings: PolicySettings) -> None:
         self._settings = settings
         self._serving = (Weights(0, settings.model), self._engine(checkpoint))
-        self.template = template_name(settings.model, checkpoint.tokenizer)
+        self.template = model_template(settings.model, checkpoint.tokenizer)
         self.device = str(checkpoint.model.device.type)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")
         self._updating = asyncio.Lock()
@@ -54,7 +55,9 @@ class TransformersPolicy:
         """The context of the present weights."""
         return self._serving[1].max_length
 
-    async def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
+    async def stream(
+        self, prompts: Sequence[str | ModelInput], sampling: Sampling
+    ) -> AsyncGenerator[SampleEvent, None]:
         """See ``LivePolicy``."""
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[SampleEvent | None] = asyncio.Queue()

@@ -18,9 +18,10 @@ from prlcoder.policy.sampling import Piece, Sampling, Unread
 from prlcoder.policy.serving.live import LivePolicy, SampleEvent, WeightsKind
 from prlcoder.policy.serving.metrics import PolicyMetrics
 from prlcoder.policy.serving.settings import PolicySettings
-from prlcoder.problems.messages import read_problem, render_problem
+from prlcoder.problems.completions import extract_program
+from prlcoder.problems.messages import read_control, read_problem, render_problem
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import extract_program, template_digest
+from prlcoder.problems.prompts import ModelInput, PromptTemplate, template_digest
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import require_batch
 from prlcoder.rpc.errors import CallError, invalid
@@ -36,9 +37,10 @@ class PromptItem:
     item is a bare text."""
 
     id: str
-    text: str
+    text: str | ModelInput
     closing: str = ""
     problem: Problem | None = None
+    held: str = ""  # whitespace of the prompt that the model writes itself
 
 
 class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
@@ -103,8 +105,8 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             uri=policy.weights.model,
             weights_version=policy.weights.version,
             engine=policy.engine,
-            template=self._template,
-            template_digest=template_digest(self._template),
+            template=self._template.name,
+            template_digest=template_digest(self._template, policy.tokenizer),
             max_tokens=policy.max_length,
             device=policy.device,
             adapter_uri=policy.weights.adapter or "",
@@ -124,17 +126,20 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         )
 
     @property
-    def _template(self) -> str:
-        return self._settings.template or self._policy.template
+    def _template(self) -> PromptTemplate:
+        return PromptTemplate(self._settings.template) if self._settings.template else self._policy.template
 
     def _read(self, item: policy_pb2.GenerateItem, where: str) -> PromptItem:
         match item.WhichOneof("context"):
             case "problem":
                 problem = read_problem(item.problem)
                 prompt = render_problem(problem, self._template, self._policy.tokenizer, f"{where}.problem")
-                return PromptItem(item.id, prompt.text, prompt.closing, problem)
+                return PromptItem(item.id, prompt.question, prompt.closing, problem, prompt.held)
             case "text":
-                return PromptItem(item.id, item.text)
+                if not item.HasField("control"):
+                    return PromptItem(item.id, item.text)
+                control = read_control(item.control, len(item.text), f"{where}.control")
+                return PromptItem(item.id, ModelInput(item.text, control))
         raise invalid(where, "has nothing to complete; set problem or text")
 
 
@@ -199,7 +204,7 @@ class _Progress:
 class _Samples:
     """Turns the events of one request into responses, and collects the whole text of each sample for its last one."""
 
-    def __init__(self, asked: Sequence[PromptItem], sampling: Sampling, template: str) -> None:
+    def __init__(self, asked: Sequence[PromptItem], sampling: Sampling, template: PromptTemplate) -> None:
         self._asked, self._sampling, self._template = asked, sampling, template
         self._progress: dict[tuple[int, int], _Progress] = {}
 
@@ -223,7 +228,7 @@ class _Samples:
         if event.finish:
             del self._progress[event.prompt, event.sample]
             text = "".join(so_far.text)
-            program = extract_program(one.problem, self._template, text) if one.problem else ""
+            program = extract_program(one.problem, self._template, text, held=one.held) if one.problem else ""
             finished = policy_pb2.Finished(
                 reason=_FINISH[event.finish], text=text, program=program, tokens=so_far.tokens
             )

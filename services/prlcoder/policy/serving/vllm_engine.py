@@ -17,13 +17,17 @@ from typing import Any, Final
 import numpy as np
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.adapters import ADAPTER_CONFIG
-from prlcoder.modeling.checkpoints import template_name, unloadable
+from prlcoder.modeling.checkpoints import model_template
+from prlcoder.modeling.configs import load_config
+from prlcoder.modeling.model_source import ADAPTER_CONFIG, trusts_remote_code, unloadable
 from prlcoder.modeling.spans import encode
+from prlcoder.modeling.tokenizer_check import check_tokenizer
+from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.modeling.weights_check import local_folder, require_same_architecture
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated
 from prlcoder.policy.serving.live import SampleEvent, Weights, WeightsGate, WeightsKind
 from prlcoder.policy.serving.settings import PolicySettings
+from prlcoder.problems.prompts import ModelInput
 
 try:
     from vllm import AsyncEngineArgs, SamplingParams
@@ -54,8 +58,8 @@ class VllmPolicy:
         self._adapter: Any = None
         self._adapters = 0
         self.weights = Weights(0, settings.model)
-        self.tokenizer: Any = llm.get_tokenizer()
-        self.template = template_name(str(folder), self.tokenizer)
+        self.tokenizer: Any = load_tokenizer(str(folder))
+        self.template = model_template(str(folder), self.tokenizer)
         self.max_length: int = llm.model_config.max_model_len
         self.device = str(llm.vllm_config.device_config.device_type)
         self._gate = WeightsGate()
@@ -65,6 +69,8 @@ class VllmPolicy:
     async def start(cls, settings: PolicySettings) -> VllmPolicy:
         """Start the engine, which has its own processes. ``InputError`` if vLLM cannot load the model."""
         folder = await asyncio.to_thread(local_folder, settings.model)
+        config = await asyncio.to_thread(load_config, str(folder))
+        check_tokenizer(str(folder), config, load_tokenizer(str(folder)))
         adapters = {"enable_lora": True, "max_lora_rank": settings.max_adapter_rank, "max_loras": 2}
         arguments = AsyncEngineArgs(
             model=str(folder),
@@ -73,6 +79,7 @@ class VllmPolicy:
             enforce_eager=settings.eager,
             gpu_memory_utilization=settings.memory,
             disable_log_stats=True,
+            trust_remote_code=trusts_remote_code(),
             **(adapters if settings.max_adapter_rank else {}),
         )
         try:
@@ -82,7 +89,9 @@ class VllmPolicy:
             raise InputError(f"model {settings.model}: vLLM cannot serve it ({error}); its log says more") from error
         return cls(llm, folder, settings)
 
-    async def stream(self, prompts: Sequence[str], sampling: Sampling) -> AsyncGenerator[SampleEvent, None]:
+    async def stream(
+        self, prompts: Sequence[str | ModelInput], sampling: Sampling
+    ) -> AsyncGenerator[SampleEvent, None]:
         """See ``LivePolicy``."""
         async with self._gate.together():
             version, adapter = self.weights.version, self._adapter
@@ -135,6 +144,7 @@ class VllmPolicy:
             top_k=sampling.top_k,
             max_tokens=min(most, self.max_length - length),
             stop=list(sampling.stop),
+            skip_special_tokens=False,  # as the engine `transformers`
             seed=None if sampling.seed is None else prompt_seed(sampling.seed, sampling.first_prompt + prompt),
             logprobs=0 if sampling.log_probabilities else None,
             output_kind=RequestOutputKind.FINAL_ONLY if sampling.whole else RequestOutputKind.DELTA,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from prlcoder.errors import InputError, WorkError
 from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore
 from prlcoder.prm.serving.batching import Batch, BatchLimits
-from prlcoder.problems.prompts import Prompt, render
+from prlcoder.problems.prompts import Prompt, PromptTemplate, render
 from prlcoder.rpc.admission import RETRY_AFTER_S
 from prlcoder.rpc.errors import unavailable
 from prlcoder.rpc.process_pool import settle_worker
@@ -61,7 +61,7 @@ class ServedModel:
 
     version: int
     path: str
-    template: str
+    template: PromptTemplate
     max_length: int
     parameters: int
     device: str
@@ -81,6 +81,7 @@ class Render:
 
     number: int
     problem: Problem
+    template: PromptTemplate
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,11 @@ class ModelProcess:
         found: BatchOutcome = await self._ask(ScoreRequest(next(self._numbers), items))
         return found
 
-    async def render(self, problem: Problem, template: str) -> Prompt:
+    async def render(self, problem: Problem, template: PromptTemplate) -> Prompt:
         """The problem's prompt. ``InputError`` if this model's tokenizer cannot render it."""
-        if template != CHAT_TEMPLATE:
+        if template.name != CHAT_TEMPLATE:
             return render(problem, template)
-        prompt: Prompt = await self._ask(Render(next(self._numbers), problem))
+        prompt: Prompt = await self._ask(Render(next(self._numbers), problem, template))
         return prompt
 
     async def update(self, version: int, uri: str) -> float:
@@ -332,7 +333,7 @@ async def _answer_all(live: LiveScorer, reader: asyncio.StreamReader, writer: as
                 case ScoreRequest():
                     value = await live.score(message.items)
                 case Render():
-                    value = render(message.problem, CHAT_TEMPLATE, live.model.tokenizer)
+                    value = render(message.problem, message.template, live.model.tokenizer)
                 case Update():
                     pause = await live.update(message.version, message.uri)
                     value = _served(live), pause

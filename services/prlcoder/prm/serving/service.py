@@ -16,7 +16,7 @@ from prlcoder.prm.serving.metrics import PrmMetrics
 from prlcoder.prm.serving.process import ModelProcess
 from prlcoder.prm.serving.settings import PrmSettings
 from prlcoder.problems.messages import read_problem, read_prompt
-from prlcoder.problems.prompts import Prompt, template_digest
+from prlcoder.problems.prompts import Prompt, PromptTemplate, template_digest
 from prlcoder.rpc.admission import Admission
 from prlcoder.rpc.batches import fail, require_batch
 from prlcoder.rpc.errors import CallError, invalid
@@ -85,7 +85,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         return prm_pb2.PrmServiceGetModelInfoResponse(
             uri=model.path,
             weights_version=model.version,
-            template=self._template,
+            template=self._template.name,
             template_digest=template_digest(self._template),
             max_tokens=model.max_length,
             parameters=model.parameters,
@@ -103,8 +103,9 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         return prm_pb2.PrmServiceUpdateWeightsResponse(weights_version=self._model.model.version, pause_s=pause)
 
     @property
-    def _template(self) -> str:
-        return self._settings.template or self._model.model.template
+    def _template(self) -> PromptTemplate:
+        named = self._settings.template
+        return PromptTemplate(named) if named else self._model.model.template
 
     async def _read(self, message: prm_pb2.ScoreItem, field: str) -> ProgramToScore | Exception:
         """The item, or the exception that says why it is invalid."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from prlcoder.problems.completions import fenced_program
 from prlcoder.problems.formats.apps import identity, starter_text
 from prlcoder.problems.formats.inputs_outputs import PREAMBLE, parse_tests, python_solutions
 from prlcoder.problems.formats.record import FieldError, Record, content_id, described
@@ -18,7 +19,6 @@ from prlcoder.problems.json_text import JsonError, decode
 from prlcoder.problems.literals import LiteralError
 from prlcoder.problems.literals import decode as decode_literal
 from prlcoder.problems.model import Problem, Tests
-from prlcoder.problems.prompts import fenced_program
 
 _ID_FIELDS: Final = ("problem_id", "id", "task_id", "question_id")
 

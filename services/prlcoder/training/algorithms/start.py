@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.modeling.spans import check_template
+from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.problems.prompts import Prompt, render
 from prlcoder.spec import Dpo, Policy
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples.pairs import COLUMNS, pair_dataset
 from prlcoder.training.loop.job import initial_model
-from prlcoder.training.loop.trainer import load_tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -59,8 +59,8 @@ class PolicyStart:
 def training_prompts(context: StageContext, tokenizer: Any) -> dict[str, Prompt]:
     """The prompt of every training problem by its id. ``InputError`` if prompts are tokenised differently with and
     without a solution."""
-    template = context.spec.model.prompt_template
+    template = context.template
     prompts = {problem.id: render(problem, template, tokenizer) for problem in context.train}
     solved = [problem for problem in context.train if problem.solutions]
-    check_template(tokenizer, template, [prompts[p.id] for p in solved], [p.canonical for p in solved])
+    check_template(tokenizer, template.name, [prompts[p.id] for p in solved], [p.canonical for p in solved])
     return prompts

@@ -75,7 +75,7 @@ def _sequence(
     earlier = {
         len(until): LABELS["chosen"] for until in chosen_prefixes if len(until) < len(last) and last.startswith(until)
     }
-    encoded = encode(tokenizer, prompt.whole(program))
+    encoded = encode(tokenizer, prompt.input(program))
     ends = {
         segment_end_token(encoded, prompt.program_start, program, end): label
         for end, label in sorted({**earlier, **steps}.items())

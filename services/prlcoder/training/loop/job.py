@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prlcoder.errors import InputError
+from prlcoder.problems.prompts import PromptTemplate
 from prlcoder.spec import Peft, Training
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Job:
     work: Path
     output: Path
     report_to: tuple[str, ...]
-    template: str
+    template: PromptTemplate
     dtype: str = "auto"  # of the written weights, as ``model.dtype``
     peft: Peft | None = None  # None: all weights are trained
 
@@ -44,7 +45,7 @@ class Job:
             work=context.work / "train" / below,
             output=context.output / below,
             report_to=spec.tracking.report_to,
-            template=spec.model.prompt_template,
+            template=context.template,
             dtype=spec.model.dtype,
             peft=None if name == "pretrain" else spec.model.peft,  # random weights must be trained as a whole
         )

@@ -12,7 +12,7 @@ def model_card(job: Job, *, title: str, base: str, pipeline: str, facts: Mapping
     """The text of the README, beginning with the front matter that model hubs read."""
     origin = Path(base).name if Path(base).is_dir() else base
     settings = job.section.model_dump(by_alias=True, exclude={"from_", "controls"})
-    rows = [*settings.items(), ("seed", job.seed), ("promptTemplate", job.template), ("dtype", job.dtype)]
+    rows = [*settings.items(), ("seed", job.seed), ("promptTemplate", job.template.name), ("dtype", job.dtype)]
     if job.peft is not None:
         rows += [(f"peft.{name}", value) for name, value in job.peft.model_dump(by_alias=True).items()]
     lines = [

@@ -12,7 +12,7 @@ from transformers import Trainer
 from prlcoder.errors import WorkError
 from prlcoder.files import write_json
 from prlcoder.modeling.adapters import LABELS
-from prlcoder.problems.prompts import template_digest
+from prlcoder.modeling.checkpoints import TEMPLATE_FILE
 from prlcoder.training.loop.checkpoints import latest_checkpoint
 from prlcoder.training.loop.finite import first_not_finite
 from prlcoder.training.loop.job import Job
@@ -26,8 +26,8 @@ def publish(trainer: Trainer, job: Job, history: Sequence[dict[str, Any]], card:
     job.output.mkdir(parents=True, exist_ok=True)
     save_model(trainer.accelerator.unwrap_model(trainer.model), job)
     trainer.processing_class.save_pretrained(job.output)
-    template = {"name": job.template, "sha256": template_digest(job.template)}
-    (job.output / "prompt_template.json").write_text(json.dumps(template, indent=2) + "\n")
+    template = job.template.record(trainer.processing_class)
+    (job.output / TEMPLATE_FILE).write_text(json.dumps(template, indent=2) + "\n")
     (job.output / "training_log.json").write_text(json.dumps(list(history), indent=1) + "\n")
     (job.output / "README.md").write_text(card)
     if (job.work / "tensorboard").is_dir():

@@ -10,12 +10,11 @@ import signal
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.integrations import TensorBoardCallback, get_available_reporting_integrations
 from transformers.utils import logging
 
 from prlcoder.errors import InputError, WorkError
-from prlcoder.modeling.adapters import tokenizer_location
 from prlcoder.modeling.cpu import settle_cpu
 from prlcoder.training.loop.checkpoints import PointAtLatest, latest_checkpoint
 from prlcoder.training.loop.finite import FiniteGuard
@@ -131,14 +130,3 @@ def fit(trainer: FixedOrderTrainer, job: Job) -> list[dict[str, Any]]:
         raise WorkError(f"{job.name}: stopped by {stop.received.name} after saving step {step}; run again to go on")
     history: list[dict[str, Any]] = trainer.state.log_history
     return history
-
-
-def load_tokenizer(model: str) -> Any:
-    """The model's tokenizer. EOS takes the place of a missing padding token, which is safe because padding is always
-    masked. ``InputError`` if there is no EOS token."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_location(model))
-    if tokenizer.eos_token_id is None:
-        raise InputError(f"model {model}: its tokenizer has no EOS token, so no program could end; set one")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer

@@ -33,7 +33,7 @@ def run(context: StageContext) -> Metrics:
     if not problems:
         raise WorkError("pretrain: no training problem has a solution to learn from")
     tokenizer = train_tokenizer(problems, nano=model.scratch.preset == "nano", template=model.prompt_template)
-    prompts = [render(problem, model.prompt_template, tokenizer) for problem in problems]
+    prompts = [render(problem, context.template, tokenizer) for problem in problems]
     programs = [problem.canonical for problem in problems]
     check_template(tokenizer, model.prompt_template, prompts, programs)
     examples, dropped = program_dataset(

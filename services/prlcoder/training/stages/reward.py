@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForTokenClassification
 
 from prlcoder.modeling.adapters import STEP_LABELS, classifier_config, load_model
 from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
 from prlcoder.modeling.packing.tree_attention import reads_tries
 from prlcoder.modeling.spans import check_template
+from prlcoder.modeling.token_classifier import classifier_class
+from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Reward
 from prlcoder.supervision.rows import training_buckets
@@ -35,7 +36,7 @@ from prlcoder.training.loop.publishing import publish
 from prlcoder.training.loop.starting_model import loading_dtype, prepared
 from prlcoder.training.loop.step_trainer import StepTrainer
 from prlcoder.training.loop.step_validation import StepValidation, calibrate_head
-from prlcoder.training.loop.trainer import arguments, fit, load_tokenizer
+from prlcoder.training.loop.trainer import arguments, fit
 from prlcoder.training.losses.reward_model import class_weights
 from prlcoder.training.stages.validation_steps import validation_rows
 
@@ -158,12 +159,12 @@ def _training_rows(context: StageContext) -> list[Mapping[str, Any]]:
 
 def _prompts(context: StageContext, tokenizer: Any) -> dict[str, Prompt]:
     """The prompts of the training and validation problems. ``InputError`` if the template does not fit the model."""
-    template = context.spec.model.prompt_template
+    template = context.template
     problems = {problem.id: problem for problem in (*context.train, *context.validation)}
     prompts = {name: render(problem, template, tokenizer) for name, problem in problems.items()}
     solved = [name for name, problem in problems.items() if problem.solutions]
     check_template(
-        tokenizer, template, [prompts[name] for name in solved], [problems[name].canonical for name in solved]
+        tokenizer, template.name, [prompts[name] for name in solved], [problems[name].canonical for name in solved]
     )
     return prompts
 
@@ -172,5 +173,5 @@ def step_classifier(base: str, *, seed: int, dtype: torch.dtype = torch.float32)
     """The backbone of ``base`` with a new two-class head, without dropout; the same head for the same seed."""
     torch.manual_seed(seed)
     config = classifier_config(base, STEP_LABELS)
-    model, _ = load_model(AutoModelForTokenClassification, base, dtype=dtype, config=config)
+    model, _ = load_model(classifier_class(config), base, dtype=dtype, config=config)
     return model

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prlcoder.modeling.spans import check_template
+from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Sft
@@ -13,7 +14,6 @@ from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples.programs import program_dataset
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import fine_tune
-from prlcoder.training.loop.trainer import load_tokenizer
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics, StageContext
@@ -25,7 +25,7 @@ def run(context: StageContext) -> Metrics:
     job = Job.of(context, "sft", context.spec.sft or Sft())
     tokenizer = load_tokenizer(base)
     solved = list(solutions(context))
-    prompts = [render(problem, model.prompt_template, tokenizer) for problem, _ in solved]
+    prompts = [render(problem, context.template, tokenizer) for problem, _ in solved]
     programs = [program for _, program in solved]
     check_template(tokenizer, model.prompt_template, prompts, programs)
     examples, dropped = program_dataset(

@@ -1,0 +1,128 @@
+"""Where the files of a model are: a folder, a hub id, or a GGUF file in either.
+
+``model.path`` and every other place that names a model take one string. ``ModelSource.of`` reads it, and all loaders
+pass its ``arguments`` to ``from_pretrained``, so that a GGUF file and the permission for remote code work everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from prlcoder.errors import InputError
+
+ADAPTER_CONFIG: Final = "adapter_config.json"
+TRUST_VARIABLE: Final = "PRLCODER_TRUST_REMOTE_CODE"  # "1" lets transformers execute Python files of a model folder
+MAX_REASON_CHARACTERS: Final = 200
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model's folder or hub id, and the name of its GGUF file if its weights are in one."""
+
+    location: str
+    gguf_file: str | None = None
+
+    @classmethod
+    def of(cls, path: str) -> ModelSource:
+        """Read what a user gave: a folder, a hub id, a ``.gguf`` file, or a folder with one such file and no config.
+
+        Raises ``InputError`` if a local path does not exist or a folder has several GGUF files to choose from.
+        """
+        place = Path(path)
+        if place.suffix == ".gguf":
+            return _gguf_source(path)
+        if place.is_dir():
+            if (place / "config.json").is_file() or (place / ADAPTER_CONFIG).is_file():
+                return cls(path)
+            files = sorted(file.name for file in place.glob("*.gguf"))
+            if len(files) > 1:
+                names = ", ".join(files)
+                raise InputError(f"model.ggufFile: {path} contains several GGUF files ({names}); name one of them")
+            return cls(path, *files)
+        if place.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+            raise InputError(f"model {path}: is not a folder on this machine; check the path and its mounts")
+        return cls(path)
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder, or None for a hub id."""
+        place = Path(self.location)
+        return place if place.is_dir() else None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of ``from_pretrained`` that say where the files are and what they may do."""
+        arguments: dict[str, Any] = {
+            "pretrained_model_name_or_path": self.location,
+            "trust_remote_code": trusts_remote_code(),
+        }
+        return arguments if self.gguf_file is None else {**arguments, "gguf_file": self.gguf_file}
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A JSON file of the model; None if it has no such file. Raises ``InputError`` if the file is not JSON."""
+        file = self.file(name)
+        if file is None:
+            return None
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{file}: cannot be read as JSON ({str(error).splitlines()[0]}); download the file again"
+            ) from error
+        if not isinstance(values, dict):
+            raise InputError(f"{file}: contains {type(values).__name__} instead of an object; download the file again")
+        return values
+
+    def file(self, name: str) -> Path | None:
+        """The local copy of a file of the model, downloaded if need be; None if the model has no such file."""
+        if (folder := self.folder) is not None:
+            return folder / name if (folder / name).is_file() else None
+        from transformers.utils import cached_file
+
+        found = cached_file(
+            self.location,
+            name,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+            _raise_exceptions_for_gated_repo=False,
+        )
+        return None if found is None else Path(found)
+
+
+def trusts_remote_code() -> bool:
+    """Whether the user has allowed the Python files of model folders to be executed."""
+    return os.environ.get(TRUST_VARIABLE) == "1"
+
+
+def unloadable(what: str, path: str, error: Exception) -> InputError:
+    """The error for a model or an adapter (``what``) at ``path`` that cannot be loaded, with the remedy that fits."""
+    text = str(error)
+    reason = (text.strip() or type(error).__name__).splitlines()[0][:MAX_REASON_CHARACTERS]
+    remedy = "check the path and the files in it"
+    if "trust_remote_code" in text:
+        reason = "config.json: auto_map: it needs Python code from its folder, which is not executed by default"
+        remedy = f"read that code, then set `model.trustRemoteCode: true`, or {TRUST_VARIABLE}=1 for a service"
+    elif "gated" in text.lower() or "401" in text:
+        reason = "the hub refuses access: the repository is gated, private or does not exist"
+        remedy = "accept its licence on the hub and set HF_TOKEN, or give the path of a downloaded folder"
+    elif "model type" in text or "model_type" in text:
+        remedy = "config.json: model_type: update transformers, or choose a model of a family in docs/models.md"
+    elif "GGUF" in text or "gguf" in text:
+        remedy = "install `prlcoder[gguf]`, or convert the model to safetensors; docs/models.md lists the architectures"
+    elif "deserializing" in text or "incomplete" in text.lower() or "header" in text.lower():
+        remedy = "a .safetensors file is truncated or damaged; download it again"
+    return InputError(f"{what} {path}: cannot be loaded ({reason}); {remedy}")
+
+
+def _gguf_source(path: str) -> ModelSource:
+    place = Path(path)
+    if place.is_file():
+        return ModelSource(str(place.parent), place.name)
+    if place.is_absolute() or path.startswith((".", "~")) or path.count("/") != 2:
+        raise InputError(f"model {path}: no such GGUF file; give a file, or `owner/name/file.gguf` on the hub")
+    location, _, name = path.rpartition("/")
+    return ModelSource(location, name)

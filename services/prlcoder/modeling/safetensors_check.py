@@ -1,0 +1,122 @@
+"""Checks the weight files of a local folder by their headers: complete, present, and shaped as the configuration says.
+
+Only the first kilobytes of each file are read, so the check of a 7 B model takes seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from prlcoder.errors import InputError
+from prlcoder.modeling.model_source import ModelSource
+
+LENGTH_BYTES: Final = 8  # a safetensors file begins with the length of its header, little-endian
+MAX_HEADER_BYTES: Final = 100 << 20
+INDEX: Final = "model.safetensors.index.json"
+_LAYER: Final = re.compile(r"\b(?:layers|h|blocks)\.(\d+)\.")
+
+Shapes = dict[str, tuple[int, ...]]  # tensor name -> shape
+
+
+def check_weight_files(source: ModelSource, config: Any) -> None:
+    """Raises ``InputError`` for missing, truncated or misshapen weights. Hub ids and GGUF files are not looked at."""
+    folder = source.folder
+    if folder is None or source.gguf_file is not None:
+        return
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        if any(folder.glob("*.bin")):
+            return  # older weights have no header to look at
+        raise InputError(f"model {folder}: contains no weights (*.safetensors); download the model completely")
+    _check_index(source, folder)
+    shapes: Shapes = {}
+    for file in files:
+        shapes.update(read_shapes(file))
+    _check_shapes(folder, config, shapes)
+
+
+def read_shapes(file: Path) -> Shapes:
+    """The shapes of all tensors of a file. Raises ``InputError`` if the file is truncated or damaged."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
+        if not 0 < length <= min(size - LENGTH_BYTES, MAX_HEADER_BYTES):
+            raise InputError(f"{file}: has no safetensors header; download the file again")
+        try:
+            header: dict[str, Any] = json.loads(opened.read(length))
+        except ValueError as error:
+            raise InputError(f"{file}: its header is damaged; download the file again") from error
+    header.pop("__metadata__", None)
+    expected = LENGTH_BYTES + length + max((one["data_offsets"][1] for one in header.values()), default=0)
+    if expected != size:
+        raise InputError(
+            f"{file}: is truncated or damaged: its header describes {expected:,} bytes and the file has {size:,}; "
+            "download it again"
+        )
+    return {name: tuple(one["shape"]) for name, one in header.items()}
+
+
+def _check_index(source: ModelSource, folder: Path) -> None:
+    index = source.read_json(INDEX)
+    named = set((index or {}).get("weight_map", {}).values())
+    if missing := sorted(name for name in named if not (folder / name).is_file()):
+        raise InputError(f"{folder / INDEX}: names {missing[0]}, which is missing; download the model completely")
+
+
+def _check_shapes(folder: Path, config: Any, found: Shapes) -> None:
+    expected, ignored = _expected_shapes(config)
+    for name in sorted(expected.keys() & found.keys()):
+        if expected[name] != found[name]:
+            field = _field_of(config, expected[name], found[name])
+            raise InputError(
+                f"{folder / 'config.json'}: {field}the configuration makes {name} {list(expected[name])}, but the "
+                f"weights have {list(found[name])}; give the config.json that belongs to these weights"
+            )
+    layers = getattr(config.get_text_config(), "num_hidden_layers", None)
+    for name in sorted(found.keys() - expected.keys()):
+        layer = _LAYER.search(name)
+        if layer and layers is not None and int(layer[1]) >= layers and not any(p.search(name) for p in ignored):
+            raise InputError(
+                f"{folder / 'config.json'}: num_hidden_layers: is {layers}, but the weights contain {name}; give the "
+                "config.json that belongs to these weights"
+            )
+    if missing := _missing_layers(expected, found):
+        raise InputError(
+            f"{folder / 'config.json'}: num_hidden_layers: is {layers}, but the weights lack {missing}; give the "
+            "config.json that belongs to these weights, or download them completely"
+        )
+
+
+def _missing_layers(expected: Mapping[str, object], found: Mapping[str, object]) -> str | None:
+    """The first tensor of a layer of which the files have no tensor at all, if they name tensors as the model does."""
+    if not expected.keys() & found.keys():
+        return None
+    present = {layer[0] for name in found if (layer := _LAYER.search(name))}
+    return next((name for name in sorted(expected) if (layer := _LAYER.search(name)) and layer[0] not in present), None)
+
+
+def _expected_shapes(config: Any) -> tuple[Shapes, list[re.Pattern[str]]]:
+    """Shapes by name of the model that the configuration describes, made without memory for weights; and the names
+    that the model's loader ignores."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    ignored = getattr(model, "_keys_to_ignore_on_load_unexpected", None) or []
+    return shapes, [re.compile(pattern) for pattern in ignored]
+
+
+def _field_of(config: Any, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
+    """The field of the configuration that a differing size comes from, if one has just this value."""
+    values = config.get_text_config().to_dict()
+    for ours, theirs in zip(expected, found, strict=False):
+        if ours != theirs:
+            named = [name for name in ("vocab_size", "hidden_size", "intermediate_size") if values.get(name) == ours]
+            return f"{named[0]}: is {ours}; " if named else ""
+    return ""
