@@ -18,7 +18,7 @@ from prlcoder.modeling.model_source import ModelSource
 from prlcoder.modeling.safetensors_check import check_weight_files
 from prlcoder.modeling.spans import MAX_CHECKED_PROMPTS, check_template
 from prlcoder.modeling.token_classifier import classifier_class, has_own_class
-from prlcoder.modeling.tokenizer_check import check_tokenizer
+from prlcoder.modeling.tokenizer_check import check_eos, check_tokenizer
 from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import PromptTemplate, render
@@ -58,6 +58,7 @@ def check_model(
     check_weight_files(ModelSource.of(whole), config)
     tokenizer = load_tokenizer(path)
     check_tokenizer(path, config, tokenizer, [one for found in (problem_sets or {}).values() for one in found])
+    check_eos(path, tokenizer)
     head = classifier_class(config) if reward else None
     if template is not None:
         for name, problems in (problem_sets or {}).items():

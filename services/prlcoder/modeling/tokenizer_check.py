@@ -46,7 +46,6 @@ def check_tokenizer(path: str, config: Any, tokenizer: Any, problems: Sequence[P
             f"model {path}: tokenizer.json: has {len(tokenizer)} tokens for an embedding of {rows} rows "
             "(config.json: vocab_size), so it is the tokenizer of another model; give the model its own"
         )
-    _check_eos(path, config, tokenizer)
     programs = list(islice((one.canonical for one in problems if one.solutions), MAX_PROGRAMS))
     for text in (*PROBES, *programs):
         _check_round_trip(path, tokenizer, rows, text)
@@ -54,8 +53,8 @@ def check_tokenizer(path: str, config: Any, tokenizer: Any, problems: Sequence[P
         _check_round_trip(path, tokenizer, rows, NON_ASCII_PROBE)
 
 
-def _check_eos(path: str, config: Any, tokenizer: Any) -> None:
-    """The EOS of the configuration must be a control token of the tokenizer, whatever the tokenizer's own EOS is."""
+def check_eos(path: str, tokenizer: Any) -> None:
+    """Raises ``InputError`` unless the EOS of the configuration is a control token of the tokenizer or its EOS."""
     stated = (ModelSource.of(below_adapters(path)).read_json("config.json") or {}).get("eos_token_id")
     ids = [one for one in (stated if isinstance(stated, list) else [stated]) if isinstance(one, int)]
     known = {tokenizer.eos_token_id, *getattr(tokenizer, "added_tokens_decoder", {})}
