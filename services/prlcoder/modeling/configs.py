@@ -41,8 +41,8 @@ def _require_config(source: ModelSource, path: str) -> None:
     if folder is None or (folder / "config.json").is_file():
         return
     raise InputError(
-        f"model {path}: the folder contains no config.json; give the folder that save_pretrained or the hub's "
-        "download made, with config.json, tokenizer.json and *.safetensors"
+        f"model {path}: cannot be loaded (the folder contains no config.json); give the folder that save_pretrained or "
+        "the hub's download made, with config.json, tokenizer.json and *.safetensors"
     )
 
 

@@ -44,7 +44,9 @@ class ModelSource:
                 raise InputError(f"model.ggufFile: {path} contains several GGUF files ({names}); name one of them")
             return cls(path, *files)
         if place.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
-            raise InputError(f"model {path}: is not a folder on this machine; check the path and its mounts")
+            raise InputError(
+                f"model {path}: cannot be loaded (it is not a folder on this machine); check the path and its mounts"
+            )
         return cls(path)
 
     @property

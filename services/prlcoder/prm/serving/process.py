@@ -154,8 +154,9 @@ class ModelProcess:
         found: BatchOutcome = await self._ask(ScoreRequest(next(self._numbers), items))
         return found
 
-    async def render(self, problem: Problem, template: PromptTemplate) -> Prompt:
+    async def render(self, problem: Problem, template: PromptTemplate | str) -> Prompt:
         """The problem's prompt. ``InputError`` if this model's tokenizer cannot render it."""
+        template = PromptTemplate.of(template)
         if template.name != CHAT_TEMPLATE:
             return render(problem, template)
         prompt: Prompt = await self._ask(Render(next(self._numbers), problem, template))
