@@ -45,7 +45,8 @@ def below_spec() -> list[tuple[str, Schema]]:
 def test_the_schema_is_structural() -> None:
     for path, node in nodes(SCHEMA):
         assert node.keys().isdisjoint({"$ref", "anyOf", "oneOf", "allOf", "const", "title", "discriminator"}), path
-        assert ("type" in node) != ("x-kubernetes-int-or-string" in node), path
+        free = ("x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields")
+        assert sum(key in node for key in ("type", *free)) == 1, path
         assert "additionalProperties" not in node or "properties" not in node, path
 
 

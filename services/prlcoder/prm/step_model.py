@@ -95,7 +95,7 @@ class StepModel:
         """The same for several groups of rows, in one pass. The rows of a group share their prefixes as a trie."""
         tries = [Trie.of([row.ids for row in group]) for group in groups]
         batch = TreeBatch.of(tries, self.pad)
-        chosen = log_odds(self.model(**tree_inputs(self.model, batch)).logits).flatten()
+        chosen = log_odds(self.model(**tree_inputs(self.model, batch)).logits, self.chosen).flatten()
         return [
             [
                 chosen[[offset + path[position] for position in row.score_positions]].tolist()

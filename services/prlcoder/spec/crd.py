@@ -170,6 +170,8 @@ def _translated(node: Schema, definitions: Mapping[str, Schema], *, defaults: bo
         return _merged(node, definitions)
     if {part.get("type") for part in node.get("anyOf", ())} == {"integer", "string"}:
         return {**_kept(node), "x-kubernetes-int-or-string": True}
+    if len(node.get("anyOf", ())) > 1:  # a value of one of several plain types, such as an argument of a template
+        return {**_kept(node), "x-kubernetes-preserve-unknown-fields": True}
     made = _kept(node)
     _set_bounds(made, node)
     if "properties" in node:
