@@ -10,7 +10,8 @@ import pytest
 
 from prlcoder.errors import InputError
 from prlcoder.problems.formats import FORMATS
-from prlcoder.problems.formats.registry import detect, may_judge, nearest
+from prlcoder.problems.formats.judging_fields import may_judge
+from prlcoder.problems.formats.registry import detect, nearest
 from prlcoder.problems.reading import read
 
 HUMANEVAL = ["task_id", "prompt", "canonical_solution", "test", "entry_point"]
@@ -113,3 +114,36 @@ def test_humaneval_test_code_must_define_check(fixtures: Path, tmp_path: Path) -
     test = "import unittest\n\nclass TestCases(unittest.TestCase):\n    pass\n"
     with pytest.raises(InputError, match=r"test: defines no function `check`; unittest code .* bigcodebench"):
         list(read(write(tmp_path / "p.jsonl", row | {"test": test})))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "field"),
+    [
+        ("apps", {"input_output": {"inputs": ["1"], "outputs": ["1"], "checker": "x"}}, "input_output.checker"),
+        ("taco", {"input_output": {"inputs": ["1"], "outputs": ["1"], "rtol": 1}}, "input_output.rtol"),
+        (
+            "livecodebench",
+            {"public_test_cases": [{"input": "1", "output": "1", "testtype": "stdin", "atol": 1}]},
+            "atol",
+        ),
+        (
+            "codecontests",
+            {"public_tests": {"input": ["1"], "output": ["1"], "outputs_also_right": ["2"]}},
+            "outputs_al",
+        ),
+        ("verl", {"extra_info": {"hidden_tests": ["x"]}}, "extra_info.hidden_tests"),
+        ("verl", {"reward_model": {"ground_truth": "[]", "checker": "x"}}, "reward_model.checker"),
+    ],
+)
+def test_a_field_inside_another_is_not_ignored_either(
+    name: str, change: dict[str, Any], field: str, fixtures: Path, tmp_path: Path
+) -> None:
+    row = json.loads((fixtures / f"{name}.jsonl").read_text().splitlines()[0])
+    with pytest.raises(InputError, match=f"{field}.*: may carry tests, tolerances or checkers, but is not read here"):
+        list(read(write(tmp_path / "p.jsonl", row | change)))
+
+
+def test_solutions_of_appsplus_may_be_a_list_as_text(tmp_path: Path) -> None:
+    row = {"id": 1, "question": "q", "solutions": '["print(1)", "print(2 - 1)"]', "inputs": [""], "outputs": ["1"]}
+    (problem,) = read(write(tmp_path / "p.jsonl", row))
+    assert problem.solutions == ("print(1)", "print(2 - 1)")

@@ -31,6 +31,7 @@ def inputs_outputs_problem(record: Record, id: str, source: str, meta_fields: tu
     solutions, left_out = python_solutions(texts, record.name("solutions"))
     starter = starter_text(record)
     tests = Record(nested_object(record, "input_output"), record.name("input_output"))
+    tests.refuse_judging({"inputs", "outputs", "fn_name"})
     return Problem(
         id=id,
         statement=record.filled("question"),
@@ -49,6 +50,8 @@ def _parse_selection(record: Record) -> Problem:
     tests = record.records("test_list")
     if not tests:
         raise FieldError("test_list", "is empty", "a problem needs at least one test")
+    for test in tests:
+        test.refuse_judging({"input", "output"})
     return Problem(
         id=identity(record, "id"),
         statement=record.filled("description"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prlcoder.problems.formats.apps import identity, nested_object, starter_text
+from prlcoder.problems.formats.apps import identity, nested_object, solution_texts, starter_text
 from prlcoder.problems.formats.inputs_outputs import PREAMBLE, parse_tests
 from prlcoder.problems.formats.record import FieldError, Record, described
 from prlcoder.problems.formats.registry import Format
@@ -29,6 +29,7 @@ def parse(record: Record) -> Problem:
     tests = record
     if not record.has("inputs"):
         tests = Record(nested_object(record, "input_output"), record.name("input_output"))
+        tests.refuse_judging({"inputs", "outputs", *_FUNCTIONS})
     solutions = _solutions(record)
     starter = starter_text(record)
     function = _first(tests, _FUNCTIONS) or _first(record, _FUNCTIONS)
@@ -48,6 +49,8 @@ def parse(record: Record) -> Problem:
 def _solutions(record: Record) -> tuple[str, ...]:
     field = _present(record, _SOLUTIONS)
     value: Any = record.chosen((field,))[field]
+    if isinstance(value, str) and value.lstrip().startswith("["):  # a list as JSON text
+        return tuple(solution_texts(record, field))
     if isinstance(value, str):
         return (record.filled(field),)
     if not isinstance(value, list) or not value:

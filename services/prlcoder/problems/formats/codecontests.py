@@ -69,8 +69,12 @@ def _pairs(record: Record, field: str) -> list[tuple[str, str]]:
     if not record.has(field):
         return []
     if isinstance(record.chosen((field,))[field], list):
-        return [(case.text("input"), case.text("output")) for case in record.records(field)]
+        cases = record.records(field)
+        for case in cases:
+            case.refuse_judging({"input", "output"})
+        return [(case.text("input"), case.text("output")) for case in cases]
     tests = record.record(field)
+    tests.refuse_judging({"input", "output"})
     inputs, outputs = tests.texts("input", []), tests.texts("output", [])
     if len(inputs) != len(outputs):
         raise FieldError(tests.name("output"), f"{len(outputs)} outputs for {len(inputs)} inputs")

@@ -71,6 +71,8 @@ def _tests(record: Record, function: str) -> Tests:
     public = _cases(record.nested("public_test_cases"), record.name("public_test_cases"))
     private = _cases(_private(record), record.name("private_test_cases"))
     cases = public + private
+    for case in cases:
+        case.refuse_judging({"input", "output", "testtype"})
     if not cases:
         raise FieldError("public_test_cases", "is empty", "a problem needs at least one test")
     kinds = {case.text("testtype") for case in cases}

@@ -6,11 +6,12 @@ import ast
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from prlcoder.problems import json_text
+from prlcoder.problems.formats.judging_fields import unread_fields
 
 T = TypeVar("T")
 
@@ -55,6 +56,12 @@ class Record:
         unknown = next((field for field in self._fields if field not in known), None)
         if unknown is not None:
             raise FieldError(self.name(unknown), "unknown field", f"the known fields are {', '.join(sorted(known))}")
+
+    def refuse_judging(self, known: Collection[str]) -> None:
+        """Refuse a field that may carry tests, tolerances or checkers, unless it is ``known``."""
+        for unread in unread_fields(self._fields, known):
+            what = "may carry tests, tolerances or checkers, but is not read here"
+            raise FieldError(self.name(unread), what, f"the fields that are read are {', '.join(sorted(known))}")
 
     def text(self, field: str, default: str | None = None) -> str:
         """A string."""

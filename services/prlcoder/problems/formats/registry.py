@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from prlcoder.problems.formats.judging_fields import unread_fields
 from prlcoder.problems.formats.record import FieldError, Record
 from prlcoder.problems.model import Problem
-
-# A field whose name has one of these words, or contains "test", "check" or "toler", may decide a verdict.
-_JUDGING_WORDS: Final = frozenset(
-    {
-        "answer",
-        "answers",
-        "assert",
-        "assertion",
-        "assertions",
-        "asserts",
-        "atol",
-        "case",
-        "cases",
-        "contract",
-        "epsilon",
-        "eps",
-        "expected",
-        "grader",
-        "input",
-        "inputs",
-        "interactor",
-        "judge",
-        "oracle",
-        "output",
-        "outputs",
-        "precision",
-        "reward",
-        "rtol",
-        "spj",
-        "validator",
-        "verification",
-        "verifier",
-    }
-)
-_JUDGING_PART: Final = re.compile(r"test|check|toler")
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-_EMPTY_TEXTS: Final = frozenset({"", "[]", "{}", "null", "None"})
 
 
 @dataclass(frozen=True)
@@ -74,26 +37,7 @@ class Format:
 
     def unread_fields(self, record: dict[str, Any]) -> list[str]:
         """The fields of ``record`` that may carry tests, tolerances or checkers and that this format does not know."""
-        known = self.fields.union(*self.signatures)
-        return [
-            name for name, value in record.items() if name not in known and may_judge(name) and not _is_empty(value)
-        ]
-
-
-def may_judge(field: str) -> bool:
-    """Whether a field of this name may carry tests, tolerances or checkers.
-
-    >>> [may_judge(name) for name in ("hidden_tests", "testCases", "atol", "difficulty", "source")]
-    [True, True, True, False, False]
-    """
-    words = {word.lower() for word in _WORD.findall(field)}
-    return not words.isdisjoint(_JUDGING_WORDS) or _JUDGING_PART.search(field.lower()) is not None
-
-
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.strip() in _EMPTY_TEXTS
-    return value is None or value == [] or value == {}
+        return unread_fields(record, self.fields.union(*self.signatures))
 
 
 def detect(fields: Collection[str], formats: Collection[Format]) -> Format | None:

@@ -20,6 +20,10 @@ from prlcoder.problems.formats.verifiable import tests_of
 from prlcoder.problems.model import AssertTests, Problem, Tests
 
 _GROUND_TRUTH: Final = "reward_model.ground_truth"
+# Fields of `extra_info` that rows of other tasks or of verl's own tools have; they repeat what stands elsewhere.
+_EXTRA_FIELDS: Final = frozenset(
+    {"answer", "answers", "input", "output", "question", "starter_code", "fn_name", "entry_point", "test_type"}
+)
 _ID_FIELDS: Final = ("task_id", "problem_id", "question_id", "id")
 
 
@@ -28,7 +32,9 @@ def parse(record: Record) -> Problem:
     statement = _statement(record)
     reward = record.record("reward_model")
     truth = reward.nested("ground_truth")
+    reward.refuse_judging({"ground_truth", "style"})
     extra = record.record("extra_info") if record.has("extra_info") else Record({}, "extra_info")
+    extra.refuse_judging(_EXTRA_FIELDS)
     if isinstance(truth, dict) and isinstance(truth.get("tests"), dict) and "kind" in truth["tests"]:
         return own.parse(Record(truth, _GROUND_TRUTH))
     starter = starter_text(extra)
