@@ -70,7 +70,7 @@ def test_programs_become_rows_in_input_order_and_refused_ones_say_where(
     assert written[2]["error"]["message"] == "there is no statement in this text"
     assert written[3]["error"]["column"] == 0
     assert captured.out == ""
-    assert "3 segments of 4 programs, mode line; 3 could not be cut" in captured.err
+    assert "3 segments of 4 programs, mode line; 3 could not be segmented" in captured.err
 
 
 def test_programs_without_out_go_to_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     "docs/reference/trainingrun.md": "prlcoder.spec.reference",
+    "docs/reference/cli.md": "prlcoder.cli.reference",
     "charts/prlcoder/crds/trainingruns.yaml": "prlcoder.spec.crd",
 }
 """Each file, and the module whose ``page()`` is its content."""

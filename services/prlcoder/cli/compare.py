@@ -1,4 +1,4 @@
-"""``prlcoder compare DIR DIR``: the results of two runs side by side."""
+"""``prlcoder compare DIR DIR``: compare the results of two runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of ``prlcoder compare``."""
     parser.add_argument("first", metavar="DIR", type=Path, help="a run folder with an evaluation")
     parser.add_argument("second", metavar="DIR", type=Path, help="the run folder to compare with it")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what changed from the first run to the second."""
+    """Print the differences between the first run and the second."""
     import json
     from dataclasses import asdict
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _evaluated(folder: Path) -> tuple[RunFiles, Summary]:
-    """A run folder's files; ``InputError`` if it is none or has not been evaluated."""
+    """The files of a run folder; ``InputError`` if it is no run folder or has not been evaluated."""
     from prlcoder.report.inputs import load
 
     files = load(folder)
@@ -52,12 +52,12 @@ def _evaluated(folder: Path) -> tuple[RunFiles, Summary]:
 
 
 def as_text(folders: Sequence[Path], comparison: RunComparison) -> str:
-    """The comparison as tables; sections that neither run has are left out."""
+    """The comparison as tables, without the sections that neither run has."""
     from prlcoder.text import aligned
 
     head = "\n".join(f"{name}: {folder}" for name, folder in zip(("first", "second"), folders, strict=True))
     title = ["pass@1, greedy", "first", "n", "second", "n", "difference", "95 % interval, paired"]
-    parts = [head, aligned([title, *map(_row, comparison.policies)])]
+    parts = [head, aligned([title, *map(_policy_row, comparison.policies)])]
     if notes := "\n".join(f"{c.policy}: no interval: {c.unpaired}" for c in comparison.policies if c.unpaired):
         parts.append(notes)
     for name, figures in (("reward model", comparison.reward_model), ("time, s", comparison.timings_s)):
@@ -66,27 +66,27 @@ def as_text(folders: Sequence[Path], comparison: RunComparison) -> str:
     return "\n\n".join(parts)
 
 
-def _row(change: Change) -> list[str]:
+def _policy_row(change: Change) -> list[str]:
     name = change.policy if change.level is None else f"  {change.level}"
     interval = f"[{change.ci95[0]:+.3f}, {change.ci95[1]:+.3f}]" if change.ci95 else ""
     sides = ((change.first, change.first_n), (change.second, change.second_n))
-    cells = [cell for value, n in sides for cell in (_number(value), "" if value is None else str(n))]
-    return [name, *cells, _signed(change.difference), interval]
+    cells = [cell for value, n in sides for cell in (_number_text(value), "" if value is None else str(n))]
+    return [name, *cells, _signed_text(change.difference), interval]
 
 
 def _figure_row(figure: Figure) -> list[str]:
     first, second = figure.first, figure.second
     difference = None if first is None or second is None else second - first
-    return [figure.name, _number(first), _number(second), _signed(difference)]
+    return [figure.name, _number_text(first), _number_text(second), _signed_text(difference)]
 
 
-def _number(value: float | None) -> str:
+def _number_text(value: float | None) -> str:
     if value is None:
         return ""
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def _signed(value: float | None) -> str:
+def _signed_text(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:+d}" if isinstance(value, int) else f"{value:+.3f}"

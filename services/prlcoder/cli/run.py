@@ -1,4 +1,4 @@
-"""``prlcoder run FILE``: run a TrainingRun on this machine, or go on with one."""
+"""``prlcoder run FILE``: run a TrainingRun on this machine, or continue one."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ import argparse
 import json
 import sys
 
-from prlcoder.cli.manifest_arguments import add_manifest_arguments
+from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
 from prlcoder.files import read_json
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.results import pass_table
 from prlcoder.signals import Stopped
-from prlcoder.spec import manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``prlcoder run``."""
+    """Add the arguments of ``prlcoder run``."""
     add_manifest_arguments(parser)
-    parser.add_argument("--from-stage", metavar="STAGE", help="run STAGE and all after it again")
-    parser.add_argument("--stage", help="run this stage alone; the stages that it reads must have finished")
+    parser.add_argument("--from-stage", metavar="STAGE", help="run STAGE and all later stages again")
+    parser.add_argument("--stage", metavar="STAGE", help="run STAGE alone; the stages that it reads must have finished")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """All stages or one, then the results on standard output."""
+    """Run all stages or one, and print the results."""
     return run_stages(arguments, only=arguments.stage, from_stage=arguments.from_stage)
 
 
 def run_stages(arguments: argparse.Namespace, *, only: str | None = None, from_stage: str | None = None) -> int:
-    """Run the manifest's stages (or ``only`` one) and print what came out; the exit code."""
+    """Run the manifest's stages (or ``only`` one), print the results, and return the exit code."""
     from prlcoder.runs.engine import execute
 
-    training_run = manifest.load(arguments.file, arguments.sets)
+    training_run = load_manifest(arguments)
     try:
         folder = execute(training_run, only=only, from_stage=from_stage)
     except Stopped as stopped:
-        print(f"prlcoder {arguments.command}: stopped; run the same command again to go on", file=sys.stderr)
+        print(f"prlcoder {arguments.command}: stopped; run the same command again to continue", file=sys.stderr)
         return stopped.exit_code
     print(_results(folder, only, as_json=arguments.json))
     return 0
 
 
 def _results(folder: RunFolder, only: str | None, *, as_json: bool) -> str:
-    """The evaluation's summary where there is one, else the metrics of the stages."""
+    """The evaluation's summary if there is one, otherwise the metrics of the stages."""
     summary = folder.path / "evaluation" / "summary.json"
     if summary.exists() and only in (None, "evaluate"):
         results = read_json(summary)
@@ -52,9 +51,9 @@ def _results(folder: RunFolder, only: str | None, *, as_json: bool) -> str:
     }
     if as_json:
         return json.dumps(stages, indent=2)
-    return "\n".join(f"{name}: {_metrics(metrics)}" for name, metrics in stages.items())
+    return "\n".join(f"{name}: {_metrics_text(metrics)}" for name, metrics in stages.items())
 
 
-def _metrics(metrics: dict[str, object]) -> str:
+def _metrics_text(metrics: dict[str, object]) -> str:
     shown = (f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in metrics.items())
     return ", ".join(shown) or "no figures"

@@ -1,7 +1,7 @@
-"""``prlcoder segment``: one file for people to read, or a file of programs for programs to read.
+"""``prlcoder segment``: print the segments of one file for people, or write those of many programs for programs.
 
-A program that cannot be cut is wrong input when it is the one file asked for (exit code 2), and a result like any
-other, a row with ``error``, in a file of many (exit code 0; standard error says how many there were).
+A single file that cannot be segmented is invalid input (exit code 2). Among many programs it is a row with ``error``
+(exit code 0), and standard error says how many there were.
 """
 
 from __future__ import annotations
@@ -22,34 +22,36 @@ from prlcoder.telemetry.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``prlcoder segment``."""
+    """Add the arguments of ``prlcoder segment``."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("file", nargs="?", metavar="FILE", help="a Python file; - reads standard input")
     source.add_argument("--programs", type=Path, metavar="IN.jsonl", help="rows with `id` and `program`")
-    parser.add_argument("--mode", choices=("line", "block"), default="block", help="default: %(default)s")
     parser.add_argument(
-        "--out", type=Path, metavar="S.jsonl", help="where --programs writes its rows (default: standard output)"
+        "--mode", choices=("line", "block"), default="block", help="size of a segment (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="S.jsonl", help="file for the rows of --programs (default: standard output)"
     )
     parser.add_argument("--json", action="store_true", help="print FILE's segments as one JSON row")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Cut, print or write; the exit code."""
+    """Segment, print or write, and return the exit code."""
     if arguments.programs is not None:
-        return _cut_programs(arguments.programs, arguments.mode, arguments.out)
+        return _segment_programs(arguments.programs, arguments.mode, arguments.out)
     if arguments.out is not None:
         raise InputError("--out goes with --programs; redirect standard output for a single FILE")
     name, source = _read_source(arguments.file)
     try:
         segments = segment(source, arguments.mode)
     except SegmentationError as error:
-        remedy = "a program must parse before it can be cut"
+        remedy = "correct it; only a program that parses has segments"
         raise located(name, error.line, f"column {error.column}", error.message, remedy) from None
     print(files.dump(segments_row(name, segments)) if arguments.json else _encodable(_listing(name, segments)))
     return 0
 
 
-def _cut_programs(path: Path, mode: Mode, out: Path | None) -> int:
+def _segment_programs(path: Path, mode: Mode, out: Path | None) -> int:
     failed = count = total = 0
     with files.writer(out, sys.stdout) as write, Progress("segment", total=None, unit="programs") as progress:
         for identity, program in _programs(path):
@@ -61,7 +63,7 @@ def _cut_programs(path: Path, mode: Mode, out: Path | None) -> int:
             progress.advance()
         if count == 0:
             raise located(path, None, None, "holds no programs", "each line must be an object with `id` and `program`")
-    refused = f"; {failed:,} could not be cut (their rows hold `error`)" if failed else ""
+    refused = f"; {failed:,} could not be segmented (their rows hold `error`)" if failed else ""
     print(f"segment: {total:,} segments of {count:,} programs, mode {mode}{refused}", file=sys.stderr)
     return 0
 
@@ -87,7 +89,7 @@ def _type(value: object) -> str:
 
 
 def _read_source(file: str) -> tuple[str, str]:
-    """Name and text of a program. Line ends and a byte order mark stay as they are: offsets count them."""
+    """Name and text of a program. Line ends and a byte order mark stay as they are, because offsets count them."""
     name = "<stdin>" if file == "-" else file
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -107,7 +109,7 @@ def _read_source(file: str) -> tuple[str, str]:
 
 
 def _listing(name: str, segments: list[Segment]) -> str:
-    """Every segment with its index, kind and physical lines, its text behind a margin."""
+    """Every segment with its index, kind and physical lines, and its text behind a margin."""
     steps = sum(piece.is_step for piece in segments)
     parts = [f"{name}: {len(segments)} segments, {steps} of them steps"]
     number = 1
@@ -124,6 +126,6 @@ def _listing(name: str, segments: list[Segment]) -> str:
 
 
 def _encodable(text: str) -> str:
-    """The text with what standard output's encoding lacks written as escapes."""
+    """The text with the characters that standard output cannot encode written as escapes."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,4 +1,4 @@
-"""``prlcoder serve``: one service, or all five on this machine.
+"""``prlcoder serve``: serve one service, or all five on this machine.
 
 A service's module has ``create(arguments, limits, registry)``, which makes the service from the options below.
 """
@@ -22,7 +22,7 @@ AddOptions = Callable[[argparse.ArgumentParser], None]
 
 @dataclass(frozen=True)
 class ServedKind:
-    """A service that can be served: its module, what it is, its own options."""
+    """A service that can be served: its module, what it does, and its own options."""
 
     module: str
     summary: str
@@ -40,17 +40,17 @@ def _policy_model(parser: argparse.ArgumentParser) -> None:
 KINDS: Final = {
     "segmenter": ServedKind(
         "prlcoder.segmenter.serving.service",
-        "cuts programs into steps",
+        "divides programs into segments",
         (options.add_compute_options,),
     ),
     "mutator": ServedKind(
         "prlcoder.mutator.serving.service",
-        "rewrites steps by rules",
+        "proposes variants of segments by rules",
         (options.add_compute_options,),
     ),
     "executor": ServedKind(
         "prlcoder.executor.serving.service",
-        "runs programs in the sandbox",
+        "executes programs in the sandbox",
         (options.add_executor_options,),
     ),
     "prm": ServedKind(
@@ -60,20 +60,22 @@ KINDS: Final = {
     ),
     "policy": ServedKind(
         "prlcoder.policy.serving.service",
-        "writes programs",
+        "samples programs",
         (_policy_model, options.add_template_option, options.add_engine_option, options.add_policy_options),
     ),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One sub-command a service, and ``all``."""
+    """Add one sub-command per service, and ``all``."""
     services = parser.add_subparsers(dest="service", metavar="SERVICE", required=True)
     for name, kind in KINDS.items():
         served = services.add_parser(name, help=kind.summary, description=f"Serve the {name}: {kind.summary}.")
         for add in (options.add_port_options, *kind.add_options, options.add_server_options):
             add(served)
-    every = services.add_parser("all", help="all five, each a process of its own", description="Serve all five.")
+    every = services.add_parser(
+        "all", help="serves all five, each in a process of its own", description="Serve all five services."
+    )
     options.add_model_options(every, "the process reward model", "prm-")
     options.add_model_options(every, "the policy", "policy-")
     for add in (options.add_template_option, options.add_engine_option, options.add_server_options):

@@ -1,4 +1,4 @@
-"""All five servers on one machine: a process each, healthy together, stopped together."""
+"""Serves all five services on one machine, each in a process of its own. They start and stop together."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from prlcoder.files import atomic_output
 from prlcoder.signals import end_with_parent, stop_signals_handled
 
 Ports = Mapping[str, str | None]  # {"grpc": "127.0.0.1:8101", "metrics": "127.0.0.1:9101"}
-LOOK_S: Final = 0.2
-SHARED: Final = (
+POLL_INTERVAL_S: Final = 0.2
+SHARED_OPTIONS: Final = (
     "host",
     "log_level",
     "tls_certificate",
@@ -38,9 +38,9 @@ SHARED: Final = (
 
 
 def serve_all(arguments: argparse.Namespace) -> int:
-    """Start the five, say where they are when all are healthy, stop them on SIGTERM or Ctrl-C.
+    """Start the five services, print their addresses when all are healthy, and stop them on SIGTERM or Ctrl-C.
 
-    ``WorkError`` if one of them ends by itself; the others are stopped then.
+    If one of them ends by itself, the others are stopped and ``WorkError`` is raised.
     """
     stop = threading.Event()
     with (
@@ -51,10 +51,10 @@ def serve_all(arguments: argparse.Namespace) -> int:
         files = {name: Path(folder) / f"{name}.json" for name in children}
         while not stop.is_set() and not all(file.exists() for file in files.values()):
             _require_alive(children)
-            stop.wait(LOOK_S)
+            stop.wait(POLL_INTERVAL_S)
         if not stop.is_set():
             _announce({name: read_ready(file)[name] for name, file in files.items()}, arguments.ready_file)
-        while not stop.wait(LOOK_S):
+        while not stop.wait(POLL_INTERVAL_S):
             _require_alive(children)
     return 0
 
@@ -75,7 +75,7 @@ def _children(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str,
             children[name] = subprocess.Popen(
                 [*command, "--ready-file", str(folder / f"{name}.json")],
                 stdout=subprocess.DEVNULL,
-                process_group=0,  # the terminal's Ctrl-C comes to us alone, and from us as SIGTERM to all of them
+                process_group=0,  # the terminal's Ctrl-C reaches this process only, which sends SIGTERM to all
                 preexec_fn=lambda: end_with_parent(signal.SIGTERM),
             )
         yield children
@@ -87,8 +87,8 @@ def _children(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str,
 
 
 def write_ready(path: Path, services: Mapping[str, Ports]) -> None:
-    """Write the ready file, ``{service: {grpc, metrics}}``, whole or not at all. Its existence says that all of these
-    services are healthy."""
+    """Write the ready file, ``{service: {grpc, metrics}}``, atomically. It exists only when all of these services are
+    healthy."""
     with atomic_output(path) as file:
         file.write(json.dumps(services, indent=2) + "\n")
 
@@ -111,7 +111,7 @@ def _own_options(arguments: argparse.Namespace) -> dict[str, list[str]]:
 
 
 def _shared_options(arguments: argparse.Namespace) -> list[str]:
-    values = {name: getattr(arguments, name) for name in SHARED}
+    values = {name: getattr(arguments, name) for name in SHARED_OPTIONS}
     given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in values.items() if value is not None]
     return [word for pair in given for word in pair] + (["--insecure"] if arguments.insecure else [])
 

@@ -1,68 +1,134 @@
-"""Options of ``prlcoder serve``: those of every server, and those of each service."""
+"""The options of ``prlcoder serve``: those of every server, and those of each service."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from prlcoder.cli.sandbox_options import add_jail_option, add_profile_option, add_worker_option
 from prlcoder.errors import InputError
 from prlcoder.rpc.settings import ServerLimits, ServerSettings, ServerTls
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
-    """Where to listen, whom to trust, how much to take."""
+    """Add the address, the security and the limits of a server."""
     defaults = ServerLimits()
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
-    parser.add_argument("--ready-file", type=Path, metavar="F", help="write the addresses here once all are healthy")
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, for this machine only)"
+    )
+    parser.add_argument(
+        "--ready-file", type=Path, metavar="F", help="write the addresses to this file once the services are healthy"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="lowest level of log entries (default: info)",
+    )
     trust = parser.add_argument_group("security")
     trust.add_argument("--tls-certificate", type=Path, metavar="PEM", help="serve TLS with this certificate chain")
-    trust.add_argument("--tls-key", type=Path, metavar="PEM", help="and this private key")
+    trust.add_argument("--tls-key", type=Path, metavar="PEM", help="private key of the certificate")
     trust.add_argument("--tls-client-ca", type=Path, metavar="PEM", help="require a client certificate of this CA")
-    trust.add_argument("--token-file", type=Path, metavar="F", help="require a bearer token: one a line")
-    trust.add_argument("--insecure", action="store_true", help="allow plaintext on an address that others reach")
+    trust.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="F",
+        help="require a bearer token from this file, which has one token per line",
+    )
+    trust.add_argument(
+        "--insecure", action="store_true", help="allow plaintext on an address that other machines can reach"
+    )
     limits = parser.add_argument_group("limits")
-    limits.add_argument("--max-message-mib", type=int, default=defaults.message_bytes >> 20, metavar="N")
-    limits.add_argument("--max-batch", type=int, default=defaults.batch_items, metavar="N", help="items a batch")
-    limits.add_argument("--max-queue", type=int, default=defaults.queue_items, metavar="N", help="items in flight")
-    limits.add_argument("--max-calls", type=int, default=defaults.calls, metavar="N", help="calls open at a time")
-    limits.add_argument("--max-connection-age", type=float, default=defaults.connection_age_s, metavar="S")
-    limits.add_argument("--drain-delay", type=float, default=0.0, metavar="S", help="NOT_SERVING for so long first")
-    limits.add_argument("--drain-grace", type=float, default=30.0, metavar="S", help="then, for calls to end")
+    limits.add_argument(
+        "--max-message-mib",
+        type=int,
+        default=defaults.message_bytes >> 20,
+        metavar="N",
+        help="size of a message in MiB (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--max-batch",
+        type=int,
+        default=defaults.batch_items,
+        metavar="N",
+        help="items per batch (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--max-queue",
+        type=int,
+        default=defaults.queue_items,
+        metavar="N",
+        help="items in flight (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--max-calls",
+        type=int,
+        default=defaults.calls,
+        metavar="N",
+        help="calls that are open at once (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--max-connection-age",
+        type=float,
+        default=defaults.connection_age_s,
+        metavar="S",
+        help="seconds after which a client must reconnect (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--drain-delay",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="at a stop, seconds of NOT_SERVING before calls are refused (default: 0)",
+    )
+    limits.add_argument(
+        "--drain-grace",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="at a stop, seconds that open calls have to end (default: 30)",
+    )
 
 
 def add_port_options(parser: argparse.ArgumentParser) -> None:
-    """Ports of one server; 0 is any free one."""
+    """Add the ports of one server; 0 means a free one."""
     parser.add_argument("--port", type=int, default=0, help="gRPC port (default: a free one)")
     parser.add_argument("--metrics-port", type=int, default=0, help="port of /metrics (default: a free one)")
 
 
 def add_executor_options(parser: argparse.ArgumentParser) -> None:
-    """The sandbox behind the service."""
-    parser.add_argument("--workers", type=int, metavar="N", help="programs at a time (default: one a core)")
-    parser.add_argument("--jail", choices=("zygote", "per-run"), default="zygote")
+    """Add the options of the sandbox behind the service."""
+    add_worker_option(parser)
+    add_jail_option(parser)
+    add_profile_option(parser)
     parser.add_argument(
-        "--profile",
-        choices=("auto", "namespaces", "gvisor", "degraded"),
-        default="auto",
-        help="isolation; degraded is refused unless named here",
+        "--cache",
+        type=int,
+        default=65_536,
+        metavar="N",
+        help="number of cached results (0: none; default: %(default)s)",
     )
-    parser.add_argument("--cache", type=int, default=65_536, metavar="N", help="results kept (0: none)")
-    parser.add_argument("--http", type=int, metavar="PORT", help="serve SandboxFusion's /run_code here too")
+    parser.add_argument(
+        "--http", type=int, metavar="PORT", help="also serve SandboxFusion's /run_code over HTTP on this port"
+    )
 
 
 def add_compute_options(parser: argparse.ArgumentParser) -> None:
-    """Worker processes of the segmenter and the mutator."""
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one a core)")
+    """Add the worker processes of the segmenter and the mutator."""
+    parser.add_argument("--workers", type=int, metavar="N", help="number of worker processes (default: one per core)")
 
 
 def server_settings(arguments: argparse.Namespace) -> ServerSettings:
-    """The settings that the options say; ``InputError`` for options that do not go together."""
+    """The settings that the options give; ``InputError`` for options that contradict each other."""
     for name in ("max_message_mib", "max_batch", "max_queue", "max_calls", "max_connection_age", "drain_grace"):
         if not getattr(arguments, name) > 0:
-            raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)} is not above 0")
+            raise InputError(
+                f"--{name.replace('_', '-')}: {getattr(arguments, name)} is not positive; give a number above 0"
+            )
     if arguments.max_batch > arguments.max_queue:
-        raise InputError("--max-batch: is above --max-queue; such a batch could never come in")
+        raise InputError(
+            "--max-batch: is above --max-queue, so such a batch would always be refused; raise --max-queue"
+        )
     return ServerSettings(
         host=arguments.host,
         port=arguments.port,
@@ -86,20 +152,20 @@ def _tls(arguments: argparse.Namespace) -> ServerTls | None:
     certificate, key, client_ca = arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca
     if certificate is None and key is None:
         if client_ca is not None:
-            raise InputError("--tls-client-ca: goes with --tls-certificate and --tls-key")
+            raise InputError("--tls-client-ca: needs --tls-certificate and --tls-key; give all three")
         return None
     if certificate is None or key is None:
-        raise InputError("--tls-certificate, --tls-key: give both or none")
+        raise InputError("--tls-certificate, --tls-key: give both or neither")
     return ServerTls(certificate, key, client_ca)
 
 
 def add_model_options(parser: argparse.ArgumentParser, what: str, prefix: str = "") -> None:
-    """The model behind a service."""
+    """Add the model of a service."""
     parser.add_argument(f"--{prefix}model", required=True, metavar="MODEL", help=f"{what}: a folder or hub id")
 
 
 def add_template_option(parser: argparse.ArgumentParser) -> None:
-    """How problems become prompts."""
+    """Add the template that renders problems as prompts."""
     from prlcoder.problems.prompts import TEMPLATES
 
     parser.add_argument(
@@ -111,38 +177,64 @@ def add_template_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine_option(parser: argparse.ArgumentParser) -> None:
-    """What generates."""
+    """Add the engine that samples programs."""
     parser.add_argument(
         "--engine",
         choices=("auto", "vllm", "transformers"),
         default="auto",
-        help="auto: vllm where it is installed, transformers else",
+        help="`auto` is vllm if it is installed, otherwise transformers (default: auto)",
     )
 
 
 def add_prm_options(parser: argparse.ArgumentParser) -> None:
-    """How programs meet the reward model."""
+    """Add the batching and the prefix cache of the reward model."""
     parser.add_argument(
         "--batch-tokens",
         type=int,
         metavar="N",
-        help="tokens a pass, padding included (default: 1024 on a CPU, 16384 on a GPU)",
+        help="tokens per pass, padding included (default: 1024 on a CPU, 16384 on a GPU)",
     )
-    parser.add_argument("--batch-delay-ms", type=float, default=5.0, metavar="MS", help="wait for company at most")
+    parser.add_argument(
+        "--batch-delay-ms",
+        type=float,
+        default=5.0,
+        metavar="MS",
+        help="longest wait for more items in a batch (default: 5)",
+    )
     parser.add_argument(
         "--prefix-tokens",
         type=int,
         default=32768,
         metavar="N",
-        help="tokens kept of programs that were read, for those that grow (0: none)",
+        help="tokens in the cache of program prefixes (0: no cache; default: 32768)",
     )
 
 
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
-    """How the policy writes; all but the first are vLLM's."""
-    parser.add_argument("--max-new-tokens", type=int, default=512, metavar="N", help="where a request says nothing")
-    parser.add_argument("--dtype", default="auto", help="of weights and arithmetic, as vLLM names it")
-    parser.add_argument("--max-length", type=int, metavar="N", help="context (default: the model's own)")
-    parser.add_argument("--max-adapter-rank", type=int, default=0, metavar="N", help="LoRA adapters (0: none)")
-    parser.add_argument("--eager", action="store_true", help="start sooner, generate slower")
-    parser.add_argument("--gpu-memory", type=float, default=0.9, metavar="SHARE", help="of a GPU's memory")
+    """Add the options of the policy; all but the first are passed to vLLM."""
+    parser.add_argument(
+        "--max-new-tokens",
+        type=int,
+        default=512,
+        metavar="N",
+        help="longest program in tokens, unless a request sets it (default: 512)",
+    )
+    parser.add_argument(
+        "--dtype", default="auto", help="type of weights and arithmetic, by vLLM's names (default: auto)"
+    )
+    parser.add_argument(
+        "--max-length", type=int, metavar="N", help="length of the context in tokens (default: the model's own)"
+    )
+    parser.add_argument(
+        "--max-adapter-rank",
+        type=int,
+        default=0,
+        metavar="N",
+        help="highest rank of LoRA adapters (0: no adapters; default: 0)",
+    )
+    parser.add_argument(
+        "--eager", action="store_true", help="skip compilation: starts sooner and generates more slowly"
+    )
+    parser.add_argument(
+        "--gpu-memory", type=float, default=0.9, metavar="SHARE", help="share of a GPU's memory (default: 0.9)"
+    )

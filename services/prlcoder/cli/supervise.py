@@ -1,5 +1,4 @@
-"""``prlcoder supervise``: a process-supervised data set from problems, by rules or a language model; or one data set
-from shards that were built apart."""
+"""``prlcoder supervise``: build a process-supervised data set from problems, or merge shards that were built apart."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.problem_arguments import add_selection, selection
+from prlcoder.cli.sandbox_options import add_sandbox_options, limits_from
 from prlcoder.cli.teacher_arguments import add_teacher_arguments, print_estimates, teachers_of
 from prlcoder.errors import InputError
 
@@ -19,41 +19,53 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the arguments of ``prlcoder supervise``."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--problems", metavar="P", help="a file, a folder, a URI, a hub id, or `nano`")
-    source.add_argument("--merge", nargs="+", type=Path, metavar="DIR", help="make one folder of these finished shards")
-    parser.add_argument(
-        "--shard", type=shard, default=(1, 1), metavar="i/n", help="only the i-th of every n problems, to merge later"
+    source.add_argument(
+        "--merge", nargs="+", type=Path, metavar="DIR", help="merge these finished shards into one folder"
     )
-    parser.add_argument("--format", default="auto", help="format of the problem file (default: detect)")
-    parser.add_argument("--segmentation", choices=("line", "block"), default="block", help="what a step is")
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        default=(1, 1),
+        metavar="i/n",
+        help="build only the i-th of every n problems, to merge the shards later",
+    )
+    parser.add_argument("--format", default="auto", help="format of the problem set (default: detected)")
+    parser.add_argument(
+        "--segmentation", choices=("line", "block"), default="block", help="size of a segment (default: block)"
+    )
     parser.add_argument(
         "--unit",
         choices=("segment", "solution"),
         default="segment",
-        help="what is rewritten and labelled: steps, or whole solutions (for an outcome reward model)",
+        help="what is rewritten and labelled: segments, or solutions for an outcome reward model (default: segment)",
     )
     parser.add_argument(
         "--labels",
         choices=("strict", "paper"),
         default="strict",
-        help="`strict` (default): generated tests demote what the given ones let pass; `paper`: the verdict alone",
+        help="`strict`: generated tests demote what the given tests pass; `paper`: the verdict alone (default: strict)",
     )
     parser.add_argument(
-        "--use-generated", action="store_true", help="make pairs with what only a generated test rejects, too"
+        "--use-generated", action="store_true", help="also make pairs with segments that only a generated test rejects"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pairs-per-segment", type=int, default=2, metavar="N")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of everything that is drawn (default: 0)"
+    )
+    parser.add_argument(
+        "--pairs-per-segment",
+        type=int,
+        default=2,
+        metavar="N",
+        help="preference pairs per segment at most (default: 2)",
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the supervision folder")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N problems")
-    parser.add_argument("--skip-invalid", action="store_true", help="leave out malformed records and problems")
-    parser.add_argument("--workers", type=int, metavar="N", help="sandboxes (default: one a core)")
-    parser.add_argument("--cpu-limit", type=float, default=10.0, metavar="S", help="CPU seconds a program")
-    parser.add_argument("--wall-limit", type=float, default=20.0, metavar="S", help="wall seconds a program")
-    parser.add_argument("--memory-limit", type=int, default=1024, metavar="MIB", help="MiB a program")
-    parser.add_argument("--profile", choices=("auto", "namespaces", "gvisor", "degraded"), default="auto")
-    parser.add_argument("--json", action="store_true", help="print the manifest instead of the summary")
+    parser.add_argument("--limit", type=int, metavar="N", help="read only the first N problems")
+    parser.add_argument("--skip-invalid", action="store_true", help="leave out invalid records and continue")
+    add_sandbox_options(parser)
+    parser.add_argument("--json", action="store_true", help="print the manifest as JSON instead of the summary")
     add_selection(parser)
     add_teacher_arguments(parser)
 
@@ -67,19 +79,18 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build, go on building, or merge; exit code 0 once the folder is finished."""
+    """Build, continue building, or merge; returns 0 once the folder is finished."""
     if arguments.merge:
         from prlcoder.supervision.merging import merge
 
         if arguments.shard != (1, 1):
-            raise InputError("--shard: goes with --problems, not with --merge")
+            raise InputError("--shard: applies to --problems, not to --merge; remove it")
         _report(merge(arguments.merge, arguments.out), as_json=arguments.json)
         return 0
     return _build(arguments)
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from prlcoder.executor import ResourceLimits
     from prlcoder.problems.reading import read
     from prlcoder.spec import ExecutionSettings, Services
     from prlcoder.stages.services import open_executor, segmenter
@@ -100,7 +111,7 @@ def _build(arguments: argparse.Namespace) -> int:
             hub=hub,
         )
 
-    limits = ResourceLimits(cpu_s=arguments.cpu_limit, wall_s=arguments.wall_limit, memory_mib=arguments.memory_limit)
+    limits = limits_from(arguments)
     sections = teachers_of(arguments)
     settings = Settings(
         mode=arguments.segmentation,
@@ -117,7 +128,7 @@ def _build(arguments: argparse.Namespace) -> int:
     teachers = proposing(sections, services, seed=arguments.seed, folder=arguments.out)
     if arguments.estimate:
         return print_estimates(problems(), teachers, arguments.segmentation)
-    next(problems(), None)  # a wrong path or format is said before any sandbox starts
+    next(problems(), None)  # a wrong path or format is reported before any sandbox starts
     sandbox = ExecutionSettings(
         workers=arguments.workers,
         profile=arguments.profile,

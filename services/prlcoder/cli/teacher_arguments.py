@@ -1,4 +1,4 @@
-"""The options of ``prlcoder supervise`` that say who proposes variants."""
+"""The options of ``prlcoder supervise`` for the teachers that propose variants."""
 
 from __future__ import annotations
 
@@ -15,54 +15,58 @@ if TYPE_CHECKING:
     from prlcoder.segmenter.model import Mode
     from prlcoder.spec import LlmTeacher, RulesTeacher
 
-# Options of the language-model teacher: the spec's field, the type, the help.
+# Options of the language-model teacher: name, type and help. The name is that of the field in the spec.
 OPTIONS: tuple[tuple[str, type, str], ...] = (
-    ("base-url", str, "address of an OpenAI-compatible endpoint, up to /v1"),
-    ("model", str, "name of the model there"),
-    ("api-key-env", str, "environment variable that holds the key"),
-    ("temperature", float, "of sampling (default 1.0)"),
-    ("max-tokens", int, "of an answer, thinking included (default 4096)"),
-    ("concurrency", int, "requests under way at once (default 16)"),
-    ("requests-per-minute", int, "at most"),
-    ("tokens-per-minute", int, "at most"),
-    ("timeout", float, "seconds for one answer (default 300)"),
-    ("max-retries", int, "of a request that failed (default 5)"),
-    ("breaker-failures", int, "in a row, then the rule teacher proposes for a while (default 5)"),
-    ("cache", str, "file of kept answers (default: teacher-cache.sqlite in --out)"),
-    ("budget-tokens", int, "stop when the answers in the cache have taken so many"),
-    ("budget-cost", float, "stop when the answers in the cache have cost so much"),
-    ("price-per-million-prompt", float, "of prompt tokens, in any currency"),
-    ("price-per-million-completion", float, "of completion tokens, in the same currency"),
+    ("base-url", str, "base URL of an OpenAI-compatible endpoint, up to and including /v1"),
+    ("model", str, "name of the model at the endpoint"),
+    ("api-key-env", str, "name of the environment variable that holds the key"),
+    ("temperature", float, "sampling temperature (default: 1.0)"),
+    ("max-tokens", int, "longest answer in tokens, reasoning included (default: 4096)"),
+    ("concurrency", int, "concurrent requests (default: 16)"),
+    ("requests-per-minute", int, "rate limit in requests"),
+    ("tokens-per-minute", int, "rate limit in tokens"),
+    ("timeout", float, "seconds to wait for one answer (default: 300)"),
+    ("max-retries", int, "retries of a failed request (default: 5)"),
+    ("breaker-failures", int, "consecutive failures after which the rule teacher proposes instead (default: 5)"),
+    ("cache", str, "file that caches the answers (default: teacher-cache.sqlite in --out)"),
+    ("budget-tokens", int, "stop when the answers in the cache have used this many tokens"),
+    ("budget-cost", float, "stop when the answers in the cache have cost this much"),
+    ("price-per-million-prompt", float, "price of a million prompt tokens, in any currency"),
+    ("price-per-million-completion", float, "price of a million completion tokens, in the same currency"),
 )
 _METAVARS = {str: "TEXT", int: "N", float: "X"}
 
 
 def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare them."""
+    """Add the options of the teachers."""
     parser.add_argument(
         "--teacher",
         dest="teachers",
         action="append",
         choices=("rules", "llm"),
-        help="who proposes variants (default: rules); may be given for each",
+        help="teacher that proposes variants; may be repeated (default: rules)",
     )
-    parser.add_argument("--mutations", type=int, default=4, metavar="N", help="mutations a segment (default 4)")
-    parser.add_argument("--refactorings", type=int, default=1, metavar="N", help="refactorings a segment (default 1)")
+    parser.add_argument(
+        "--mutations", type=int, default=4, metavar="N", help="mutations per segment at most (default: 4)"
+    )
+    parser.add_argument(
+        "--refactorings", type=int, default=1, metavar="N", help="refactorings per segment at most (default: 1)"
+    )
     group = parser.add_argument_group("language-model teacher (--teacher llm; docs/teacher.md)")
-    group.add_argument("--estimate", action="store_true", help="say what it would cost, and do nothing")
+    group.add_argument("--estimate", action="store_true", help="print an estimate of the cost, and do nothing else")
     for name, kind, text in OPTIONS:
         group.add_argument(f"--{name}", dest=f"llm_{_field(name)}", type=kind, metavar=_METAVARS[kind], help=text)
 
 
 def teachers_of(arguments: argparse.Namespace) -> list[RulesTeacher | LlmTeacher]:
-    """The teachers as a TrainingRun would name them. ``InputError`` names the option that is wrong or missing."""
+    """The teachers as sections of the spec. ``InputError`` names the option that is invalid or missing."""
     from prlcoder.spec import LlmTeacher, RulesTeacher
 
     given = {name: getattr(arguments, f"llm_{_field(name)}") for name, _, _ in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     kinds = list(dict.fromkeys(arguments.teachers or ["rules"]))
     if given and "llm" not in kinds:
-        raise InputError(f"--{next(iter(given))}: is only for --teacher llm; add it")
+        raise InputError(f"--{next(iter(given))}: needs --teacher llm; add it")
     counts = {"mutations": arguments.mutations, "refactorings": arguments.refactorings}
     return [
         _checked(RulesTeacher, {"kind": "rules", **counts})
@@ -73,7 +77,7 @@ def teachers_of(arguments: argparse.Namespace) -> list[RulesTeacher | LlmTeacher
 
 
 def print_estimates(problems: Iterable[Problem], teachers: Iterable[object], mode: Mode) -> int:
-    """Print what the language-model teacher would cost on these problems; nothing is asked, run or written."""
+    """Print what the language-model teacher would cost on these problems. Nothing is requested, run or written."""
     from prlcoder.mutator.llm import LanguageModelTeacher
     from prlcoder.mutator.llm.costs import render
 
@@ -86,7 +90,7 @@ def print_estimates(problems: Iterable[Problem], teachers: Iterable[object], mod
 
 
 def unverified_places(problems: Iterable[Problem], mode: Mode) -> Iterator[RewriteSite]:
-    """The steps of every canonical solution that can be cut: a few more than those that will pass their tests."""
+    """The segments of every canonical solution: a few more than of those that will pass their tests."""
     from prlcoder.executor import ResourceLimits
     from prlcoder.segmenter import SegmentationError, segment
     from prlcoder.supervision.labelling import VerifiedProblem, rewrite_sites

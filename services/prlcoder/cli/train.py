@@ -1,4 +1,4 @@
-"""``prlcoder train STAGE FILE``: one training stage of a TrainingRun by itself, in the run's folder."""
+"""``prlcoder train STAGE FILE``: run one training stage of a TrainingRun alone, in the run's folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ TRAINING_STAGES = ("pretrain", "sft", "reward", "policy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``prlcoder train``."""
+    """Add the arguments of ``prlcoder train``."""
     parser.add_argument("stage", choices=TRAINING_STAGES, metavar="STAGE", help=", ".join(TRAINING_STAGES))
     add_manifest_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print the stage's figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the stage's metrics as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The one stage; the stages that it reads must have finished."""
+    """Run the one stage. The stages that it reads must have finished."""
     return run_stages(arguments, only=arguments.stage)
