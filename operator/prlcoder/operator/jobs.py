@@ -35,12 +35,15 @@ def job_name(run: str, stage: str) -> str:
 
 def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewObject:
     """The Job of a one-pod stage."""
-    spec = run.spec
-    own = labels(run.name, stage)
-    if queue := spec.get("queueName"):
+    spec, own = run.spec, labels(run.name, stage)
+    template = pod_template(run.name, stage, StageOptions.read(spec, stage), settings)
+    queue, priority = spec.get("queueName"), spec.get("priorityClassName")
+    if queue:
         own[QUEUE_LABEL] = queue
-    if priority := spec.get("priorityClassName"):
+    if priority and queue:
         own[PRIORITY_LABEL] = priority
+    elif priority:
+        template["spec"]["priorityClassName"] = priority
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -57,7 +60,7 @@ def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewOb
             "backoffLimit": spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT),
             "podReplacementPolicy": "Failed",  # a GPU is free before the next pod asks for it
             "podFailurePolicy": {"rules": list(_failure_rules())},
-            "template": pod_template(run.name, stage, StageOptions.read(spec, stage), settings),
+            "template": template,
         },
     }
 

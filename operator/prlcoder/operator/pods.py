@@ -90,7 +90,7 @@ def _environment(options: StageOptions, settings: OperatorSettings) -> list[Mapp
     """The services' addresses first, then the user's own variables, which may replace them."""
     own = {variable["name"] for variable in options.env}
     addresses = {f"PRLCODER_{name.upper()}": address for name, address in sorted(settings.services.items())}
-    fixed = {"HOME": "/tmp", "PRLCODER_STORAGE": STORAGE_FOLDER, **addresses}
+    fixed = {"HOME": "/tmp", **addresses}
     return [*({"name": name, "value": value} for name, value in fixed.items() if name not in own), *options.env]
 
 

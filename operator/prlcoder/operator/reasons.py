@@ -47,8 +47,10 @@ def why_waiting(
     for pod in pods:
         if pod.phase == "Pending" and not pod.deleting and (found := _pod_waiting(pod, warnings)):
             return found
-    quota = next((message for reason, message in warnings if reason == "FailedCreate" and "quota" in message), None)
-    return None if quota is None else Explanation(Reason.QUOTA_WAIT, quota)
+    refused = None if pods else next((message for reason, message in warnings if reason == "FailedCreate"), None)
+    if refused is None:
+        return None
+    return Explanation(Reason.QUOTA_WAIT if "quota" in refused else Reason.UNSCHEDULABLE, f"{job.name}: {refused}")
 
 
 def _pod_waiting(pod: ObservedPod, warnings: Sequence[tuple[str, str]]) -> Explanation | None:
