@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +137,9 @@ def test_a_suspended_job_in_a_queue_waits_for_quota() -> None:
     assert found is not None
     assert found.reason == Reason.QUOTA_WAIT
     assert found.message == "waits in queue gpus: insufficient quota for nvidia.com/gpu"
+
+
+def test_every_reason_has_its_line_in_the_documentation() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert rows == {str(reason) for reason in Reason}
