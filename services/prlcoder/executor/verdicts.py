@@ -1,4 +1,4 @@
-"""The closed list of verdicts, the request and the result of one execution (``docs/reference/contracts.md``, 2).
+"""The closed list of verdicts, the request and the result of one execution (``docs/reference/contracts.md#2``).
 
 Two outcomes are not verdicts and never become a label or a reward. ``sandbox_error`` means that the sandbox failed;
 ``test_error`` means that the tests are at fault and not the program. The result then has ``verdict is None``, and
