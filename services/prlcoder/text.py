@@ -1,10 +1,10 @@
-"""Plain text for terminals."""
+"""Lays out plain text for terminals."""
 
 from __future__ import annotations
 
 
 def aligned(rows: list[list[str]], *, numbers: bool = True) -> str:
-    """Rows of cells as text in columns, flush left; with ``numbers`` all but the first column flush right."""
+    """Rows of cells in columns, aligned left; with ``numbers`` all columns but the first are aligned right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
     def cell(text: str, column: int) -> str:

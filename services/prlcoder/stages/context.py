@@ -1,6 +1,6 @@
-"""What a stage is given. A stage is a function ``run(context) -> metrics`` in a module of its own.
+"""The inputs of a stage. A stage is a function ``run(context) -> metrics`` in its own module.
 
-It keeps what must survive a kill in ``context.work`` (checkpoints, finished shards), and puts what it produces into
+Files that must survive a kill, such as checkpoints and finished shards, go to ``context.work``. Results go to
 ``context.output``, an empty folder that the engine publishes by renaming it once the function has returned.
 """
 
@@ -22,26 +22,31 @@ Metrics = Mapping[str, float | int | str]
 
 @dataclass(frozen=True)
 class StageContext:
-    """Inputs of one stage of one run."""
+    """The inputs of one stage of one run."""
 
     spec: Spec
-    work: Path  # private to the stage, kept until it has finished; the same folder when it is resumed
-    output: Path  # exists and is empty when the stage starts (also when it is resumed)
-    artifacts: Mapping[str, Path]  # published folder of each stage that went before, by stage name
+    work: Path
+    """Private folder of the stage. It survives until the stage has finished, so that a resumed stage finds it again."""
+    output: Path
+    """Exists and is empty when the stage starts, also when it is resumed."""
+    artifacts: Mapping[str, Path]
+    """Published folder of each stage that this one reads, by stage name."""
     train: tuple[Problem, ...]
     validation: tuple[Problem, ...]
     test: tuple[Problem, ...]
 
     def executor(self) -> AbstractContextManager[ProgramRunner]:
-        """A sandbox with the run's settings, here or behind an address."""
+        """A sandbox with the run's settings, in this process or behind an address."""
         return open_executor(self.spec.services, self.spec.execution)
 
     def base_model(self) -> str:
-        """Folder or hub id of the base policy: what ``pretrain`` made, or the spec's ``model.path``."""
+        """Folder or hub id of the base policy: the result of ``pretrain``, or the spec's ``model.path``."""
         if "pretrain" in self.artifacts:
             return str(self.artifacts["pretrain"])
         location = self.spec.model.location
-        assert location is not None  # the spec's validator: either scratch (so pretrain ran) or path
+        assert (
+            location is not None
+        )  # by the spec's validator: without a path the model is from scratch, and pretrain has run
         return location
 
     @property

@@ -1,4 +1,4 @@
-"""The models of a run: its policies and its reward model, in this process or behind an address of the spec."""
+"""Opens the models of a run, its policies and its reward model, in this process or behind an address of the spec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_engine(services: Services, model: str, *, batch_size: int = 128, max_new_tokens: int = 512) -> Generator:
-    """The policy ``model``. A service is made to serve it first, so it must be able to read the folder."""
+    """The policy ``model``, a folder or hub id. A service first switches to it, so it must see the folder."""
     remote = address(services, "policy")
     if remote is not None:
         from prlcoder.stages.remote_engine import RemoteEngine
@@ -26,7 +26,7 @@ def open_engine(services: Services, model: str, *, batch_size: int = 128, max_ne
 
 
 def open_scorer(services: Services, model: str) -> StepScorer:
-    """The reward model ``model``, as ``open_engine``."""
+    """The reward model ``model``, a folder or hub id. A service first switches to it."""
     remote = address(services, "prm")
     if remote is not None:
         from prlcoder.stages.remote_scorer import RemoteScorer
@@ -38,5 +38,5 @@ def open_scorer(services: Services, model: str) -> StepScorer:
 
 
 def _absolute(model: str) -> str:
-    """A folder as any process of this machine finds it; a hub id as it is."""
+    """The absolute path of a folder, so that another process of this machine finds it; a hub id unchanged."""
     return str(Path(model).resolve()) if Path(model).is_dir() else model

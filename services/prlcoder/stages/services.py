@@ -1,7 +1,7 @@
-"""The pipeline over services: what a run uses in place of the cores where an address is given.
+"""Opens the executor, the segmenter and the rule teacher of a run, in this process or behind an address.
 
-An address comes from the spec (``services.executor``) or from the environment (``PRLCODER_EXECUTOR``), the spec first;
-without one the core works in this process. Results are the same item by item. Trust and identity of the clients come
+An address comes from the spec (``services.executor``), otherwise from the environment (``PRLCODER_EXECUTOR``). Without
+one the work is done in this process. Results are the same, item by item. Certificates and tokens of the clients come
 from the environment (``prlcoder.rpc.address``).
 """
 
@@ -24,13 +24,13 @@ from prlcoder.spec import RulesTeacher, Services
 if TYPE_CHECKING:  # gRPC is imported only where an address is given
     from prlcoder.rpc.address import Address
 
-# A program with lone surrogates cannot be sent, and no Python compiles it: what the executor says of it.
+# The result of a program with lone surrogates: it cannot be sent, and Python does not compile it.
 NOT_TEXT: Final = ExecutionResult(Verdict.COMPILE_ERROR, "UnicodeEncodeError")
-Name = Literal["segmenter", "mutator", "executor", "prm", "policy"]
+ServiceName = Literal["segmenter", "mutator", "executor", "prm", "policy"]
 
 
-def address(services: Services, name: Name) -> Address | None:
-    """Where a service is; None to do its work in this process."""
+def address(services: Services, name: ServiceName) -> Address | None:
+    """The address of a service; None if its work is done in this process."""
     target: str | None = getattr(services, name) or os.environ.get(f"PRLCODER_{name.upper()}")
     if not target:
         return None
@@ -40,7 +40,7 @@ def address(services: Services, name: Name) -> Address | None:
 
 
 def open_executor(services: Services, settings: ExecutionSection) -> AbstractContextManager[ProgramRunner]:
-    """A sandbox with these settings, here or behind an address."""
+    """A sandbox with these settings, in this process or behind an address."""
     limits = ResourceLimits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
     remote = address(services, "executor")
     if remote is not None:
@@ -49,13 +49,13 @@ def open_executor(services: Services, settings: ExecutionSection) -> AbstractCon
 
 
 def segmenter(services: Services) -> BatchSegmenter:
-    """What cuts the canonical solutions of a supervision, here or behind an address."""
+    """The segmenter of canonical solutions, in this process or behind an address."""
     remote = address(services, "segmenter")
     return segment_each if remote is None else RemoteSegmenter(remote)
 
 
 def rule_teacher(services: Services, section: RulesTeacher, seed: int) -> Teacher:
-    """The rule teacher of a spec's section, here or behind an address."""
+    """The rule teacher with these settings, in this process or behind an address."""
     remote = address(services, "mutator")
     if remote is not None:
         return RemoteRuleTeacher(remote, seed, section.mutations, section.refactorings)
@@ -63,13 +63,13 @@ def rule_teacher(services: Services, section: RulesTeacher, seed: int) -> Teache
 
 
 class RemoteExecutor(ClosingRunner):
-    """``Executor`` behind an address. ``limits`` are those of items that have none."""
+    """``Executor`` behind an address. ``limits`` apply to items without limits."""
 
     def __init__(self, target: Address, limits: ResourceLimits) -> None:
-        """``ServiceError`` if the server is not there."""
+        """Raises ``ServiceError`` if the server cannot be reached."""
         from prlcoder.executor.serving.blocking import BlockingExecutor
 
-        self._client = BlockingExecutor(target, fresh=True)  # a kept result's measurements are another run's
+        self._client = BlockingExecutor(target, fresh=True)  # a cached result has the measurements of another run
         self._limits = limits
         self.profile = self._client.capabilities().profile
 
@@ -79,7 +79,7 @@ class RemoteExecutor(ClosingRunner):
 
     def run(self, items: Iterable[ExecutionRequest]) -> Iterator[ExecutionResult]:
         """Results in input order."""
-        drawn: deque[bool] = deque()  # which of the items drawn, and not answered, went to the server
+        drawn: deque[bool] = deque()  # for each item that is drawn and not answered: whether it went to the server
 
         def sent() -> Iterator[ExecutionRequest]:
             for item in items:
@@ -111,12 +111,15 @@ class RemoteSegmenter:
         self._client = BlockingSegmenter(target)
 
     def __call__(self, programs: Sequence[str], mode: Mode) -> list[list[Segment] | SegmentationError]:
-        """One outcome a program, in order. A call each: a call takes about a millisecond, and has no batch limit."""
+        """One outcome per program, in order.
+
+        It makes one call per program: a call takes about a millisecond, and a batch would have a limit.
+        """
         return [self._client.segment([program], mode)[0] for program in programs]
 
 
 class RemoteRuleTeacher:
-    """``RuleTeacher`` behind an address. A program's steps are asked for together."""
+    """``RuleTeacher`` behind an address. The variants of all segments of a program come from one call."""
 
     name = RuleTeacher.name
 
