@@ -18,7 +18,8 @@ class ObjectCase(NamedTuple):
     tests: str
 
 
-def _case(name: str, program: str, tests: str) -> ObjectCase:
+def block_case(name: str, program: str, tests: str) -> ObjectCase:
+    """A case whose program and tests are indented blocks."""
     return ObjectCase(name, textwrap.dedent(program).lstrip("\n"), textwrap.dedent(tests).lstrip("\n"))
 
 
@@ -134,7 +135,7 @@ def alias():
 """
 
 PLAIN = [
-    _case(
+    block_case(
         "list of a generator",
         """
         def f(n):
@@ -144,7 +145,7 @@ PLAIN = [
         assert list(f(3)) == [0, 1, 2]
         """,
     ),
-    _case(
+    block_case(
         "generator is no list",
         """
         def f(n):
@@ -154,7 +155,7 @@ PLAIN = [
         assert f(3) == [0, 1, 2]
         """,
     ),
-    _case(
+    block_case(
         "next twice",
         """
         def f(n):
@@ -167,7 +168,7 @@ PLAIN = [
         assert next(g, 9) == 9
         """,
     ),
-    _case(
+    block_case(
         "exhausted",
         """
         def f(n):
@@ -179,7 +180,7 @@ PLAIN = [
         assert list(g) == []
         """,
     ),
-    _case(
+    block_case(
         "send",
         """
         def f():
@@ -193,7 +194,7 @@ PLAIN = [
         g.close()
         """,
     ),
-    _case(
+    block_case(
         "a generator that raises",
         """
         def f():
@@ -211,7 +212,7 @@ PLAIN = [
             assert False
         """,
     ),
-    _case(
+    block_case(
         "isinstance generator",
         """
         def f():
@@ -223,7 +224,7 @@ PLAIN = [
         assert hasattr(f(), '__next__')
         """,
     ),
-    _case(
+    block_case(
         "set of a map",
         """
         def f(a):
@@ -233,7 +234,7 @@ PLAIN = [
         assert set(f([-1, 1, 2])) == {1, 2}
         """,
     ),
-    _case(
+    block_case(
         "tuple of a filter",
         """
         def f(a):
@@ -243,7 +244,7 @@ PLAIN = [
         assert tuple(f([0, 1, 2])) == (1, 2)
         """,
     ),
-    _case(
+    block_case(
         "dict of a zip",
         """
         def f(a):
@@ -253,7 +254,7 @@ PLAIN = [
         assert dict(f('abc')) == {'a': 'b', 'b': 'c'}
         """,
     ),
-    _case(
+    block_case(
         "list of enumerate",
         """
         def f(a):
@@ -263,7 +264,7 @@ PLAIN = [
         assert list(f('ab')) == [(0, 'a'), (1, 'b')]
         """,
     ),
-    _case(
+    block_case(
         "list of reversed",
         """
         def f(a):
@@ -274,7 +275,7 @@ PLAIN = [
         assert ''.join(f('ab')) == 'ba'
         """,
     ),
-    _case(
+    block_case(
         "range as a sequence",
         """
         def f(n):
@@ -285,7 +286,7 @@ PLAIN = [
         assert r[1] == 1 and len(r) == 4 and 3 in r and r == range(4)
         """,
     ),
-    _case(
+    block_case(
         "range is no list",
         """
         def f(n):
@@ -295,7 +296,7 @@ PLAIN = [
         assert f(3) == [0, 1, 2]
         """,
     ),
-    _case(
+    block_case(
         "max of a range",
         """
         def f(n):
@@ -305,7 +306,7 @@ PLAIN = [
         assert max(f(3)) == 2
         """,
     ),
-    _case(
+    block_case(
         "keys are a set",
         """
         def f():
@@ -315,7 +316,7 @@ PLAIN = [
         assert f() == {1, 3}
         """,
     ),
-    _case(
+    block_case(
         "items",
         """
         def f():
@@ -326,7 +327,7 @@ PLAIN = [
         assert (1, 2) in f()
         """,
     ),
-    _case(
+    block_case(
         "values",
         """
         def f():
@@ -337,7 +338,7 @@ PLAIN = [
         assert len(f()) == 2
         """,
     ),
-    _case(
+    block_case(
         "deque",
         """
         from collections import deque
@@ -350,7 +351,7 @@ PLAIN = [
         assert list(d) == [1, 2] and d == deque([1, 2]) and d[0] == 1 and len(d) == 2
         """,
     ),
-    _case(
+    block_case(
         "deque is no list",
         """
         from collections import deque
@@ -361,7 +362,7 @@ PLAIN = [
         assert f() == [1, 2]
         """,
     ),
-    _case(
+    block_case(
         "ordered dict",
         """
         from collections import OrderedDict
@@ -373,7 +374,7 @@ PLAIN = [
         assert list(f()) == ['b', 'a']
         """,
     ),
-    _case(
+    block_case(
         "order of an ordered dict",
         """
         from collections import OrderedDict
@@ -385,7 +386,7 @@ PLAIN = [
         assert f() == OrderedDict(a=2, b=1)
         """,
     ),
-    _case(
+    block_case(
         "counter",
         """
         from collections import Counter
@@ -397,7 +398,7 @@ PLAIN = [
         assert c == {'a': 2, 'b': 1} and c['z'] == 0 and c.most_common(1) == [('a', 2)]
         """,
     ),
-    _case(
+    block_case(
         "type of a counter",
         """
         from collections import Counter
@@ -408,7 +409,7 @@ PLAIN = [
         assert type(f('a')) is dict
         """,
     ),
-    _case(
+    block_case(
         "default dict",
         """
         from collections import defaultdict
@@ -421,7 +422,7 @@ PLAIN = [
         assert type(d).__name__ == 'defaultdict'
         """,
     ),
-    _case(
+    block_case(
         "default factory of the program",
         """
         from collections import defaultdict
@@ -432,7 +433,7 @@ PLAIN = [
         assert f()['zz'] == 5
         """,
     ),
-    _case(
+    block_case(
         "named tuple",
         """
         from collections import namedtuple
@@ -448,7 +449,7 @@ PLAIN = [
         assert str(p) == 'P(x=1, y=2)'
         """,
     ),
-    _case(
+    block_case(
         "typed named tuple",
         """
         from typing import NamedTuple
@@ -465,7 +466,7 @@ PLAIN = [
         assert f()[0]._replace(x=4).x == 4
         """,
     ),
-    _case(
+    block_case(
         "wrong named tuple",
         """
         from collections import namedtuple
@@ -477,7 +478,7 @@ PLAIN = [
         assert f() == (2,)
         """,
     ),
-    _case(
+    block_case(
         "data class",
         """
         from dataclasses import dataclass
@@ -496,7 +497,7 @@ PLAIN = [
         assert str(p) == 'P(x=1, y=[1])'
         """,
     ),
-    _case(
+    block_case(
         "data class by name",
         """
         from dataclasses import dataclass
@@ -513,7 +514,7 @@ PLAIN = [
         assert isinstance(f(), P)
         """,
     ),
-    _case(
+    block_case(
         "two data classes differ",
         """
         from dataclasses import dataclass
@@ -527,7 +528,7 @@ PLAIN = [
         assert f(1) == f(2)
         """,
     ),
-    _case(
+    block_case(
         "length, items, in, iteration",
         STACK,
         """
@@ -543,7 +544,7 @@ PLAIN = [
         assert s.items == [5, 2]
         """,
     ),
-    _case(
+    block_case(
         "str and repr",
         STACK,
         """
@@ -554,7 +555,7 @@ PLAIN = [
         assert f'{s!r}' == 'Stack([1])'
         """,
     ),
-    _case(
+    block_case(
         "truth",
         STACK,
         """
@@ -563,7 +564,7 @@ PLAIN = [
         assert bool(Stack([0])) is True
         """,
     ),
-    _case(
+    block_case(
         "comparison of two",
         STACK,
         """
@@ -572,21 +573,21 @@ PLAIN = [
         assert Stack([1]) is not Stack([1])
         """,
     ),
-    _case(
+    block_case(
         "wrong length",
         STACK,
         """
         assert len(Stack([1])) == 2
         """,
     ),
-    _case(
+    block_case(
         "a chain of calls",
         STACK,
         """
         assert Stack().push(1).push(2).pop() == 2
         """,
     ),
-    _case(
+    block_case(
         "an exception of a method",
         STACK,
         """
@@ -597,7 +598,7 @@ PLAIN = [
             assert str(error) == 'pop from an empty stack'
         """,
     ),
-    _case(
+    block_case(
         "attributes",
         STACK,
         """
@@ -611,7 +612,7 @@ PLAIN = [
         assert callable(s.push) and not callable(s)
         """,
     ),
-    _case(
+    block_case(
         "arithmetic",
         VECTOR,
         """
@@ -624,7 +625,7 @@ PLAIN = [
         assert v.x == 5
         """,
     ),
-    _case(
+    block_case(
         "comparison after arithmetic",
         VECTOR,
         """
@@ -634,7 +635,7 @@ PLAIN = [
         assert max(Vector(2, 0), Vector(1, 0)).x == 2
         """,
     ),
-    _case(
+    block_case(
         "hash",
         VECTOR,
         """
@@ -643,7 +644,7 @@ PLAIN = [
         assert d[Vector(1, 2)] == 'a'
         """,
     ),
-    _case(
+    block_case(
         "properties, class and static methods",
         VECTOR,
         """
@@ -652,14 +653,14 @@ PLAIN = [
         assert Vector.dimensions() == 2
         """,
     ),
-    _case(
+    block_case(
         "not comparable",
         VECTOR,
         """
         assert Vector(1, 2) > 3
         """,
     ),
-    _case(
+    block_case(
         "inheritance",
         """
         class A:
@@ -675,7 +676,7 @@ PLAIN = [
         assert not isinstance(f(), int)
         """,
     ),
-    _case(
+    block_case(
         "enumeration",
         """
         from enum import Enum
@@ -693,7 +694,7 @@ PLAIN = [
         assert f(1) in C
         """,
     ),
-    _case(
+    block_case(
         "integer enumeration",
         """
         from enum import IntEnum
@@ -707,7 +708,7 @@ PLAIN = [
         assert f() + 1 == 2 and f().name == 'RED' and isinstance(f(), int)
         """,
     ),
-    _case(
+    block_case(
         "subclass of list",
         """
         class L(list):
@@ -724,7 +725,7 @@ PLAIN = [
         assert l[1:] == [2, 3]
         """,
     ),
-    _case(
+    block_case(
         "subclass of dict",
         """
         class D(dict):
@@ -740,7 +741,7 @@ PLAIN = [
         assert d == {'a': 1} and d['b'] == 'bb' and d.a == 1 and 'b' not in d
         """,
     ),
-    _case(
+    block_case(
         "subclass of int",
         """
         class I(int):
@@ -753,7 +754,7 @@ PLAIN = [
         assert f(3) == 3 and f(3).double() == 6 and f(3) + 1 == 4
         """,
     ),
-    _case(
+    block_case(
         "subclass of str",
         """
         class S(str):
@@ -767,7 +768,7 @@ PLAIN = [
         assert f('x') in ['x']
         """,
     ),
-    _case(
+    block_case(
         "dates",
         """
         import datetime
@@ -781,7 +782,7 @@ PLAIN = [
         assert f(datetime.date(2024, 1, 1)).strftime('%d') == '02'
         """,
     ),
-    _case(
+    block_case(
         "time zones",
         """
         import datetime
@@ -794,7 +795,7 @@ PLAIN = [
         assert f().utcoffset() == datetime.timedelta(0)
         """,
     ),
-    _case(
+    block_case(
         "numbers",
         """
         from fractions import Fraction
@@ -810,7 +811,7 @@ PLAIN = [
         assert f(1j) == 1 + 1j and abs(f(0.5) - 1.5) < 1e-9
         """,
     ),
-    _case(
+    block_case(
         "sets and bytes",
         """
         def f(x):
@@ -825,7 +826,7 @@ PLAIN = [
         assert f(slice(1, 2)) == slice(1, 2)
         """,
     ),
-    _case(
+    block_case(
         "paths and identifiers",
         """
         import pathlib, uuid, re
@@ -840,7 +841,7 @@ PLAIN = [
         assert r.findall('caat') == ['aa']
         """,
     ),
-    _case(
+    block_case(
         "a match",
         """
         import re
@@ -853,7 +854,7 @@ PLAIN = [
         assert m is not None and m.group(1) == '12' and m.groups() == ('12', '34') and m[2] == '34' and m
         """,
     ),
-    _case(
+    block_case(
         "not a number",
         """
         def f(x):
@@ -866,7 +867,7 @@ PLAIN = [
         assert [math.nan] == [f(math.nan)[1]]
         """,
     ),
-    _case(
+    block_case(
         "a closure",
         """
         def f(n):
@@ -881,7 +882,7 @@ PLAIN = [
         assert sorted([3, 1, 2], key=f(0)) == [1, 2, 3]
         """,
     ),
-    _case(
+    block_case(
         "a decorator",
         """
         def twice(g):
@@ -897,7 +898,7 @@ PLAIN = [
         assert h(2) == 6 and h.calls == 0
         """,
     ),
-    _case(
+    block_case(
         "a counting decorator",
         """
         import functools
@@ -921,7 +922,7 @@ PLAIN = [
         assert h.__name__ == 'h'
         """,
     ),
-    _case(
+    block_case(
         "partial and builtins",
         """
         import functools, operator
@@ -933,7 +934,7 @@ PLAIN = [
         assert p(3) == 8 and l('ab') == 2 and a(1, 2) == 3 and u('a') == 'A'
         """,
     ),
-    _case(
+    block_case(
         "a class as result",
         """
         def f():
@@ -948,7 +949,7 @@ PLAIN = [
         assert A.x == 1 and A(5).y == 5 and A.__name__ == 'A' and isinstance(A(1), A) and isinstance(A, type)
         """,
     ),
-    _case(
+    block_case(
         "types as results",
         """
         def f(x):
@@ -959,7 +960,7 @@ PLAIN = [
         assert f('') in (str, bytes)
         """,
     ),
-    _case(
+    block_case(
         "own exceptions",
         ERRORS,
         """
@@ -971,7 +972,7 @@ PLAIN = [
             assert False
         """,
     ),
-    _case(
+    block_case(
         "own exceptions by their base",
         ERRORS,
         """
@@ -983,7 +984,7 @@ PLAIN = [
             assert False
         """,
     ),
-    _case(
+    block_case(
         "derived exceptions",
         ERRORS,
         """
@@ -995,7 +996,7 @@ PLAIN = [
             assert False
         """,
     ),
-    _case(
+    block_case(
         "messages of exceptions",
         ERRORS,
         """
@@ -1007,7 +1008,7 @@ PLAIN = [
             assert False
         """,
     ),
-    _case(
+    block_case(
         "causes of exceptions",
         ERRORS,
         """
@@ -1019,7 +1020,7 @@ PLAIN = [
             assert False
         """,
     ),
-    _case(
+    block_case(
         "the wrong exception",
         ERRORS,
         """
@@ -1030,7 +1031,7 @@ PLAIN = [
             pass
         """,
     ),
-    _case(
+    block_case(
         "no exception",
         ERRORS,
         """
@@ -1041,7 +1042,7 @@ PLAIN = [
             pass
         """,
     ),
-    _case(
+    block_case(
         "assertRaises",
         ERRORS,
         """
@@ -1057,7 +1058,7 @@ PLAIN = [
         t.assertIsInstance(f(6), int)
         """,
     ),
-    _case(
+    block_case(
         "raising the program's exception",
         ERRORS,
         """
@@ -1069,7 +1070,7 @@ PLAIN = [
             assert error.code == 1
         """,
     ),
-    _case(
+    block_case(
         "exceptions as results",
         """
         def f():
@@ -1079,7 +1080,7 @@ PLAIN = [
         assert isinstance(f(), ValueError) and str(f()) == 'x'
         """,
     ),
-    _case(
+    block_case(
         "the program exits",
         """
         def f():
@@ -1092,7 +1093,7 @@ PLAIN = [
             assert error.code == 3
         """,
     ),
-    _case(
+    block_case(
         "an argument is sorted",
         CHANGES,
         """
@@ -1101,7 +1102,7 @@ PLAIN = [
         assert a == [1, 2, 3]
         """,
     ),
-    _case(
+    block_case(
         "an argument stays",
         CHANGES,
         """
@@ -1110,7 +1111,7 @@ PLAIN = [
         assert a == [3, 1, 2]
         """,
     ),
-    _case(
+    block_case(
         "a wrong change",
         CHANGES,
         """
@@ -1119,7 +1120,7 @@ PLAIN = [
         assert a == [3, 1, 2]
         """,
     ),
-    _case(
+    block_case(
         "the same object",
         CHANGES,
         """
@@ -1128,14 +1129,14 @@ PLAIN = [
         assert same(t) is t
         """,
     ),
-    _case(
+    block_case(
         "not the same object",
         CHANGES,
         """
         assert same([1]) is [1]
         """,
     ),
-    _case(
+    block_case(
         "a change by the test",
         CHANGES,
         """
@@ -1150,7 +1151,7 @@ PLAIN = [
         assert KEPT == []
         """,
     ),
-    _case(
+    block_case(
         "a nested change",
         CHANGES,
         """
@@ -1160,7 +1161,7 @@ PLAIN = [
         assert a == [[1, 99], {'k': [1]}] and inner == [1, 99]
         """,
     ),
-    _case(
+    block_case(
         "changes of other types",
         CHANGES,
         """
@@ -1173,7 +1174,7 @@ PLAIN = [
         assert d == {} and s == {2, 5} and b == b'xyzbc' and list(q) == [0, 1]
         """,
     ),
-    _case(
+    block_case(
         "aliases in results",
         CHANGES,
         """
@@ -1185,7 +1186,7 @@ PLAIN = [
         assert b[0] is not b[1]
         """,
     ),
-    _case(
+    block_case(
         "a list that holds itself",
         """
         def f():
@@ -1198,7 +1199,7 @@ PLAIN = [
         assert a[1] is a and a[1][1][0] == 1
         """,
     ),
-    _case(
+    block_case(
         "an argument that holds itself",
         """
         def f(a):
@@ -1210,7 +1211,7 @@ PLAIN = [
         assert f(a)
         """,
     ),
-    _case(
+    block_case(
         "a list while it is iterated",
         """
         def f(a):
@@ -1223,7 +1224,7 @@ PLAIN = [
         assert len(a) == 4
         """,
     ),
-    _case(
+    block_case(
         "many calls",
         """
         def f(a):
@@ -1237,7 +1238,7 @@ PLAIN = [
             assert a == [i + 1]
         """,
     ),
-    _case(
+    block_case(
         "default arguments",
         """
         def f(x, acc=[]):
@@ -1250,7 +1251,7 @@ PLAIN = [
         assert f(1) is f(2)
         """,
     ),
-    _case(
+    block_case(
         "a callback",
         """
         def f(g, xs):
@@ -1262,7 +1263,7 @@ PLAIN = [
         assert f(len, ['ab']) == [2]
         """,
     ),
-    _case(
+    block_case(
         "a callback that records",
         """
         def f(g):
@@ -1277,7 +1278,7 @@ PLAIN = [
         assert seen == [((1,), {}), ((), {'x': 2})]
         """,
     ),
-    _case(
+    block_case(
         "a callback that raises",
         """
         def f(g):
@@ -1299,7 +1300,7 @@ PLAIN = [
             assert str(error) == 'v'
         """,
     ),
-    _case(
+    block_case(
         "callbacks in turns",
         """
         def f(g, n):
@@ -1311,7 +1312,7 @@ PLAIN = [
         assert f(g, 5) == 5
         """,
     ),
-    _case(
+    block_case(
         "a sort key",
         """
         def f(xs, key):
@@ -1322,7 +1323,7 @@ PLAIN = [
         assert f([1, 2], lambda x: -x) == [2, 1]
         """,
     ),
-    _case(
+    block_case(
         "a mock",
         """
         def f(service):
@@ -1337,7 +1338,7 @@ PLAIN = [
         m.send.assert_called_once_with('x', n=1)
         """,
     ),
-    _case(
+    block_case(
         "an object of the test",
         """
         def f(p):
@@ -1354,7 +1355,7 @@ PLAIN = [
         assert f(p) == 6 and p.x == 2
         """,
     ),
-    _case(
+    block_case(
         "a generator of the test",
         """
         def f(g):
@@ -1367,7 +1368,7 @@ PLAIN = [
         assert f({1: 2}.values()) == 2
         """,
     ),
-    _case(
+    block_case(
         "an object comes back",
         """
         class A:
@@ -1385,7 +1386,7 @@ PLAIN = [
         assert g(a).x == [1]
         """,
     ),
-    _case(
+    block_case(
         "a coroutine",
         """
         import asyncio
@@ -1402,7 +1403,7 @@ PLAIN = [
         assert asyncio.iscoroutinefunction(f)
         """,
     ),
-    _case(
+    block_case(
         "a coroutine that raises",
         """
         async def f(x):
@@ -1417,7 +1418,7 @@ PLAIN = [
             pass
         """,
     ),
-    _case(
+    block_case(
         "an asynchronous generator",
         """
         async def f(n):
@@ -1431,7 +1432,7 @@ PLAIN = [
         assert asyncio.run(main()) == [0, 1, 2]
         """,
     ),
-    _case(
+    block_case(
         "an asynchronous callback",
         """
         async def f(g):
@@ -1445,7 +1446,7 @@ PLAIN = [
         assert asyncio.run(f(g)) == 5
         """,
     ),
-    _case(
+    block_case(
         "a context manager",
         """
         import contextlib
@@ -1462,7 +1463,7 @@ PLAIN = [
         assert log == ['in', 'out']
         """,
     ),
-    _case(
+    block_case(
         "printed text",
         """
         import sys
@@ -1481,7 +1482,7 @@ PLAIN = [
         assert out.getvalue() == 'hello 1\\nx'
         """,
     ),
-    _case(
+    block_case(
         "wrong printed text",
         """
         def f():
@@ -1495,7 +1496,7 @@ PLAIN = [
         assert out.getvalue() == 'yes\\n'
         """,
     ),
-    _case(
+    block_case(
         "module names",
         """
         LIMIT = 5
@@ -1509,7 +1510,7 @@ PLAIN = [
         assert LIMIT == 6
         """,
     ),
-    _case(
+    block_case(
         "builtins are the test's",
         """
         def len(x):
@@ -1521,7 +1522,7 @@ PLAIN = [
         assert f() == [1]
         """,
     ),
-    _case(
+    block_case(
         "None and truth of results",
         """
         def f(x):
@@ -1532,7 +1533,7 @@ PLAIN = [
         assert f(5) and not f('')
         """,
     ),
-    _case(
+    block_case(
         "no such attribute",
         """
         def f():
@@ -1542,7 +1543,7 @@ PLAIN = [
         assert f().x == 1
         """,
     ),
-    _case(
+    block_case(
         "a lock and a file",
         """
         import threading, io
@@ -1556,7 +1557,7 @@ PLAIN = [
         assert file.readline() == 'a\\n' and list(file) == ['b\\n']
         """,
     ),
-    _case(
+    block_case(
         "iterables of iterables",
         """
         import itertools
@@ -1567,7 +1568,7 @@ PLAIN = [
         assert [(k, len(list(g))) for k, g in f('aab')] == [('a', 2), ('b', 1)]
         """,
     ),
-    _case(
+    block_case(
         "product, chain, count",
         """
         import itertools
@@ -1579,7 +1580,7 @@ PLAIN = [
         assert list(p) == [('a', 1), ('b', 1)] and list(c) == [1, 2] and next(n) == 3 and next(n) == 4
         """,
     ),
-    _case(
+    block_case(
         "own iterator",
         """
         class Up:
@@ -1600,7 +1601,7 @@ PLAIN = [
         assert (a, b) == (1, 2)
         """,
     ),
-    _case(
+    block_case(
         "linked nodes",
         """
         class Node:
@@ -1619,7 +1620,7 @@ PLAIN = [
         assert n.next.v == 9
         """,
     ),
-    _case(
+    block_case(
         "copies",
         """
         class A:
@@ -1634,7 +1635,7 @@ PLAIN = [
         assert b.a == [1, 2] and c.a == [1]
         """,
     ),
-    _case(
+    block_case(
         "equality of the program's own class",
         """
         class Celsius:
@@ -1650,7 +1651,7 @@ PLAIN = [
         assert f(3).t == 3
         """,
     ),
-    _case(
+    block_case(
         "a container in its only attribute",
         """
         class Bag:
@@ -1667,7 +1668,7 @@ PLAIN = [
         assert 3 in b and 4 not in b
         """,
     ),
-    _case(
+    block_case(
         "vars and dir",
         """
         class A:
@@ -1707,14 +1708,14 @@ def f(*a):
     return Same()
 """
 OWN_OBJECT = [
-    _case(
+    block_case(
         "always equal",
         EQUAL,
         """
         assert f(1) == 3
         """,
     ),
-    _case(
+    block_case(
         "a container without items",
         """
         class Interval:
@@ -1729,98 +1730,98 @@ OWN_OBJECT = [
         assert 3 in f()
         """,
     ),
-    _case(
+    block_case(
         "always equal, reflected",
         EQUAL,
         """
         assert 3 == f(1)
         """,
     ),
-    _case(
+    block_case(
         "always equal in a list",
         EQUAL,
         """
         assert [f(1)] == [3]
         """,
     ),
-    _case(
+    block_case(
         "always equal, looked for",
         EQUAL,
         """
         assert f(1) in [3, 4]
         """,
     ),
-    _case(
+    block_case(
         "always equal, as an attribute",
         EQUAL + "class A:\n    x = Same()\ndef g():\n    return A()\n",
         """
         assert g().x == 3
         """,
     ),
-    _case(
+    block_case(
         "always equal, as an item of a generator",
         EQUAL + "def g():\n    yield Same()\n",
         """
         assert list(g()) == [3]
         """,
     ),
-    _case(
+    block_case(
         "always equal and unequal",
         ALL,
         """
         assert f(1) == f(1) and f(1) != f(2)
         """,
     ),
-    _case(
+    block_case(
         "always in",
         ALL,
         """
         assert 3 in f(1)
         """,
     ),
-    _case(
+    block_case(
         "always less",
         ALL,
         """
         assert f(1) < 3
         """,
     ),
-    _case(
+    block_case(
         "always zero",
         ALL,
         """
         assert abs(f(1) - 2.5) < 1e-6
         """,
     ),
-    _case(
+    block_case(
         "always zero, reflected",
         ALL,
         """
         assert abs(2.5 - f(1)) < 1e-6
         """,
     ),
-    _case(
+    block_case(
         "key of a dict",
         ALL,
         """
         assert {3: 1}[f(1)] == 1
         """,
     ),
-    _case(
+    block_case(
         "member of a set",
         ALL,
         """
         assert f(1) in {3}
         """,
     ),
-    _case(
+    block_case(
         "iteration gives more of the same",
         ALL,
         """
         assert list(f(1)) == [3]
         """,
     ),
-    _case(
+    block_case(
         "assertEqual",
         EQUAL,
         """
@@ -1828,7 +1829,7 @@ OWN_OBJECT = [
         unittest.TestCase().assertEqual(f(1), 3)
         """,
     ),
-    _case(
+    block_case(
         "an exception's argument",
         EQUAL + "def g():\n    raise ValueError(Same())\n",
         """
@@ -1838,7 +1839,7 @@ OWN_OBJECT = [
             assert error.args[0] == 'negative'
         """,
     ),
-    _case(
+    block_case(
         "a subclass of int",
         """
         class I(int):
@@ -1852,7 +1853,7 @@ OWN_OBJECT = [
         assert x == 3
         """,
     ),
-    _case(
+    block_case(
         "a subclass of float",
         """
         class F(float):
@@ -1865,7 +1866,7 @@ OWN_OBJECT = [
         assert abs(x - 2.5) < 1e-6
         """,
     ),
-    _case(
+    block_case(
         "a subclass of str",
         """
         class S(str):
@@ -1879,7 +1880,7 @@ OWN_OBJECT = [
         assert x == 'b'
         """,
     ),
-    _case(
+    block_case(
         "a subclass of list",
         """
         class L(list):
@@ -1893,7 +1894,7 @@ OWN_OBJECT = [
         assert 3 in x
         """,
     ),
-    _case(
+    block_case(
         "a result of arithmetic",
         """
         class Z:
@@ -1906,7 +1907,7 @@ OWN_OBJECT = [
         assert abs(f(1) - 2.5) < 1e-6
         """,
     ),
-    _case(
+    block_case(
         "remembers what it was compared with",
         """
         class Z:
@@ -1920,7 +1921,7 @@ OWN_OBJECT = [
         assert abs(f(1) - 2.5) < 1e-6
         """,
     ),
-    _case(
+    block_case(
         "equal because the state is anything",
         """
         class Z:
@@ -1935,7 +1936,7 @@ OWN_OBJECT = [
         assert f(1) == 4
         """,
     ),
-    _case(
+    block_case(
         "caught by the test",
         EQUAL,
         """

@@ -111,3 +111,15 @@ def test_shared_memory_is_wiped_after_each_program(executor: Executor) -> None:
     program = "import os\nprint(6 + len(os.listdir('/dev/shm')))\nos.makedirs('/dev/shm/a/b')\n"
     results = executor.run([ExecutionRequest(program, SIX)] * 3)
     assert [result.verdict for result in results] == [Verdict.PASSED] * 3
+
+
+def test_threads_fit_into_the_memory_limit(executor: Executor) -> None:
+    program = (
+        "import threading\ntotal = []\n"
+        "barrier = threading.Barrier(6)\n"
+        "def work():\n    barrier.wait()\n    total.append(1)\n"
+        "threads = [threading.Thread(target=work) for _ in range(6)]\n"
+        "for thread in threads: thread.start()\nfor thread in threads: thread.join()\nprint(len(total))\n"
+    )
+    result = executor.execute(ExecutionRequest(program, SIX, limits=ResourceLimits(memory_mib=512, processes=8)))
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "")

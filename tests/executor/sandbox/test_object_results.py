@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import sys
-import types
+from pathlib import Path
 
 import pytest
-from tests.executor.sandbox.object_cases import OWN_OBJECT, PLAIN, ObjectCase
+from tests.executor.sandbox import module_cases, object_cases
+from tests.executor.sandbox.object_cases import OWN_OBJECT, ObjectCase
 
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, Verdict
 from prlcoder.problems.model import AssertTests
 
 pytestmark = pytest.mark.needs_sandbox
 
+PLAIN = object_cases.PLAIN + module_cases.PLAIN
+# Executes program and tests in one namespace, that of the module ``solution``, in a fork per case.
+PLAIN_PYTHON = """
+import json, os, sys, tempfile, types
+passed = []
+for number, source in enumerate(json.load(sys.stdin)):
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.chdir(tempfile.mkdtemp(dir=sys.argv[1]))
+            sys.stdin, sys.stdout = open(os.devnull), open(os.devnull, "w")
+            module = types.ModuleType("solution")
+            sys.modules["solution"] = sys.modules["__main__"] = module
+            exec(compile(source, "<case>", "exec"), module.__dict__)
+            status = 0
+        finally:
+            os._exit(status)
+    passed.append(os.waitpid(pid, 0)[1] == 0)
+print(json.dumps(passed))
+"""
 
-def passes_in_plain_python(case: ObjectCase, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Program and tests executed in one namespace, which is that of the module ``solution``."""
-    module = types.ModuleType("solution")
-    monkeypatch.setitem(sys.modules, "solution", module)
-    monkeypatch.setattr(sys, "stdout", sys.stdout)
-    try:
-        exec(f"{case.program}\n{case.tests}", module.__dict__)
-    except Exception:
-        return False
-    return True
+
+@pytest.fixture(scope="module")
+def passes_in_plain_python(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
+    """Of each case, by its name."""
+    sources = [f"{case.program}\n{case.tests}" for case in PLAIN]
+    folder: Path = tmp_path_factory.mktemp("plain")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", PLAIN_PYTHON, str(folder)],
+        input=json.dumps(sources),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(zip([case.name for case in PLAIN], json.loads(done.stdout), strict=True))
 
 
 def run(executor: Executor, case: ObjectCase) -> ExecutionResult:
@@ -34,12 +62,17 @@ def run(executor: Executor, case: ObjectCase) -> ExecutionResult:
     return executor.execute(ExecutionRequest(case.program, AssertTests(case.tests, entry_point, check=False)))
 
 
+def test_each_case_has_a_name_of_its_own() -> None:
+    names = [case.name for case in (*PLAIN, *OWN_OBJECT)]
+    assert len(names) == len(set(names))
+
+
 @pytest.mark.parametrize("case", PLAIN, ids=[case.name for case in PLAIN])
 def test_tests_see_what_plain_python_shows(
-    executor: Executor, case: ObjectCase, monkeypatch: pytest.MonkeyPatch
+    executor: Executor, case: ObjectCase, passes_in_plain_python: dict[str, bool]
 ) -> None:
     result = run(executor, case)
-    assert result.passed is passes_in_plain_python(case, monkeypatch), result
+    assert result.passed is passes_in_plain_python[case.name], result
     assert result.reason != "own_object"
 
 

@@ -53,6 +53,10 @@ def _method(name: str) -> Callable[..., Any]:
     return lambda target, *arguments: getattr(type(target), name)(target, *arguments)
 
 
+def _leave(name: str, target: Any, error: BaseException | None) -> Any:
+    return getattr(type(target), name)(target, error and type(error), error, None)
+
+
 def run_awaitable(awaitable: Any) -> Any:
     """Run an awaitable to its end, in a thread of its own if this thread already runs an event loop."""
 
@@ -132,12 +136,12 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "bool": bool,
     "round": round,
     "enter": _method("__enter__"),
-    "exit": lambda target, *_: _method("__exit__")(target, None, None, None),
+    "exit": lambda target, error=None: _leave("__exit__", target, error),
     "await": run_awaitable,
     "aiter": aiter,
     "anext": lambda target: run_awaitable(anext(target)),
     "aenter": lambda target: run_awaitable(_method("__aenter__")(target)),
-    "aexit": lambda target, *_: run_awaitable(_method("__aexit__")(target, None, None, None)),
+    "aexit": lambda target, error=None: run_awaitable(_leave("__aexit__", target, error)),
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
@@ -189,6 +193,12 @@ def _copied(value: Any, base: type) -> Any:
 
 class RemoteType(type):
     """The class of proxies' classes. What such a class lacks is asked for at the class that it stands for."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RemoteType:
+        """Make a proxy's class. Raises ``TypeError`` for a class statement."""
+        if "__prlcoder_native__" not in namespace:
+            raise TypeError("a class of one process cannot be derived from a class of the other")
+        return super().__new__(cls, name, bases, namespace)
 
     __prlcoder_link__: Any
     __prlcoder_native__: bool  # whether the class that it stands for is the standard library's
@@ -259,14 +269,14 @@ def _forwarding(name: str, operation: str) -> Callable[..., Any]:
     if name == "__await__":
         return lambda self: _await(self, "await").__await__()
     if name in _ASYNCHRONOUS:
-        return lambda self, *_: _await(self, operation)
-    if operation in ("exit", "aexit"):
-        return lambda self, *_: _link(self).operate(operation, self)
+        return lambda self, *arguments: _await(self, operation, *arguments[1:2])
+    if operation == "exit":
+        return lambda self, _kind, error, _trace: _link(self).operate(operation, self, error)
     return lambda self, *arguments: _link(self).operate(operation, self, *arguments)
 
 
-async def _await(proxy: Any, operation: str) -> Any:
-    return _link(proxy).operate(operation, proxy)
+async def _await(proxy: Any, operation: str, *arguments: Any) -> Any:
+    return _link(proxy).operate(operation, proxy, *arguments)
 
 
 class RemoteAttribute:
@@ -323,8 +333,7 @@ class RemoteObjects(SharedObjects):
         if issubclass(kind, type):
             return self._define_class(value)
         if issubclass(kind, BaseException):
-            arguments = [self.encode(item) for item in BaseException.args.__get__(value)]  # type: ignore[attr-defined]
-            return self.define_proxied(value, "exception", (self.encode(kind), arguments, self._cause(value)))
+            return self._define_exception(value, kind)
         if kind is types.CoroutineType:
             return self.define_proxied(value, "coroutine", None)
         base = builtin_base(kind)
@@ -336,9 +345,16 @@ class RemoteObjects(SharedObjects):
             return reference
         return self.define_proxied(value, "object", self._proxy_kind(kind))
 
-    def _cause(self, error: BaseException) -> EncodedValue:
+    def _define_exception(self, error: BaseException, kind: type[BaseException]) -> EncodedValue:
+        arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+        if isinstance(error, BaseExceptionGroup):
+            arguments = (error.message, error.exceptions)
+        encoded = [self.encode(item) for item in arguments]
+        named = global_name(kind, functions=False) is not None
+        attributes = tuple(vars(error).items()) if named else ()  # those of the program's own classes are asked for
         cause = error.__cause__
-        return self.encode(cause) if cause is not None and id(cause) not in self.numbers else None
+        cause = self.encode(cause) if cause is not None and id(cause) not in self.numbers else None
+        return self.define_proxied(error, "exception", (self.encode(kind), encoded, self.encode(attributes), cause))
 
     def _proxy_kind(self, kind: type) -> EncodedValue:
         """The class of the proxy for an object of ``kind``."""
@@ -409,7 +425,7 @@ class RemoteObjects(SharedObjects):
     ) -> Any:
         name, qualified, module = names
         methods: dict[str, Any] = {"__slots__": (), "__qualname__": qualified, "__module__": module}
-        methods |= {"__prlcoder_link__": self, "__prlcoder_native__": native}
+        methods |= {"__prlcoder_link__": self, "__prlcoder_native__": native, "__doc__": RemoteAttribute("__doc__")}
         for method in special:
             absent = method.startswith("!")
             method = method.removeprefix("!")
@@ -428,18 +444,21 @@ class RemoteObjects(SharedObjects):
             self.decode(abstract).register(built)
         return built
 
-    def _build_exception(self, kind: EncodedValue, arguments: list[EncodedValue], cause: EncodedValue) -> BaseException:
+    def _build_exception(
+        self, kind: EncodedValue, arguments: list[EncodedValue], attributes: EncodedValue, cause: EncodedValue
+    ) -> BaseException:
         error: BaseException
         built_kind, values = self.decode(kind), [self.decode(argument) for argument in arguments]
         base = next(one for one in built_kind.__mro__ if type(one) is not RemoteType and one is not RemoteObject)
         if not issubclass(base, BaseException):
             raise UndecodableError("no exception")
-        try:
-            error = base.__new__(built_kind, *values)
+        error = base.__new__(built_kind, *values)
+        with contextlib.suppress(TypeError):  # a class may ask for other arguments than those that its objects keep
             base.__init__(error, *values)
-        except TypeError:  # UnicodeDecodeError and the like need certain arguments
-            error = Exception(*values)
-        BaseException.args.__set__(error, tuple(values))  # type: ignore[attr-defined]
+        if not isinstance(error, BaseExceptionGroup):
+            BaseException.args.__set__(error, tuple(values))  # type: ignore[attr-defined]
+        for name, value in self.decode(attributes):
+            object.__setattr__(error, str(name), value)
         if cause is not None:
             decoded = self.decode(cause)
             error.__cause__ = decoded if isinstance(decoded, BaseException) else None

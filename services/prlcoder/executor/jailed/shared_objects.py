@@ -226,10 +226,10 @@ class SharedObjects:
             return (TUPLE if kind is tuple else FROZENSET, self.add(value), items)
         if kind in CONTAINERS:
             return self._define_container(value, kind)
-        arguments = to_arguments(value)
-        if arguments is not None:
-            encoded = [self.encode(item, depth + 1) for item in arguments]
-            return (VALUE, self.add(value), kind.__name__, encoded)
+        typed = to_arguments(value)
+        if typed is not None:
+            encoded = [self.encode(item, depth + 1) for item in typed[1]]
+            return (VALUE, self.add(value), typed[0], encoded)
         name = global_name(value, functions=self.sign > 0)
         if name is not None:
             return (GLOBAL, *name)

@@ -8,8 +8,11 @@ the reason is ``own_object``.
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
 import io
+import os
+import random
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -58,8 +61,12 @@ def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
 # --- the candidate's side -------------------------------------------------------------------------------------------
 
 
+# What a test may replace of its own process, so that the program's process uses the test's: one bit of a flag each.
+STDOUT, STDERR, STDIN, INPUT, PRINT = 1, 2, 4, 8, 16
+
+
 class _CapturedOutput(io.RawIOBase):
-    """Standard output of a candidate: it collects what is written while a test captures it, and drops the rest."""
+    """Standard output or error of a candidate. It collects what is written while a test captures it."""
 
     def __init__(self) -> None:
         self.capturing = False
@@ -73,6 +80,28 @@ class _CapturedOutput(io.RawIOBase):
             self.written += data
         return len(data)
 
+    def take(self) -> str:
+        """The text that was written since the last call."""
+        text = self.written.decode("utf-8", "replace")
+        self.written.clear()
+        return text
+
+
+class _TestInput(io.TextIOBase):
+    """Standard input of a candidate: what the test has put in place of its own, otherwise empty."""
+
+    def __init__(self, link: CandidateLink) -> None:
+        self._link = link
+
+    def readable(self) -> bool:
+        return True
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        return self._link.read("readline", size)
+
+    def read(self, size: int | None = -1) -> str:
+        return self._link.read("read", -1 if size is None else size)
+
 
 class CandidateLink(Link):
     """The candidate's side. It trusts the tester and does whatever the tester asks for."""
@@ -80,25 +109,52 @@ class CandidateLink(Link):
     def __init__(self, channel: Channel, namespace: dict[str, Any]) -> None:
         super().__init__(channel, sign=-1, trusted=True)
         self._namespace = namespace
+        self._replaced = 0
         self.target: Any = None  # the entry point
-        self._output = _CapturedOutput()
-        sys.stdout = io.TextIOWrapper(self._output, "utf-8", "surrogateescape", write_through=True)
+        self._stdout, self._stderr = _CapturedOutput(), _CapturedOutput()
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(output, "utf-8", "surrogateescape", write_through=True)  # type: ignore[type-var]
+            for output in (self._stdout, self._stderr)
+        )
+        sys.stdin = _TestInput(self)
+        builtins.input = self._replaceable(INPUT, builtins.input)
+        builtins.print = self._replaceable(PRINT, builtins.print)
+
+    def _replaceable(self, flag: int, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, or the test's function of that name while the test has replaced it."""
+
+        @functools.wraps(function)
+        def replaceable(*arguments: Any, **keywords: Any) -> Any:
+            if self._replaced & flag:
+                return self.request("builtin", (function.__name__, *arguments, *keywords.values()), tuple(keywords))
+            return function(*arguments, **keywords)
+
+        return replaceable
+
+    def read(self, method: str, size: int) -> str:
+        """Text of the test's standard input; empty if the test has not replaced it."""
+        return str(self.request("stdin", (method, size))) if self._replaced & STDIN else ""
 
     def note(self) -> tuple[Any, ...]:
         """What the program has printed since the last message, if the test captures it."""
-        text = self._output.written.decode("utf-8", "replace")
-        self._output.written.clear()
-        return (text,)
+        return self._stdout.take(), self._stderr.take()
 
     def take_note(self, note: tuple[Any, ...]) -> None:
-        """Whether the test captures standard output now."""
+        """What the test has replaced, and its environment if it has changed."""
         if note:
-            (self._output.capturing,) = note
+            self._replaced, environment = note
+            self._stdout.capturing = bool(self._replaced & STDOUT)
+            self._stderr.capturing = bool(self._replaced & STDERR)
+            if environment is not None:
+                os.environ.clear()
+                os.environ.update(environment)
 
     def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Also look up a name of the program's module; None is the entry point."""
+        """Also look up a name of the program's module (None is the entry point), and seed the random numbers."""
         if operation == "name":
             return self.target if target is None else self._namespace[target]
+        if operation == "seed":
+            return random.seed(target, *arguments)
         return super().perform(operation, target, arguments, keywords)
 
 
@@ -146,18 +202,35 @@ class TesterLink(Link):
         self.raised: dict[int, str] = {}  # exceptions of the candidate: the name of the class by ``id``
         self._kept: list[BaseException] = []  # they stay alive, so that no other object gets their id
         self._exposed: set[int] = set()  # numbers of objects that arithmetic with a value of the test has made
-        self._output = sys.stdout
+        self._originals = (sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print)
+        self._environment = dict(os.environ)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
+    def _is_replaced(self, flag: int) -> bool:
+        return bool(self._replaced() & flag)
+
+    def _replaced(self) -> int:
+        present = (sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print)
+        return sum(
+            1 << place
+            for place, (now, before) in enumerate(zip(present, self._originals, strict=True))
+            if now is not before
+        )
+
     def note(self) -> tuple[Any, ...]:
-        """Whether the test captures standard output."""
-        return (sys.stdout is not self._output,)
+        """What the test has replaced, and its environment if it has changed."""
+        environment = dict(os.environ)
+        changed = environment != self._environment
+        self._environment = environment
+        return self._replaced(), environment if changed else None
 
     def take_note(self, note: tuple[Any, ...]) -> None:
-        """Write what the program has printed to the test's standard output."""
-        if note and type(note[0]) is str and note[0] and sys.stdout is not self._output:
-            sys.stdout.write(note[0])
+        """Write what the program has printed to the test's standard output and error."""
+        if len(note) == 2 and all(type(text) is str for text in note):
+            for text, flag, stream in zip(note, (STDOUT, STDERR), (sys.stdout, sys.stderr), strict=True):
+                if text and self._is_replaced(flag):
+                    stream.write(text)
 
     def undecodable(self) -> Any:
         """A value that is equal to nothing. What follows from it is not the fault of the tests."""
@@ -177,6 +250,8 @@ class TesterLink(Link):
 
         Functions, frames and modules lead to everything that the test knows, so nothing but calling is allowed there.
         """
+        if operation in ("stdin", "builtin"):
+            return self._use_replaced(operation, target, arguments, keywords)
         kind = type(target)
         allowed = operation in _ALLOWED_ON_ALL or (_is_of_test(kind) and operation not in _NEVER_ALLOWED)
         if operation in ("get", "set", "delete"):
@@ -192,6 +267,14 @@ class TesterLink(Link):
             self.note_error(error, type(error).__name__)
             raise error
         return super().perform(operation, target, arguments, keywords)
+
+    def _use_replaced(self, operation: str, name: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Read from what the test has put in place of standard input, or call its ``input`` or ``print``."""
+        if operation == "stdin" and name in ("read", "readline") and self._is_replaced(STDIN):
+            return getattr(sys.stdin, name)(*arguments)
+        if operation == "builtin" and self._is_replaced({"input": INPUT, "print": PRINT}[name]):
+            return getattr(builtins, name)(*arguments, **keywords)
+        raise PermissionError("the test has not replaced it")
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
@@ -335,9 +418,10 @@ class TestBuiltins(dict[str, Any]):
             return vars(builtins)[name]
         if name not in self._asked:
             raise KeyError(name)
-        return self._of_program(name)
+        return self.of_program(name)
 
-    def _of_program(self, name: str) -> Any:
+    def of_program(self, name: str) -> Any:
+        """A global name of the program. ``NameError`` if it has none."""
         try:
             value = self._link.request("name", (name,))
         except KeyError:
@@ -349,6 +433,26 @@ class TestBuiltins(dict[str, Any]):
         else:
             self._link.used = True
         return value
+
+    def of_module(self, name: str) -> Any:
+        """A name of the module that holds both the program and the test, as an attribute of it."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self.of_program(name)
+        except NameError as error:
+            raise AttributeError(str(error)) from None
+
+
+def _seeding_both(link: TesterLink, seed: Callable[..., None]) -> Callable[..., None]:
+    """``random.seed`` for both processes: a test that seeds expects the program's numbers to follow."""
+
+    @functools.wraps(seed)
+    def seed_both(a: Any = None, version: int = 2) -> None:
+        seed(a, version)
+        link.request("seed", (a, version))
+
+    return seed_both
 
 
 def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_record: candidate.WriteRecord) -> None:
@@ -424,7 +528,9 @@ def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType
     link.classes = own_classes(namespace)
     standard = [name for name in names if name in sys.stdlib_module_names and name not in namespace]
     namespace |= {name: importlib.import_module(name) for name in standard}
-    namespace["__builtins__"] = TestBuiltins(link, namespace, frozenset(names))
+    namespace["__builtins__"] = own = TestBuiltins(link, namespace, frozenset(names))
+    namespace["__getattr__"] = own.of_module  # `from solution import f`
+    random.seed = _seeding_both(link, random.seed)
     for code in sources:
         if code is not None:
             exec(code, namespace)

@@ -16,6 +16,7 @@ import select
 import signal
 import stat
 import sys
+import threading
 from typing import Final
 
 from prlcoder.executor.jailed import candidate, site_builtins, wire
@@ -24,6 +25,7 @@ from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_ex
 
 FIRST_OWN_FD: Final = 64  # lower descriptors may be kept by cloned processes
 OPEN_FILES: Final = 256
+THREAD_STACK_MIB: Final = 16  # else a thread's stack is as large as the main thread's, and three fill the memory limit
 
 
 def open_fds(control: int, stop: int) -> ZygoteFds:
@@ -150,6 +152,7 @@ def main(namespaces: bool, processes: bool, scratch: tuple[str, ...], control: i
     limit_jail()
     os.chdir(scratch[0])
     site_builtins.install()
+    threading.stack_size(THREAD_STACK_MIB << 20)
     kernel.confine_zygote()
     # A collection writes to the header of every object, and each page that is written after a clone must be copied.
     gc.collect()
