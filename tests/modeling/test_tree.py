@@ -160,6 +160,19 @@ def test_loss_and_gradients_are_those_of_whole_rows(family: str, checkpointing: 
         assert error < 1e-5, f"{name}: {error}"
 
 
+def test_adapters_learn_the_same_on_tries() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(1)
+    settings = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+    network, sequences = get_peft_model(model("llama"), settings), programs()
+    expected, found = on_rows(network, sequences), on_tries(network, sequences, 40)
+    assert expected.keys() == found.keys()
+    assert all("lora" in name or name == "loss" for name in found)
+    for name, value in expected.items():
+        assert (found[name] - value).norm() / value.norm().clamp(min=1e-12) < 1e-5, name
+
+
 def test_eager_attention_gets_an_additive_mask() -> None:
     network = model("llama")
     network.set_attn_implementation("eager")

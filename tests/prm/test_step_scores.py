@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from prlcoder.modeling.spans import encode, segment_end_tokens
+from prlcoder.prm.items import ProgramToScore, StepSpan
 from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import Prompt, render
@@ -85,3 +86,24 @@ def test_programs_that_share_prefixes_score_as_rows_do(
     monkeypatch.setattr(type(scorer.step_model), "reads_tries", False)
     for ours, theirs in zip(in_tries, scorer.score(items), strict=True):
         assert [score.logit for score in ours] == pytest.approx([score.logit for score in theirs], abs=5e-5)
+
+
+def test_a_growing_program_is_one_pass_of_its_longest_row(
+    scorer: LocalStepScorer, suite: tuple[Problem, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, prompt = scorer.step_model, render(suite[0], "plain")
+    parts = segment(suite[0].canonical, "line")
+    rows = [
+        model.tokenise(ProgramToScore(prompt, suite[0].canonical[: part.end], (StepSpan(part.start, part.end),)))
+        for part in parts
+    ]
+    read: list[int] = []
+    forward = model.model.forward
+    monkeypatch.setattr(
+        model.model, "forward", lambda **inputs: (read.append(inputs["input_ids"].numel()), forward(**inputs))[1]
+    )
+    found = model.odds(rows)
+    assert len(read) == 1
+    assert read[0] < 1.3 * max(len(row.ids) for row in rows) + 16  # the last tokens of a prefix may differ
+    for row, odds in zip(rows, found, strict=True):
+        assert odds == pytest.approx(model.odds([row])[0], abs=5e-5)

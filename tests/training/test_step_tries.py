@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -143,3 +147,25 @@ def test_programs_that_are_too_long_are_counted(make_context: Callable[..., Stag
     context = replace(context, spec=context.spec.model_copy(update={"model": model}))
     metrics = reward.run(context)
     assert int(metrics["dropped"]) > 0
+
+
+def test_two_processes_on_split_tries_are_one(make_context: Callable[..., StageContext], tmp_path: Path) -> None:
+    section = Reward(epochs=1, learning_rate=1e-3, batch_tokens=200, warmup_ratio=0.0, keep_best=False)
+    contexts = []
+    for name, processes in (("single", 1), ("double", 2)):
+        steps = {"gradient_accumulation": 4 // processes}
+        contexts.append(make_context(tmp_path / name, reward=section.model_copy(update=steps)))
+    single, double = contexts
+    reward.run(single)
+    script = tmp_path / "stage.py"
+    script.write_text(
+        "import pickle, sys\nfrom prlcoder.training.stages import reward\n"
+        "reward.run(pickle.load(open(sys.argv[1], 'rb')))\n"
+    )
+    (tmp_path / "context.pickle").write_bytes(pickle.dumps(double))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([*command, script, tmp_path / "context.pickle"], check=True, env=environment, timeout=300)
+    expected, found = (load_file(context.output / "model.safetensors") for context in contexts)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=5e-4, rtol=0)

@@ -14,7 +14,7 @@ from prlcoder.modeling.adapters import below_adapters
 from prlcoder.modeling.checkpoints import load_weights, model_template, on_best_device
 from prlcoder.modeling.configs import context_length, load_config
 from prlcoder.modeling.packing.rows import token_batch
-from prlcoder.modeling.packing.tree import TreeBatch, Trie
+from prlcoder.modeling.packing.tree import TreeBatch, Trie, split_by_similarity
 from prlcoder.modeling.packing.tree_attention import reads_tries, tree_inputs
 from prlcoder.modeling.spans import encode, segment_end_token
 from prlcoder.modeling.token_classifier import chosen_label, classifier_class
@@ -25,6 +25,7 @@ from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
 # Tokens per pass, including padding. More do not fit into the caches of a CPU: with models of 1 to 20 million
 # parameters, 16,384 tokens per pass were measured to take twice the CPU time of 1,024.
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16384}
+MIN_SAVED = 0.3  # a smaller share does not pay for building the mask
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,36 @@ class StepModel:
 
     @torch.inference_mode()
     def odds(self, rows: Sequence[Tokenised]) -> list[list[float]]:
-        """Log-odds of "chosen" at the score positions of each row; all rows in one pass, padded to the longest."""
+        """Log-odds of "chosen" at the score positions of each row; all rows in one pass.
+
+        Rows that share prefixes, such as a growing program, are merged into tries if that saves tokens. Otherwise they
+        are padded to the longest.
+        """
+        groups = self._sharing(rows)
+        if groups is not None:
+            odds: list[list[float]] = [[] for _ in rows]
+            found = self.odds_in_tries([[rows[number] for number in group] for group in groups])
+            for group, members in zip(groups, found, strict=True):
+                for number, one in zip(group, members, strict=True):
+                    odds[number] = one
+            return odds
         inputs = token_batch([row.ids for row in rows], self.pad)
         logits = self.model(**{name: tensor.to(self.model.device) for name, tensor in inputs.items()}, use_cache=False)
         chosen = log_odds(logits.logits, self.chosen)
         return [chosen[number, row.score_positions].tolist() for number, row in enumerate(rows)]
 
+    def _sharing(self, rows: Sequence[Tokenised]) -> list[list[int]] | None:
+        """The numbers of the rows, trie by trie; None if tries would save less than ``MIN_SAVED`` of the tokens."""
+        if len(rows) < 2 or not self.reads_tries:
+            return None
+        groups = split_by_similarity([row.ids for row in rows])
+        nodes = sum(len(Trie.of([rows[number].ids for number in group])) for group in groups)
+        padded = len(rows) * max(len(row.ids) for row in rows)
+        return groups if nodes < (1 - MIN_SAVED) * padded else None
+
     @torch.inference_mode()
     def odds_in_tries(self, groups: Sequence[Sequence[Tokenised]]) -> list[list[list[float]]]:
-        """The same for several groups of rows, in one pass. The rows of a group share their prefixes as a trie."""
+        """Log-odds for several groups of rows, in one pass. The rows of a group share their prefixes as a trie."""
         tries = [Trie.of([row.ids for row in group]) for group in groups]
         batch = TreeBatch.of(tries, self.pad)
         chosen = log_odds(self.model(**tree_inputs(self.model, batch)).logits, self.chosen).flatten()
