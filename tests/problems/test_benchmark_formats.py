@@ -58,6 +58,33 @@ def test_evalplus_own_file_has_the_canonical_solution_as_oracle(fixtures: Path) 
     assert names["check"]([[1, 2]], -0.501, None) is False
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments", "result", "expected", "right"),
+    [
+        ("are_equivalent", [36, 57], True, False, True),  # every result counts
+        ("sum_div", [8], 7, 7, True),
+        ("sum_div", [8], 0, 7, True),
+        ("sum_div", [8], 8, 7, False),
+        ("surface_Area", [3, 4], 33, 33, True),
+        ("surface_Area", [3, 4], 35, 33, True),  # 9 + 6 * sqrt(1.5**2 + 4**2) is 34.6
+        ("surface_Area", [3, 4], 34, 33, False),
+        ("digit_distance_nums", [123, 56], 6, 6, True),
+        ("digit_distance_nums", [123, 56], 7, 6, True),  # 123 and 056: 1 + 3 + 3
+        ("digit_distance_nums", [123, 56], 8, 6, False),
+    ],
+)
+def test_tasks_with_several_right_results_have_a_checker(
+    function: str, arguments: list[Any], result: Any, expected: Any, right: bool
+) -> None:
+    row = {"task_id": "Mbpp/0", "prompt": "p = 1\n", "canonical_solution": "x = 1\n", "entry_point": function}
+    record = Record(row | {"base_input": [arguments], "plus_input": [], "atol": 0, "assertion": ""})
+    tests = FORMATS["mbppplus"].parse(record).tests
+    assert isinstance(tests, CallTests)
+    names: dict[str, Any] = {}
+    exec(tests.checker, names)
+    assert names["check"](arguments, result, expected) is right
+
+
 def test_evalplus_code_of_the_hub_becomes_calls(fixtures: Path, tmp_path: Path) -> None:
     cases = (CallTest((1, 2), {}, 3), CallTest(((3,), -4.0), {}, float("inf")))
     assert published_calls(check_code("0"), "f", "f") == CallTests("f", cases, Comparison.EVALPLUS)
