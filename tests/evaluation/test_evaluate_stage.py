@@ -120,7 +120,8 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_files(
     assert list(summary["policies"]) == ["base", "policy", "nll"]
     assert summary["policies"]["policy"]["sampled"].keys() >= {"pass@1", "pass@2"}
     assert "pass@8" not in summary["policies"]["policy"]["sampled"]
-    assert summary["policies"]["policy"]["best_of_n"]["n"] == 2
+    best = summary["policies"]["policy"]["best_of_n"]
+    assert (best["n"], list(best["by_score"])) == (2, ["product", "mean", "min", "last", "log_probability"])
     assert "vs_base" not in summary["policies"]["base"]
     assert summary["reward_model"]["held_out_steps"]["n"] > 10
     samples = [json.loads(line) for line in whole["samples.jsonl"].splitlines()]

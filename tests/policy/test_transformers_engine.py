@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from prlcoder.policy.sampling import Piece, Sampling
 from prlcoder.policy.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.needs_torch
@@ -41,6 +42,26 @@ def test_samples_depend_on_the_seed_and_not_on_the_batch(model_folders: dict[str
     assert first == sample(1, 128) == sample(1, 5)
     assert first != sample(2, 128)
     assert all(len(set(completions)) > 1 for completions in first)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_likelihoods_are_means_over_the_tokens_of_the_same_samples(model_folders: dict[str, Path], name: str) -> None:
+    folder = model_folders[name]
+    engine = TransformersEngine(str(folder), batch_size=3, max_new_tokens=12)
+    found = engine.generate_with_likelihoods(PROMPTS, samples=2, temperature=0.7, seed=4)
+    assert [[one.text for one in group] for group in found] == engine.generate(
+        PROMPTS, samples=2, temperature=0.7, seed=4
+    )
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    (piece,) = engine.stream(
+        PROMPTS[:1], Sampling(samples=1, temperature=0.7, seed=4, log_probabilities=True, whole=True)
+    )
+    assert isinstance(piece, Piece)
+    ids = tokenizer(PROMPTS[0], return_token_type_ids=False)["input_ids"]
+    with torch.inference_mode():
+        logits = model(torch.tensor([[*ids, *piece.ids]])).logits[0, len(ids) - 1 : -1]
+    expected = torch.log_softmax(logits, dim=-1)[range(len(piece.ids)), list(piece.ids)].mean().item()
+    assert found[0][0].mean_log_probability == pytest.approx(expected, abs=1e-4)
 
 
 def test_sampling_follows_the_temperature(model_folders: dict[str, Path]) -> None:

@@ -5,6 +5,7 @@ Finished pieces are cached policy by policy, so that ``write`` resumes after a k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
@@ -66,6 +67,15 @@ class _JudgedPolicy:
             if candidate.temperature > 0:
                 groups.setdefault(candidate.problem_id, []).append((candidate, verdict))
         return list(groups.values())
+
+    @property
+    def likelihoods(self) -> list[list[float]] | None:
+        """Mean token log-probabilities of ``samples``; None if the engine did not tell any. An empty completion has
+        none and comes last."""
+        found = [[one.mean_log_probability for one, _ in group] for group in self.samples]
+        if all(value is None for group in found for value in group):
+            return None
+        return [[-math.inf if value is None else value for value in group] for group in found]
 
     @property
     def one_each(self) -> list[tuple[SampledProgram, str]]:
@@ -196,7 +206,11 @@ class BenchmarkRun:
         assert self._scorer is not None
         samples = policy.samples
         scored = iter(self._scorer.programs([(one.problem_id, one.program) for group in samples for one, _ in group]))
-        return reranked([_passed(group) for group in samples], [[next(scored) for _ in group] for group in samples])
+        return reranked(
+            [_passed(group) for group in samples],
+            [[next(scored) for _ in group] for group in samples],
+            policy.likelihoods,
+        )
 
     def _labelled(self) -> list[Step]:
         """Labelled steps of problems that no training has seen."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prlcoder.executor import ExecutionRequest, ProgramRunner
 from prlcoder.executor.verdicts import require_verdict
 from prlcoder.modeling.spans import check_template
-from prlcoder.policy.protocol import Generator
+from prlcoder.policy.protocol import Generator, Likelihood, LikelihoodGenerator
 from prlcoder.problems.completions import extract_program, without_reasoning
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import PromptTemplate, render
@@ -29,6 +30,8 @@ class SampledProgram:
     temperature: float
     program: str
     reasoned: bool = False  # reasoning before the answer was removed
+    mean_log_probability: float | None = None
+    """Of its tokens under the policy itself; None for greedy programs and engines that do not tell it."""
 
 
 def generate(
@@ -48,21 +51,32 @@ def generate(
     stop = sorted({*stop, *(prompt.closing for prompt in prompts if prompt.closing)})
     texts = [prompt.question for prompt in prompts]
     greedy = engine.generate(texts, samples=1, temperature=0.0, seed=seed, stop=stop)
-    sampled: list[list[str]] = [[] for _ in texts]
-    if plan.samples:
-        sampled = engine.generate(texts, samples=plan.samples, temperature=plan.temperature, seed=seed, stop=stop)
+    sampled = sample(engine, texts, plan, seed, stop) if plan.samples else [[] for _ in texts]
     return [
         SampledProgram(
             problem.id,
-            sample,
+            number,
             temperature,
             extract_program(problem, template, text, held=prompt.held),
             without_reasoning(text) != text,
+            likelihood,
         )
         for problem, prompt, first, others in zip(problems, prompts, greedy, sampled, strict=True)
-        for temperature, written in ((0.0, first), (plan.temperature, others))
-        for sample, text in enumerate(written)
+        for temperature, written in ((0.0, [Likelihood(first[0], None)]), (plan.temperature, others))
+        for number, (text, likelihood) in enumerate(written)
     ]
+
+
+def sample(
+    engine: Generator, prompts: Sequence[Any], plan: Benchmark, seed: int, stop: Sequence[str]
+) -> list[list[Likelihood]]:
+    """``plan.samples`` completions per prompt, with their likelihoods if the engine tells them."""
+    if isinstance(engine, LikelihoodGenerator):
+        return engine.generate_with_likelihoods(
+            prompts, samples=plan.samples, temperature=plan.temperature, seed=seed, stop=stop
+        )
+    written = engine.generate(prompts, samples=plan.samples, temperature=plan.temperature, seed=seed, stop=stop)
+    return [[Likelihood(text, None) for text in of_prompt] for of_prompt in written]
 
 
 def execute(

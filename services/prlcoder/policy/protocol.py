@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from prlcoder.problems.prompts import ModelInput
@@ -31,3 +31,27 @@ class Generator(Protocol):
         Control tokens are read where a ``ModelInput`` says so; in a plain string they are read everywhere.
         """
         ...
+
+
+class Likelihood(NamedTuple):
+    """A completion with the mean log-probability of its tokens under the policy at temperature 1; None without
+    tokens."""
+
+    text: str
+    mean_log_probability: float | None
+
+
+@runtime_checkable
+class LikelihoodGenerator(Protocol):
+    """A generator that also returns how likely the policy itself finds its completions."""
+
+    def generate_with_likelihoods(
+        self, prompts: Sequence[Any], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+    ) -> list[list[Likelihood]]:
+        """The completions of ``Generator.generate`` with their likelihoods."""
+        ...
+
+
+def mean_log_probability(log_probabilities: Sequence[float]) -> float | None:
+    """The mean over tokens; None if there are none."""
+    return sum(log_probabilities) / len(log_probabilities) if log_probabilities else None

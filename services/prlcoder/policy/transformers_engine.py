@@ -18,6 +18,7 @@ import torch
 from prlcoder.modeling.checkpoints import Checkpoint, load
 from prlcoder.modeling.spans import encode
 from prlcoder.policy.decoding import Decoding, choose, uniforms
+from prlcoder.policy.protocol import Likelihood, mean_log_probability
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated, settled, without_stop
 from prlcoder.problems.prompts import ModelInput
 from prlcoder.telemetry.progress import Progress
@@ -52,6 +53,23 @@ class TransformersEngine:
         self._batch_size = batch_size
         self._max_new_tokens = max_new_tokens
         self._ends = checkpoint.ends
+
+    def generate_with_likelihoods(
+        self, prompts: Sequence[Any], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+    ) -> list[list[Likelihood]]:
+        """The completions of ``generate``, each with its mean token log-probability."""
+        sampling = Sampling(
+            samples=samples, temperature=temperature, seed=seed, stop=tuple(stop), log_probabilities=True, whole=True
+        )
+        found = [[Likelihood("", None)] * samples for _ in prompts]
+        with Progress("generate", total=len(prompts) * samples, unit="samples") as progress:
+            for piece in self.stream(prompts, sampling):
+                if isinstance(piece, Piece):
+                    found[piece.prompt][piece.sample] = Likelihood(
+                        piece.text, mean_log_probability(piece.log_probabilities)
+                    )
+                    progress.advance()
+        return found
 
     def generate(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from prlcoder.policy.protocol import Likelihood, mean_log_probability
 from prlcoder.policy.sampling import Sampling
 from prlcoder.policy.serving.client import PolicyClient, PolicySample
 from prlcoder.problems.prompts import ModelInput
@@ -23,6 +24,29 @@ class RemoteEngine(RemoteModel[PolicyClient]):
     def __init__(self, address: Address | str, model: str | None = None, *, max_new_tokens: int = 512) -> None:
         super().__init__(lambda: PolicyClient(address, timeout_s=TIMEOUT_S), model)
         self._max_new_tokens = max_new_tokens
+
+    def generate_with_likelihoods(
+        self, prompts: Sequence[Any], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+    ) -> list[list[Likelihood]]:
+        """The completions of ``generate``, each with its mean token log-probability."""
+        found: list[list[Likelihood]] = []
+        together = max(1, MAX_SAMPLES_PER_CALL // samples)
+        with Progress("generate", total=len(prompts) * samples, unit="samples") as progress:
+            for first in range(0, len(prompts), together):
+                part = prompts[first : first + together]
+                sampling = Sampling(
+                    samples=samples,
+                    temperature=temperature,
+                    seed=seed,
+                    stop=tuple(stop),
+                    first_prompt=first,
+                    max_tokens=self._max_new_tokens,
+                    log_probabilities=True,
+                )
+                written = self._thread.run(self._client.complete(part, sampling))
+                found += [[_likelihood(sample) for sample in of_prompt] for of_prompt in written]
+                progress.advance(len(part) * samples)
+        return found
 
     def generate(
         self,
@@ -54,6 +78,12 @@ class RemoteEngine(RemoteModel[PolicyClient]):
                 tokens = sum(len(one.ids) for written in found for one in written if isinstance(one, PolicySample))
                 progress.advance(len(part) * samples, tokens=tokens)
         return texts
+
+
+def _likelihood(sample: PolicySample | ServiceError) -> Likelihood:
+    if isinstance(sample, PolicySample):
+        return Likelihood(sample.text, mean_log_probability(sample.log_probabilities))
+    return Likelihood(_text(sample), None)
 
 
 def _text(sample: PolicySample | ServiceError) -> str:
