@@ -16,7 +16,7 @@ from prlcoder.evaluation.step_view import canonical_rows, spread
 from prlcoder.evaluation.text_classifier import TextClassifier
 from prlcoder.executor import Executor
 from prlcoder.problems.model import CallTest, CallTests, Problem
-from prlcoder.problems.prompts import Prompt
+from prlcoder.problems.prompts import Prompt, PromptTemplate
 from prlcoder.segmenter import Segment
 from prlcoder.spec import Benchmark
 from prlcoder.supervision import Step
@@ -83,7 +83,9 @@ def scorer(marks: Marks | None = None) -> ProgramScorer:
 @pytest.mark.needs_sandbox
 def test_candidates_are_the_greedy_and_the_sampled_programs_with_verdicts(executor: Executor) -> None:
     plan = Benchmark(samples=3, temperature=0.8)
-    candidates = generate(Answers(RIGHT, [WRONG, RIGHT, "    return (\n"]), [PROBLEM], "nano", plan, seed=0)
+    engine = Answers(RIGHT, [WRONG, RIGHT, "    return (\n"])
+    unsolved = replace(PROBLEM, solutions=())  # nothing to check the template with: the engine has no tokenizer
+    candidates = generate(engine, [unsolved], PromptTemplate("nano"), plan, seed=0)
     assert [(one.temperature, one.sample) for one in candidates] == [(0.0, 0), (0.8, 0), (0.8, 1), (0.8, 2)]
     verdicts = execute(candidates, {"p": PROBLEM}, executor, {})
     judged = [(one, verdicts[one.problem_id, one.program]) for one in candidates]

@@ -6,6 +6,7 @@ import asyncio
 import urllib.request
 from collections.abc import Iterator
 from contextlib import aclosing
+from itertools import chain
 from pathlib import Path
 
 import grpc
@@ -64,6 +65,11 @@ def test_texts_are_those_of_the_in_process_engine(
             patch.setattr(remote_engine, "MAX_SAMPLES_PER_CALL", 6)
             expected = engine.generate(PROMPTS, samples=3, temperature=1.0, seed=3)
             assert far.generate(PROMPTS, samples=3, temperature=1.0, seed=3) == expected
+            here = engine.generate_with_likelihoods(PROMPTS, samples=3, temperature=1.0, seed=3)
+            there = far.generate_with_likelihoods(PROMPTS, samples=3, temperature=1.0, seed=3)
+            assert [[one.text for one in group] for group in there] == expected
+            for one, other in zip(chain.from_iterable(here), chain.from_iterable(there), strict=True):
+                assert other.mean_log_probability == pytest.approx(one.mean_log_probability, abs=1e-5)
 
 
 def test_a_problem_is_rendered_and_its_program_extracted(
