@@ -73,10 +73,12 @@ def check_model(
 
 
 def _check_causal(config: Any, path: str) -> None:
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
+    # BERT and its like have a causal class too, but their attention sees the whole text unless they are decoders.
+    masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
     known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in getattr(config, "auto_map", {})
-    if not known or getattr(config, "is_encoder_decoder", False):
+    if masked or not known or getattr(config, "is_encoder_decoder", False):
         raise InputError(
             f"model {path}: config.json: model_type: {config.model_type!r} is no causal language model; choose a model "
             "that writes text from left to right, such as one of docs/models.md"

@@ -1,0 +1,145 @@
+"""The check before any work: what it refuses, and where its messages point."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prlcoder.errors import InputError
+from prlcoder.modeling.checkpoints import load
+from prlcoder.modeling.configs import context_length
+from prlcoder.modeling.model_check import check_model
+from prlcoder.modeling.model_source import ModelSource
+from prlcoder.modeling.token_classifier import chosen_label
+from prlcoder.problems.model import Problem
+from prlcoder.problems.prompts import PromptTemplate
+
+pytestmark = pytest.mark.needs_torch
+
+
+@pytest.fixture
+def folder(model_folders: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of the tiny Llama that a test may damage."""
+    shutil.copytree(model_folders["llama"], tmp_path / "model")
+    return tmp_path / "model"
+
+
+def edit(file: Path, **values: Any) -> None:
+    """Set fields of a JSON file."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def truncate(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def test_a_right_model_is_described(folder: Path, suite: tuple[Problem, ...]) -> None:
+    facts = check_model(str(folder), template=PromptTemplate("nano"), problem_sets={"problems": suite}, reward=True)
+    assert (facts.family, facts.context, facts.rows) == ("llama", 512, 558)
+    assert facts.head == "as in transformers"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: shutil.rmtree(f), "is not a folder on this machine"),
+        (lambda f: (f / "config.json").unlink(), "contains no config.json"),
+        (lambda f: (f / "config.json").write_text("{"), "config.json"),
+        (lambda f: edit(f / "config.json", model_type="nonesuch"), "config.json: model_type: update transformers"),
+        (lambda f: edit(f / "config.json", model_type="bert"), "config.json: model_type: 'bert' is no causal"),
+        (truncate, "model.safetensors: is truncated or damaged"),
+        (lambda f: (f / "model.safetensors").unlink(), "contains no weights"),
+        (lambda f: edit(f / "config.json", vocab_size=700), "config.json: vocab_size: is 700; .* have .558, 32."),
+        (lambda f: edit(f / "config.json", num_hidden_layers=1), "num_hidden_layers: is 1, but the weights contain"),
+        (lambda f: edit(f / "config.json", num_hidden_layers=3), "num_hidden_layers: is 3, but the weights lack"),
+        (lambda f: edit(f / "config.json", eos_token_id=7), "config.json: eos_token_id: 7 is .* another model's"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_refused(folder: Path, damage: Callable[[Path], Any], message: str) -> None:
+    damage(folder)
+    with pytest.raises(InputError, match=message):
+        check_model(str(folder))
+
+
+def test_python_code_of_a_folder_is_not_executed_without_permission(folder: Path) -> None:
+    (folder / "own.py").write_text("raise SystemExit('executed')\n")
+    edit(folder / "config.json", model_type="own", auto_map={"AutoConfig": "own.OwnConfig"})
+    with pytest.raises(InputError, match=r"auto_map: .* `model.trustRemoteCode: true`"):
+        check_model(str(folder))
+
+
+def test_a_small_tokenizer_on_a_large_embedding_is_another_models(folder: Path, nano_folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(nano_folder / name, folder / name)
+    large = load(str(folder.parent / "model")).model
+    large.resize_token_embeddings(2000)
+    large.save_pretrained(folder)
+    with pytest.raises(InputError, match=r"tokenizer.json: has \d+ tokens for an embedding of 2000 rows"):
+        check_model(str(folder))
+
+
+def test_a_tokenizer_whose_tokens_do_not_decode_to_the_text_is_refused(folder: Path) -> None:
+    values = json.loads((folder / "tokenizer.json").read_text())
+    values["normalizer"] = {"type": "Lowercase"}
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match=r"tokens do not decode to the program again: .*class A"):
+        check_model(str(folder))
+    with pytest.raises(InputError, match="tokens do not decode"):
+        load(str(folder))
+
+
+def test_a_padding_token_without_a_row_is_replaced_by_eos(folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.save_pretrained(folder)
+    loaded = load(str(folder)).tokenizer
+    assert loaded.pad_token_id == loaded.eos_token_id
+
+
+def test_a_template_that_does_not_fit_a_benchmark_names_it(folder: Path) -> None:
+    merging = Problem("b", "Add.", None, ("    x = 1\n",))  # type: ignore[arg-type]  # begins with what merges
+    with pytest.raises(InputError, match=r"benchmark humaneval: model.promptTemplate: plain: .*merges"):
+        check_model(str(folder), template=PromptTemplate("plain"), problem_sets={"benchmark humaneval": (merging,)})
+
+
+def test_labels_are_read_by_name() -> None:
+    from transformers import LlamaConfig
+
+    def labels(**names: str) -> int:
+        return chosen_label(LlamaConfig(id2label={int(key[1:]): name for key, name in names.items()}), "m")
+
+    assert labels(_0="rejected", _1="chosen") == 1
+    assert labels(_0="Chosen", _1="Rejected") == 0
+    assert labels(_0="LABEL_0", _1="LABEL_1") == 1
+    with pytest.raises(InputError, match=r"config.json: id2label: .* does not say which label is the good one"):
+        labels(_0="good", _1="bad")
+
+
+def test_the_context_is_found_under_the_familys_name() -> None:
+    from transformers import BloomConfig, GPT2Config, LlamaConfig
+
+    class Unlimited:
+        model_max_length = 10**30
+
+    assert context_length(LlamaConfig(max_position_embeddings=4096), Unlimited()) == 4096
+    assert context_length(GPT2Config(n_positions=77), Unlimited()) == 77
+    assert context_length(BloomConfig(seq_length=1000), Unlimited()) == 1000
+    assert context_length(BloomConfig(), Unlimited()) == 2048
+
+
+def test_a_folder_with_several_gguf_files_asks_which(tmp_path: Path) -> None:
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).write_bytes(b"GGUF")
+    with pytest.raises(InputError, match=r"model.ggufFile: .* several GGUF files \(a.gguf, b.gguf\)"):
+        ModelSource.of(str(tmp_path))
+    assert ModelSource.of(str(tmp_path / "a.gguf")) == ModelSource(str(tmp_path), "a.gguf")
+    with pytest.raises(InputError, match=r"cannot be loaded"):
+        check_model(str(tmp_path / "a.gguf"))

@@ -1,0 +1,82 @@
+"""What of a completion is the program: base models that go on writing, reasoning, and whitespace left to the model."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from prlcoder.problems import completions
+from prlcoder.problems.completions import extract_program, finished_program, without_reasoning
+from prlcoder.problems.model import Problem
+
+GIVEN = 'def add(x: int, y: int):\n    """Add x and y\n    >>> add(2, 3)\n    5\n    """\n'
+FUNCTION = Problem("p", GIVEN, None, prompt=GIVEN)  # type: ignore[arg-type]  # no test is executed here
+WHOLE = Problem("q", "Add.", None)  # type: ignore[arg-type]
+BODY = "    return x + y\n"
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(completions).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("completion", "program"),
+    [
+        (BODY, BODY),
+        (BODY + "\n\ndef sub(x, y):\n    return x - y\n", BODY + "\n\n"),  # a next function that is complete
+        (BODY + '\n\ndef sub(x, y):\n    """Subtract', BODY + "\n\n"),  # and one that the token limit cut
+        (BODY + "\nThis adds both numbers.\n", BODY + "\n"),
+        (BODY + "\n@cache\ndef g():\n    pass\n", BODY + "\n"),
+        (BODY + "\nprint(add(1, 2))\n", BODY + "\n"),
+        (BODY + "\ndef add(x, y):\n    return 0\n", BODY + "\n"),  # a second definition does not count
+        ("    return x +\n", "    return x +\n"),  # nothing parses, so the verdict shows the syntax error
+        (
+            "    return one(x, y)\n\n\ndef one(x, y):\n    return two(x, y)\n\n\ndef two(x, y):\n    return x + y\n",
+            "    return one(x, y)\n\n\ndef one(x, y):\n    return two(x, y)\n\n\ndef two(x, y):\n    return x + y\n",
+        ),
+        ("    s = '''\ndef text\n'''\n    return x + y\n\nif 1:\n", "    s = '''\ndef text\n'''\n    return x + y\n\n"),
+    ],
+)
+def test_a_plain_completion_ends_where_it_stops_being_the_asked_function(completion: str, program: str) -> None:
+    assert extract_program(FUNCTION, "plain", completion) == GIVEN + program
+
+
+@pytest.mark.parametrize(
+    ("completion", "program"),
+    [
+        ("def f(x):\n    return x\n", "def f(x):\n    return x\n"),
+        ("def f(x):\n    return x\n\ndef g(x):\n    return (", "def f(x):\n    return x\n\n"),
+        ("import os\nx = 1\nSo x is 1.\n", "import os\nx = 1\n"),
+    ],
+)
+def test_a_plain_whole_program_is_the_longest_beginning_that_parses(completion: str, program: str) -> None:
+    assert extract_program(WHOLE, "plain", completion) == program
+
+
+def test_nano_completions_stay_as_they_are() -> None:
+    assert extract_program(FUNCTION, "nano", BODY + "def g(") == GIVEN + BODY + "def g("
+
+
+def test_a_program_that_ends_in_many_broken_lines_is_found_quickly() -> None:
+    assert finished_program("def f():\n", "    pass\n" + "no python here\n" * 300) == "def f():\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("completion", "program"),
+    [
+        ("<think>\nAdd them.\n</think>\n\n```python\nx = 1\n```\n", "x = 1\n"),
+        ("Add them.\n</think>\nThe program:\n```python\nx = 2\n```", "x = 2\n"),  # the template opened the reasoning
+        ("<think>It goes on for ever", ""),
+        ("x = '<think>'\n```", "x = '<think>'\n"),
+    ],
+)
+def test_reasoning_before_the_answer_is_removed(completion: str, program: str) -> None:
+    assert extract_program(WHOLE, "chat", completion) == program
+    assert (without_reasoning(completion) != completion) == ("Add" in completion or program == "")
+
+
+def test_whitespace_that_the_model_writes_itself_is_not_doubled() -> None:
+    assert extract_program(FUNCTION, "plain", "\n" + BODY, held="\n") == GIVEN + BODY
+    going_on = extract_program(FUNCTION, "plain", "  # noqa\n" + BODY, held="\n")
+    assert going_on == GIVEN.removesuffix("\n") + "  # noqa\n" + BODY
