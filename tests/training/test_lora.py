@@ -18,6 +18,7 @@ from prlcoder.errors import InputError
 from prlcoder.modeling.adapters import AdapterFolder, below_adapters
 from prlcoder.modeling.checkpoints import load
 from prlcoder.modeling.lora_targets import check_target_modules, target_modules
+from prlcoder.modeling.model_check import check_model
 from prlcoder.policy.serving.service import PolicyService
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
@@ -196,6 +197,12 @@ def test_the_linear_layers_of_gpt2_are_found() -> None:
     assert target_modules(model, None, "gpt2") == ["c_attn", "c_fc", "c_proj"]
     wrapped = with_lora(model, Peft(rank=2), base="gpt2", task="CAUSAL_LM", seed=0)
     assert wrapped(input_ids=torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 20)
+
+
+def test_target_modules_are_checked_before_any_stage(nano_folder: Path) -> None:
+    check_model(str(nano_folder), target_modules=("q_proj",))
+    with pytest.raises(InputError, match=r"model\.peft\.targetModules: c_attn: .* has no layer of this name"):
+        check_model(str(nano_folder), target_modules=("c_attn",))
 
 
 def test_target_modules_are_checked_from_the_configuration_alone() -> None:

@@ -40,7 +40,7 @@ def _linear_layers(model: Any) -> list[str]:
     return sorted(found - set(HEADS))
 
 
-def check_target_modules(config: Any, names: tuple[str, ...] | None, base: str) -> None:
+def check_target_modules(config: Any, names: tuple[str, ...], base: str) -> None:
     """``target_modules`` for the model of a configuration, without its weights. ``InputError`` as there."""
     from transformers import AutoModelForCausalLM
 

@@ -14,6 +14,7 @@ from typing import Any
 from prlcoder.errors import InputError
 from prlcoder.modeling.adapters import below_adapters
 from prlcoder.modeling.configs import context_length, embedding_rows, load_config
+from prlcoder.modeling.lora_targets import check_target_modules
 from prlcoder.modeling.model_source import ModelSource
 from prlcoder.modeling.safetensors_check import check_weight_files
 from prlcoder.modeling.spans import MAX_CHECKED_PROMPTS, check_template
@@ -47,10 +48,12 @@ def check_model(
     template: PromptTemplate | None = None,
     problem_sets: Mapping[str, Sequence[Problem]] | None = None,
     reward: bool = False,
+    target_modules: tuple[str, ...] = (),
 ) -> ModelFacts:
     """The facts of a base model that can be trained, sampled and, with ``reward``, made a reward model.
 
-    The template is checked on every set of ``problem_sets``, by the set's name. Raises ``InputError`` otherwise.
+    The template is checked on every set of ``problem_sets``, by the set's name, and the names of the layers that get
+    adapters in ``target_modules``. Raises ``InputError`` otherwise.
     """
     whole = below_adapters(path)
     config = load_config(whole)
@@ -60,6 +63,8 @@ def check_model(
     check_tokenizer(path, config, tokenizer, [one for found in (problem_sets or {}).values() for one in found])
     check_eos(path, tokenizer)
     head = classifier_class(config) if reward else None
+    if target_modules:
+        check_target_modules(config, target_modules, path)
     if template is not None:
         for name, problems in (problem_sets or {}).items():
             _check_prompts(name, problems, template, tokenizer)

@@ -42,6 +42,7 @@ def check_run_model(spec: Spec, problems: SplitProblems) -> ModelFacts | None:
         template=template_of(spec),
         problem_sets=_problem_sets(spec, problems),
         reward=spec.reward is not None and spec.reward.from_ is None,
+        target_modules=(spec.model.peft and spec.model.peft.target_modules) or (),
     )
 
 
