@@ -111,7 +111,7 @@ def test_the_doctor_starts_a_jail(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     findings = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["sandbox"]["state"] == "ok"
-    assert set(findings) == {"python", "sandbox", "cores", "memory", "disk", "training", "gpu"}
+    assert set(findings) == {"python", "sandbox", "packages", "cores", "memory", "disk", "training", "gpu"}
 
 
 def test_the_doctor_tries_every_layer_of_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from prlcoder.cli.sandbox_options import add_package_options, packages_from
+
+if TYPE_CHECKING:
+    from prlcoder.executor import PackageFolder
 
 GIB: Final = 1 << 30
 PYTHON_VERSIONS: Final = ((3, 11), (3, 13))
@@ -38,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="try every layer of the sandbox from inside and report which ones are enforced",
     )
+    add_package_options(parser)
     parser.add_argument(
         "--profile",
         choices=("auto", "namespaces", "gvisor", "degraded"),
@@ -48,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print all results; returns 1 if a required check failed."""
-    findings = list(conformance(arguments.profile) if arguments.sandbox else examine())
+    findings = list(conformance(arguments.profile) if arguments.sandbox else examine(packages_from(arguments)))
     if arguments.json:
         import json
 
@@ -61,10 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(finding.state == "failed" for finding in findings) else 0
 
 
-def examine() -> Iterator[DoctorCheck]:
+def examine(folder: PackageFolder | None = None) -> Iterator[DoctorCheck]:
     """Run all checks, the required ones first."""
     yield python()
     yield sandbox()
+    yield packages(folder)
     yield cores()
     yield memory()
     yield disk()
@@ -117,6 +124,35 @@ def sandbox() -> DoctorCheck:
         return DoctorCheck("sandbox", "ok", f"a program ran in its own namespaces (profile {result.profile})")
     verdict = result.verdict or "no verdict"
     return DoctorCheck("sandbox", "failed", f"a right program got {verdict} ({result.reason})", "please report this")
+
+
+def packages(folder: PackageFolder | None) -> DoctorCheck:
+    """What programs can import in a jail beside the standard library. Every module is imported there once."""
+    from prlcoder.errors import WorkError
+    from prlcoder.executor import ExecutionRequest, Executor
+    from prlcoder.problems.model import StdioTest, StdioTests
+
+    if folder is None:
+        version = ".".join(map(str, sys.version_info[:2]))
+        return DoctorCheck("packages", "ok", f"programs see the standard library of Python {version}; see --packages")
+    names = folder.modules()
+    tests = StdioTests((StdioTest("", ""),))
+    try:
+        with Executor(workers=1, packages=folder) as executor:
+            items = (ExecutionRequest(f"import {name}\n", tests) for name in names)
+            failed = [
+                f"{name} ({result.reason})"
+                for name, result in zip(names, executor.run(items), strict=True)
+                if not result.passed
+            ]
+    except WorkError as error:
+        detail, _, remedy = str(error).partition("; ")
+        return DoctorCheck("packages", "failed", detail, remedy)
+    listed = ", ".join(f"{name} {version}" for name, version in folder.installed()) or "no distribution"
+    if failed:
+        remedy = "install them for this Python and this machine, or leave them out"
+        return DoctorCheck("packages", "failed", f"{listed}; cannot be imported in a jail: {', '.join(failed)}", remedy)
+    return DoctorCheck("packages", "ok", f"{listed}, in {folder.path}")
 
 
 def cores() -> DoctorCheck:

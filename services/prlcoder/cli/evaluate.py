@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments
-from prlcoder.cli.sandbox_options import add_sandbox_options, check_sandbox_options, executor_from
+from prlcoder.cli.sandbox_options import add_all_tests_option, add_sandbox_options, check_sandbox_options, executor_from
 from prlcoder.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recorded.add_argument(
         "--out", type=Path, metavar="R.jsonl", help="file for the samples with `passed`, verdict and reason"
     )
+    add_all_tests_option(recorded)
     add_sandbox_options(recorded)
 
 
@@ -112,7 +113,8 @@ def _judged(
     check = FaultyTestsCheck(problems)
     target = writer(arguments.out, sys.stdout) if arguments.out is not None else nullcontext(None)
     with target as write, Progress("evaluate", total=total, unit="samples") as progress:
-        results = executor.run(item for _, item in executions(arguments.samples, problems))
+        items = (item for _, item in executions(arguments.samples, problems, all_tests=arguments.all_tests))
+        results = executor.run(items)
         unindented = 0
         for (sample, _), result in zip(executions(arguments.samples, problems), results, strict=True):
             check.note(sample.problem_id, result)
@@ -120,21 +122,25 @@ def _judged(
                 what = f"the sandbox failed ({result.reason}); run again, or `prlcoder doctor`"
                 raise WorkError(f"{sample.file}:{sample.line}: {what}")
             if write is not None:
-                write({**sample.fields, "verdict": result.verdict, "reason": result.reason, "passed": result.passed})
+                tests = {"tests_passed": result.tests_passed, "tests_total": result.tests_total}
+                judged = {"verdict": result.verdict, "reason": result.reason, "passed": result.passed}
+                write({**sample.fields, **judged, **(tests if arguments.all_tests else {})})
             unindented += result.verdict == "compile_error" and sample.lost_indentation(problems[sample.problem_id])
-            yield Judged(group_of(sample.fields), sample.problem_id, result.passed)
+            share = result.share_passed if arguments.all_tests else None
+            yield Judged(group_of(sample.fields), sample.problem_id, result.passed, share)
             progress.advance()
         check.require_sound(executor)
     report_lost_indentation(unindented)
 
 
 def _table(groups: Sequence[dict[str, Any]]) -> str:
-    """One line per group, and below it one per difficulty."""
+    """One line per group, and below it one per difficulty. The share of tests is there if all tests ran."""
     from prlcoder.text import aligned
 
     ks = sorted({key for group in groups for key in group if key.startswith("pass@")}, key=lambda key: int(key[5:]))
     head = ["policy", "temperature", "problems", "samples"]
-    rows = [[*head, *(text for k in ks for text in (k, "95 % interval"))]]
+    shares = ["share of tests"] if any("share_of_tests" in group for group in groups) else []
+    rows = [[*head, *shares, *(text for k in ks for text in (k, "95 % interval"))]]
     for group in groups:
         temperature = "" if group["temperature"] is None else f"{group['temperature']:g}"
         rows.append([group["policy"] or "all", temperature, *_cells(group, ks)])
@@ -144,6 +150,8 @@ def _table(groups: Sequence[dict[str, Any]]) -> str:
 
 def _cells(figures: dict[str, Any], ks: Sequence[str]) -> list[str]:
     cells = [str(figures["problems"]), str(figures["samples"])]
+    if "share_of_tests" in figures:
+        cells.append(f"{figures['share_of_tests']:.4f}")
     for k in ks:
         low, high = figures["ci95"].get(k, (0.0, 0.0))
         cells += [f"{figures[k]:.4f}", f"[{low:.3f}, {high:.3f}]"] if k in figures else ["", ""]

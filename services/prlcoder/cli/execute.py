@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.sandbox_options import (
+    add_all_tests_option,
     add_jail_option,
     add_sandbox_options,
     check_sandbox_options,
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "programs) or `completion` (appended to the prompt)",
     )
     parser.add_argument("--out", type=Path, metavar="R.jsonl", help="file for the results (default: standard output)")
+    add_all_tests_option(parser)
     add_sandbox_options(parser)
     parser.add_argument("--fork-per-test", action="store_true", help="run each test in a process of its own")
     add_jail_option(parser)
@@ -54,33 +56,39 @@ def run(arguments: argparse.Namespace) -> int:
     verdicts: Counter[str] = Counter()
     check = FaultyTestsCheck(problems)
     unindented = 0
+    shares: list[float] = []
     with (
         executor_from(arguments) as executor,
         writer(arguments.out, sys.stdout) as write,
         Progress("execute", total=total, unit="programs") as progress,
     ):
-        for_samples, for_items = tee(executions(arguments.programs, problems))
+        for_samples, for_items = tee(executions(arguments.programs, problems, all_tests=arguments.all_tests))
         results = executor.run(item for _, item in for_items)
         for index, (result, (sample, _)) in enumerate(zip(results, for_samples, strict=True)):
             check.note(sample.problem_id, result)
             write(row(index, sample.problem_id, result))
             unindented += result.verdict == "compile_error" and sample.lost_indentation(problems[sample.problem_id])
             verdicts[result.outcome] += 1
+            shares.append(result.share_passed)
             progress.advance()
         check.require_sound(executor)
     print(", ".join(f"{name} {count:,}" for name, count in sorted(verdicts.items())), file=sys.stderr)
+    if arguments.all_tests:
+        print(f"share of tests passed, mean over programs: {sum(shares) / len(shares):.4f}", file=sys.stderr)
     report_lost_indentation(unindented)
     return 1 if verdicts["sandbox_error"] else 0
 
 
-def executions(path: Path, problems: dict[str, Problem]) -> Iterator[tuple[RecordedSample, ExecutionRequest]]:
+def executions(
+    path: Path, problems: dict[str, Problem], *, all_tests: bool = False
+) -> Iterator[tuple[RecordedSample, ExecutionRequest]]:
     """Each sample with its execution; ``InputError`` with file, line and field at the first invalid row."""
     from prlcoder.evaluation.sample_files import read_samples
     from prlcoder.executor import ExecutionRequest
 
     for sample in read_samples(path, problems):
         problem = problems[sample.problem_id]
-        yield sample, ExecutionRequest(sample.program, problem.tests, problem.preamble)
+        yield sample, ExecutionRequest(sample.program, problem.tests, problem.preamble, all_tests=all_tests)
 
 
 def report_lost_indentation(count: int) -> None:

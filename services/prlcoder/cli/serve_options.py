@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from prlcoder.cli.sandbox_options import add_jail_option, add_profile_option, add_worker_option
+from prlcoder.cli.sandbox_options import add_jail_option, add_package_options, add_profile_option, add_worker_option
 from prlcoder.errors import InputError
 from prlcoder.rpc.settings import ServerLimits, ServerSettings, ServerTls
 
@@ -101,6 +101,7 @@ def add_executor_options(parser: argparse.ArgumentParser) -> None:
     add_worker_option(parser)
     add_jail_option(parser)
     add_profile_option(parser)
+    add_package_options(parser)
     parser.add_argument(
         "--cache",
         type=int,

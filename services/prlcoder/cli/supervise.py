@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prlcoder.cli.problem_arguments import add_selection, selection
-from prlcoder.cli.sandbox_options import add_sandbox_options, limits_from
+from prlcoder.cli.sandbox_options import add_sandbox_options, limits_from, packages_from
 from prlcoder.cli.teacher_arguments import add_teacher_arguments, print_estimates, teachers_of
 from prlcoder.errors import InputError
 
@@ -111,7 +111,7 @@ def _build(arguments: argparse.Namespace) -> int:
             hub=hub,
         )
 
-    limits = limits_from(arguments)
+    limits, packages = limits_from(arguments), packages_from(arguments)
     sections = teachers_of(arguments)
     settings = Settings(
         mode=arguments.segmentation,
@@ -135,6 +135,9 @@ def _build(arguments: argparse.Namespace) -> int:
         cpu_limit=limits.cpu_s,
         wall_limit=limits.wall_s,
         memory_limit=limits.memory_mib,
+        test_limit=limits.test_s,
+        packages=None if packages is None else str(packages.path),
+        preload=tuple(arguments.preload),
     )
     with open_executor(services, sandbox) as executor:
         manifest, nothing_to_do = build(

@@ -24,6 +24,7 @@ class Judged:
     group: SampleGroup
     problem_id: str
     passed: bool
+    share: float | None = None  # of the tests that passed, if all of them ran
 
 
 def group_of(row: Mapping[str, Any]) -> SampleGroup:
@@ -39,16 +40,16 @@ def recorded_figures(
 ) -> list[dict[str, Any]]:
     """One row per group, in the order of the file: unbiased pass@k with 95 % intervals over the problems that the group
     attempted, also by difficulty. A ``k`` above the smallest number of samples of a problem is left out."""
-    groups: dict[SampleGroup, dict[str, list[bool]]] = {}
+    groups: dict[SampleGroup, dict[str, list[Judged]]] = {}
     for one in judged:
-        groups.setdefault(one.group, {}).setdefault(one.problem_id, []).append(one.passed)
+        groups.setdefault(one.group, {}).setdefault(one.problem_id, []).append(one)
     return [
         {
             "policy": group.policy or None,
             "temperature": group.temperature,
             **_figures(list(problems.values()), ks),
             "by_difficulty": {
-                level: _figures([passed for id, passed in problems.items() if difficulties[id] == level], ks)
+                level: _figures([samples for id, samples in problems.items() if difficulties[id] == level], ks)
                 for level in sorted({level for level in map(difficulties.get, problems) if level is not None})
             },
         }
@@ -56,6 +57,15 @@ def recorded_figures(
     ]
 
 
-def _figures(samples: Sequence[Sequence[bool]], ks: Sequence[int]) -> dict[str, Any]:
-    """The figures of one group. ``n`` is the smallest number of samples of a problem."""
-    return {"problems": len(samples), "samples": sum(map(len, samples)), **sampled_figures(samples, ks)}
+def _figures(samples: Sequence[Sequence[Judged]], ks: Sequence[int]) -> dict[str, Any]:
+    """The figures of one group, given the samples per problem. ``n`` is the smallest number of samples of a problem.
+
+    ``share_of_tests`` is there if all tests ran: the share of tests that pass, averaged over the samples of a problem
+    and then over problems.
+    """
+    passed = [[one.passed for one in of_problem] for of_problem in samples]
+    figures = {"problems": len(samples), "samples": sum(map(len, samples)), **sampled_figures(passed, ks)}
+    shares = [[one.share for one in of_problem if one.share is not None] for of_problem in samples]
+    if all(shares):
+        figures["share_of_tests"] = sum(sum(of_problem) / len(of_problem) for of_problem in shares) / len(shares)
+    return figures

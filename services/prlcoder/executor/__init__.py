@@ -7,7 +7,16 @@ service. ``conformance`` probes which layers of the sandbox a host provides, and
 """
 
 from prlcoder.executor.executor import Executor
+from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.protocol import ProgramRunner
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
-__all__ = ["ExecutionRequest", "ExecutionResult", "Executor", "ProgramRunner", "ResourceLimits", "Verdict"]
+__all__ = [
+    "ExecutionRequest",
+    "ExecutionResult",
+    "Executor",
+    "PackageFolder",
+    "ProgramRunner",
+    "ResourceLimits",
+    "Verdict",
+]

@@ -15,6 +15,7 @@ from typing import Any, Final
 from prlcoder.executor import assertions
 from prlcoder.executor.comparison import equal_encoded, value_comparison
 from prlcoder.executor.jailed import wire
+from prlcoder.executor.jailed.checking import FILE
 from prlcoder.executor.jailed.values import VERSION, UndecodableError, decode, encode
 from prlcoder.lru_cache import LruCache
 from prlcoder.problems.model import AssertTests, CallTests, Comparison, StdioTests, Tests, Tolerance
@@ -33,6 +34,23 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Checker:
+    """A checker's marshalled code, and for each case what it is given beside the answer.
+
+    ``inputs`` are the arguments of each call, encoded, or the standard input of each run, as text; ``expected``
+    likewise.
+    """
+
+    code: bytes
+    inputs: tuple[bytes | str, ...]
+    expected: tuple[bytes | str, ...]
+
+    def part(self, first: int, count: int) -> Checker:
+        """The checker for the cases ``[first : first + count]``."""
+        return replace(self, inputs=self.inputs[first : first + count], expected=self.expected[first : first + count])
+
+
+@dataclass(frozen=True)
 class CallPlan:
     """Calls of ``entry_point`` and the cases over their answers.
 
@@ -48,6 +66,18 @@ class CallPlan:
     cases: tuple[Case, ...]
     right: bytes | None
     fallback: TesterPlan | None = None
+    checker: Checker | None = None
+    test_limit_s: float | None = None
+
+    def part(self, first: int, count: int) -> CallPlan:
+        """The plan of the cases ``[first : first + count]`` alone."""
+        cases = self.cases[first : first + count]
+        begin = cases[0].first
+        end = cases[-1].first + cases[-1].count
+        calls = marshal.dumps(marshal.loads(self.calls)[begin:end], VERSION)
+        moved = tuple(replace(case, first=case.first - begin) for case in cases)
+        checker = None if self.checker is None else self.checker.part(first, count)
+        return replace(self, calls=calls, cases=moved, right=None, fallback=None, checker=checker)
 
 
 @dataclass(frozen=True)
@@ -65,6 +95,8 @@ class StdioPlan:
     cases: tuple[tuple[bytes, bytes], ...]
     comparison: Comparison
     tolerance: Tolerance | None = None
+    checker: Checker | None = None
+    test_limit_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,23 +136,36 @@ class PlanCache:
 
 def make_plan(tests: Tests) -> Plan:
     """The plan that fits the kind of tests: calls where asserts can be rewritten to calls, a tester where not."""
-    if isinstance(tests, CallTests):
-        return _plan_calls(tests)
-    if isinstance(tests, StdioTests):
-        cases = tuple((_bytes(case.stdin), _bytes(case.expected)) for case in tests.cases)
-        return StdioPlan(cases, tests.comparison, tests.tolerance)
-    return _plan_asserts(tests)
+    if isinstance(tests, AssertTests):
+        return _plan_asserts(tests)
+    if tests.checker:
+        try:
+            compile(tests.checker, FILE, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return FaultyTests(f"checker {_fault(error)}")
+    return _plan_calls(tests) if isinstance(tests, CallTests) else _plan_stdio(tests)
+
+
+def _fault(error: BaseException) -> str:
+    """Why source text does not compile, with its line where that is known."""
+    line = getattr(error, "lineno", None)
+    return f"{f'line {line}: ' if line else ''}{type(error).__name__}: {getattr(error, 'msg', error)}"
+
+
+def _plan_stdio(tests: StdioTests) -> StdioPlan:
+    cases = tuple((_bytes(case.stdin), _bytes(case.expected)) for case in tests.cases)
+    texts = tuple(case.stdin for case in tests.cases), tuple(case.expected for case in tests.cases)
+    checker = Checker(_compiled(tests.checker), *texts) if tests.checker else None
+    return StdioPlan(cases, tests.comparison, tests.tolerance, checker, tests.test_limit_s)
+
+
+def _compiled(source: str) -> bytes:
+    return marshal.dumps(compile(source, FILE, "exec", dont_inherit=True))
 
 
 def split(plan: CallPlan) -> SplitPlan:
     """The same cases as one plan each, with only the calls of that case."""
-    calls = marshal.loads(plan.calls)
-
-    def part(case: Case) -> CallPlan:
-        own = marshal.dumps(calls[case.first : case.first + case.count], VERSION)
-        return CallPlan(plan.entry_point, plan.fresh, own, (replace(case, first=0),), None)
-
-    return SplitPlan(tuple(part(case) for case in plan.cases))
+    return SplitPlan(tuple(plan.part(number, 1) for number in range(len(plan.cases))))
 
 
 def _bytes(text: str) -> bytes:
@@ -136,7 +181,13 @@ def _plan_calls(tests: CallTests) -> CallPlan:
     ]
     cases = [Case(place, 1, _equality(code, surely[place], equal)) for place, code in enumerate(expected)]
     calls = marshal.dumps([(test.args, test.kwargs) for test in tests.cases], VERSION)
-    return CallPlan(tests.entry_point, True, calls, tuple(cases), _records(surely))
+    checker = None
+    if tests.checker:
+        inputs = tuple(encode([*test.args, *test.kwargs.values()]) for test in tests.cases)
+        checker = Checker(_compiled(tests.checker), inputs, tuple(expected))
+    right = None if checker else _records(surely)
+    limit = tests.test_limit_s
+    return CallPlan(tests.entry_point, True, calls, tuple(cases), right, checker=checker, test_limit_s=limit)
 
 
 def _equality(
@@ -163,8 +214,7 @@ def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan | FaultyTests:
         if rewritten is None:
             return TesterPlan(tests.entry_point, _tester(tests))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        return FaultyTests(f"{f'line {line}: ' if line else ''}{type(error).__name__}: {getattr(error, 'msg', error)}")
+        return FaultyTests(_fault(error))
     if not rewritten.calls:
         return FaultyTests("they never call the candidate")
     calls = marshal.dumps([(call.args, call.kwargs) for call in rewritten.calls], VERSION)

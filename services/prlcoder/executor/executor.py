@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 from prlcoder.executor.compiled_tests import PlanCache
 from prlcoder.executor.expected_outputs import ExpectedOutputs, OracleError
-from prlcoder.executor.judge import RunOutcome, Session, open_session
+from prlcoder.executor.judge import RunOutcome, Session, open_session, with_test_limit
+from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, JailTask, require_profile
 from prlcoder.executor.protocol import ClosingRunner
 from prlcoder.executor.run_code import FreeRun, open_free_run
@@ -33,19 +34,24 @@ class Executor(ClosingRunner):
         jail: Literal["zygote", "per-run"] = "zygote",
         profile: Literal["auto", "namespaces", "gvisor", "degraded"] = "auto",
         limits: ResourceLimits = ResourceLimits(),  # noqa: B008 (frozen)
+        max_limits: ResourceLimits | None = None,
         fork_per_test: bool = False,
+        packages: PackageFolder | None = None,
     ) -> None:
         """Start the jails. Raises ``WorkError`` with a remedy if the kernel refuses the profile's isolation.
 
         ``jail="per-run"`` starts a new jail for every run. ``fork_per_test`` runs every call or assert in a separate
         process, so that no test sees what an earlier one changed; tests with loops or helpers still share a process.
+        ``max_limits`` bounds how far a limit per test can raise the limits of a program. ``packages`` is a folder of
+        packages that programs and tests may import.
         """
         self.profile = require_profile(profile)
-        self._limits = limits
+        self._limits, self._max_limits = limits, max_limits
         self._workers = workers or len(os.sched_getaffinity(0))
         self._plans = PlanCache(fork_per_test)
         self._expected = ExpectedOutputs(self.execute)
-        self._pool = JailPool(self._workers, self.profile, single_use=jail == "per-run")
+        self.packages = packages
+        self._pool = JailPool(self._workers, self.profile, single_use=jail == "per-run", packages=packages)
 
     def close(self) -> None:
         """End every jail, whatever it is doing."""
@@ -114,7 +120,9 @@ class Executor(ClosingRunner):
             tests = self._expected.of(item.tests, item.preamble)
         except OracleError as error:
             return _finished(ExecutionResult(None, f"test_error: {error}"))
-        return open_session(item, self._plans.plan(tests), item.limits or self._limits, self.profile)
+        plan = self._plans.plan(tests)
+        limits = with_test_limit(item.limits or self._limits, plan, self._max_limits)
+        return open_session(item, plan, limits, self.profile)
 
 
 def _finished(result: ExecutionResult) -> Session:

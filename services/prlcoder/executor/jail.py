@@ -20,7 +20,8 @@ from typing import Final, Literal
 
 from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups
-from prlcoder.executor.jailed import wire
+from prlcoder.executor.jailed import wire, zygote
+from prlcoder.executor.packages import PackageFolder
 
 Profile = Literal["namespaces", "gvisor", "degraded"]
 
@@ -33,10 +34,13 @@ NOBODY: Final = 65534
 START_TIMEOUT_S: Final = 30.0
 CLOSE_TIMEOUT_S: Final = 1.0
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "HOME": SCRATCH}
+PACKAGES: Final = "/packages"  # where a jail sees its folder of packages
+# A zygote must have one thread, and numerical libraries start one per core when they are imported.
+ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # In order of import.
 MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects", "remote_objects"),
-    *("candidate", "candidate_rpc", "tester_rpc", "process", "run", "site_builtins", "zygote"),
+    *("candidate", "candidate_rpc", "tester_rpc", "checking", "process", "run", "site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum
@@ -128,7 +132,7 @@ class Jail:
         self.folder.cleanup()
 
 
-def start(profile: Profile, place: Path | None = None) -> Jail:
+def start(profile: Profile, place: Path | None = None, packages: PackageFolder | None = None) -> Jail:
     """Start a jail and return while its zygote is still loading. Raises ``WorkError`` if nsjail is missing.
 
     With a ``place``, the jail gets a control group below that one, if the kernel permits it.
@@ -139,9 +143,13 @@ def start(profile: Profile, place: Path | None = None) -> Jail:
     os.chmod(folder.name, 0o755)
     # Without a mount namespace, shared memory is the host's, and is not wiped.
     scratch = (_own_scratch(folder.name),) if profile == "degraded" else (SCRATCH, SHARED_MEMORY)
-    text = zygote_text(profile == "namespaces", profile != "gvisor", scratch, theirs.fileno(), stop_end)
+    arguments = (profile == "namespaces", profile != "gvisor", scratch, theirs.fileno(), stop_end)
+    if packages is not None:
+        seen_at = str(packages.path) if profile == "degraded" else PACKAGES
+        arguments = (*arguments, seen_at, packages.preload)  # type: ignore[assignment]
+    text = zygote_text(*arguments)
     group = cgroups.open_group(place, Path(folder.name).name) if place is not None else None
-    command = _command(profile, folder.name, (theirs.fileno(), stop_end))
+    command = _command(profile, folder.name, (theirs.fileno(), stop_end), packages)
     if group is not None:
         # The shell enters the group before it becomes the jail, so that every process of the jail is born in it.
         command = ["sh", "-ec", _ENTER_THEN_EXEC, str(group.folder / "cgroup.procs"), *command]
@@ -153,7 +161,7 @@ def start(profile: Profile, place: Path | None = None) -> Jail:
             stdin=script,
             stdout=log,
             stderr=log,
-            env=ENVIRONMENT,
+            env=_environment(packages),
             pass_fds=(theirs.fileno(), stop_end),
             start_new_session=True,  # a Ctrl-C in the terminal must not turn into verdicts
         )
@@ -187,24 +195,34 @@ def _own_scratch(folder: str) -> str:
     return str(scratch)
 
 
-def _command(profile: Profile, folder: str, descriptors: tuple[int, ...]) -> list[str]:
+def _environment(packages: PackageFolder | None) -> dict[str, str]:
+    return ENVIRONMENT if packages is None else ENVIRONMENT | ONE_THREAD
+
+
+def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packages: PackageFolder | None) -> list[str]:
     python = host_interpreter()
     run_python = [python.executable, "-s", "-S", "-P", "-B", "-W", "ignore", "-X", "utf8", "-"]
     if profile == "degraded":
         return run_python
     if profile == "gvisor":
-        return [*gvisor_command(python.prefix, descriptors), *run_python]
-    stage = str(Path(folder, "python"))
-    staged = os.geteuid() == 0 and not reachable_by_others(Path(python.prefix))
-    jail = nsjail_command(python.prefix, stage if staged else python.prefix, descriptors)
+        return [*gvisor_command(python.prefix, descriptors, packages), *run_python]
+    # The jail's user may not enter root's home, where root's interpreter or packages may be: such folders are bound to
+    # folders that it may enter.
+    staged: dict[str, str] = {}
+    for name, path in (("python", Path(python.prefix)), *((("packages", packages.path),) if packages else ())):
+        if os.geteuid() == 0 and not reachable_by_others(path):
+            staged[str(path)] = str(Path(folder, name))
+            Path(folder, name).mkdir()
+    source = staged.get(python.prefix, python.prefix)
+    mounted = None if packages is None else staged.get(str(packages.path), str(packages.path))
+    jail = nsjail_command(python.prefix, source, descriptors, mounted)
     if not staged:
         return [*jail, *run_python]
-    # The jail's user may not enter root's home, where root's interpreter may be: bind it to a folder that it may enter.
-    Path(stage).mkdir()
-    return ["unshare", "--mount", "sh", "-ec", _BIND_THEN_EXEC, python.prefix, stage, *jail, *run_python]
+    binds = [path for pair in staged.items() for path in pair]
+    return ["unshare", "--mount", "sh", "-ec", _BIND_THEN_EXEC, "sh", *binds, "--", *jail, *run_python]
 
 
-def gvisor_command(prefix: str, descriptors: tuple[int, ...]) -> list[str]:
+def gvisor_command(prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None) -> list[str]:
     """The command up to and including ``--`` that starts a jail under gVisor in a restricted pod.
 
     ``unshare`` makes every namespace except the mount namespace, because nsjail would set secure bits that gVisor
@@ -221,8 +239,8 @@ def gvisor_command(prefix: str, descriptors: tuple[int, ...]) -> list[str]:
         *("--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
         *(_nsjail(), "--mode", "e", "--quiet", "--disable_rlimits"),
         *(f"--disable_clone_new{kind}" for kind in kinds),
-        *_mounts(prefix, prefix),
-        *_inherited(descriptors),
+        *_mounts(prefix, prefix, str(packages.path) if packages else None),
+        *_inherited(descriptors, packages is not None),
         "--",
     ]
 
@@ -237,7 +255,7 @@ def inside_gvisor(version: Path = Path("/proc/version")) -> bool:
 
 
 _ENTER_THEN_EXEC: Final = 'echo $$ > "$0"; exec "$@"'
-_BIND_THEN_EXEC: Final = 'mount --bind -- "$0" "$1"; shift; exec "$@"'
+_BIND_THEN_EXEC: Final = 'while [ "$1" != -- ]; do mount --bind -- "$1" "$2"; shift 2; done; shift; exec "$@"'
 
 
 def reachable_by_others(path: Path) -> bool:
@@ -245,8 +263,9 @@ def reachable_by_others(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
-def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...]) -> list[str]:
-    """nsjail's arguments up to and including ``--``. ``source`` is mounted as the interpreter's ``prefix``."""
+def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...], packages: str | None = None) -> list[str]:
+    """nsjail's arguments up to and including ``--``. ``source`` is mounted as the interpreter's ``prefix``, the folder
+    ``packages`` as ``PACKAGES``."""
     # RLIMIT_NPROC does not bind root, so root's jails run as another user.
     outer = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     limits = {"as": "max", "cpu": "max", "fsize": "max", "nproc": "max", "nofile": "256", "core": "0"}
@@ -256,18 +275,20 @@ def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...]) -> li
         *("--mode", "o", "--quiet", "--time_limit", "0", "--nice_level", "0"),
         *("--user", f"{NOBODY}:{outer[0]}:1", "--group", f"{NOBODY}:{outer[1]}:1"),
         *("--iface_no_lo", "--hostname", "jail"),
-        *_mounts(prefix, source),
+        *_mounts(prefix, source, packages),
         *(part for name, value in limits.items() for part in (f"--rlimit_{name}", value)),
-        *_inherited(descriptors),
+        *_inherited(descriptors, packages is not None),
         "--",
     ]
 
 
-def _mounts(prefix: str, source: str) -> list[str]:
-    """The jail's file system: the system and the interpreter, read-only, and an empty scratch folder."""
+def _mounts(prefix: str, source: str, packages: str | None) -> list[str]:
+    """The jail's file system: the system, the interpreter and the packages, read-only, and an empty scratch folder."""
     mounts = [path for path in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
     if not Path(prefix).is_relative_to("/usr"):
         mounts.append(f"{source}:{prefix}")
+    if packages is not None:
+        mounts.append(f"{packages}:{PACKAGES}")
     return [
         *("--disable_proc", "--cwd", SCRATCH),
         *(part for path in mounts for part in ("--bindmount_ro", path)),
@@ -276,10 +297,11 @@ def _mounts(prefix: str, source: str) -> list[str]:
     ]
 
 
-def _inherited(descriptors: tuple[int, ...]) -> list[str]:
+def _inherited(descriptors: tuple[int, ...], with_packages: bool) -> list[str]:
     """Arguments that pass the environment and these descriptors into the jail."""
+    environment = ENVIRONMENT | ONE_THREAD if with_packages else ENVIRONMENT
     return [
-        *(part for name, value in ENVIRONMENT.items() for part in ("--env", f"{name}={value}")),
+        *(part for name, value in environment.items() for part in ("--env", f"{name}={value}")),
         *(part for descriptor in descriptors for part in ("--pass_fd", str(descriptor))),
     ]
 
@@ -296,6 +318,9 @@ def _nsjail() -> str:
 def explain(log: str) -> str:
     """Why a jail did not start and what to do, from nsjail's log and the kernel's settings."""
     words = " ".join(log.split())[-600:] or "it ended without a message"
+    if zygote.PRELOAD_FAILED in log:
+        said = log.partition(zygote.PRELOAD_FAILED)[2].splitlines()[0]
+        return f"the sandbox cannot start: {zygote.PRELOAD_FAILED}{said}; check --packages and --preload"
     for setting, refuses, remedy in _SETTINGS:
         try:
             value = Path("/proc/sys", setting).read_text().strip()

@@ -10,13 +10,22 @@ import marshal
 import os
 import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from prlcoder.executor.comparison import equal_output
-from prlcoder.executor.compiled_tests import CallPlan, Case, FaultyTests, Plan, SplitPlan, StdioPlan, TesterPlan
-from prlcoder.executor.jailed import tester_rpc, wire
+from prlcoder.executor.compiled_tests import (
+    CallPlan,
+    Case,
+    Checker,
+    FaultyTests,
+    Plan,
+    SplitPlan,
+    StdioPlan,
+    TesterPlan,
+)
+from prlcoder.executor.jailed import checking, tester_rpc, wire
 from prlcoder.executor.jailed.values import encode
 from prlcoder.executor.verdicts import TEST_ERROR, ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
@@ -33,6 +42,7 @@ class Order(NamedTuple):
     tester: bytes
     limits: ResourceLimits
     certain: Callable[[bytes], bool] | None = None
+    test_s: float = 0.0  # CPU seconds per call, 0 without such a limit
 
 
 class RunOutcome(NamedTuple):
@@ -52,7 +62,8 @@ Judgement = tuple[Verdict, str]
 
 
 def open_session(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, profile: str) -> Session:
-    """The session that executes ``item`` with the plan of its tests. The result names the profile."""
+    """The session that executes ``item`` with the plan of its tests, whose limits are ``with_test_limit``. The result
+    names the profile."""
     if isinstance(plan, CallPlan):
         return _calls(item, plan, limits, profile)
     if isinstance(plan, SplitPlan):
@@ -62,6 +73,29 @@ def open_session(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, pro
     if isinstance(plan, FaultyTests):
         return _refuse(plan, profile)
     return _run_tester(item, plan, limits, profile)
+
+
+def with_test_limit(limits: ResourceLimits, plan: Plan, most: ResourceLimits | None = None) -> ResourceLimits:
+    """The limits with ``test_s`` resolved: the request's own, else that of the tests; None if there is none.
+
+    The program's limits grow to what its tests may use together. A benchmark that allows 4 s per test allows a program
+    with 100 tests 400 s; its verdicts could not be reproduced within the limits of a program that was not made for it.
+    They never grow above ``most``.
+    """
+    if isinstance(plan, SplitPlan):
+        count, own = len(plan.parts), plan.parts[0].test_limit_s
+    elif isinstance(plan, CallPlan | StdioPlan):
+        count, own = len(plan.cases), plan.test_limit_s
+    else:  # a tester's tests are one program, which only the program's limits bound
+        return replace(limits, test_s=None)
+    limit = own if limits.test_s is None else limits.test_s
+    if not limit:
+        return replace(limits, test_s=None)
+    cpu_s = max(limits.cpu_s, count * limit)
+    wall_s = cpu_s * limits.wall_s / limits.cpu_s
+    if most is not None:
+        cpu_s, wall_s = min(cpu_s, most.cpu_s), min(wall_s, most.wall_s)
+    return replace(limits, test_s=limit, cpu_s=cpu_s, wall_s=wall_s)
 
 
 @dataclass
@@ -132,12 +166,83 @@ def _calls(item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, profi
     # Most programs in training are right, so the common case is one comparison of bytes without decoding anything.
     if outcome.stage == wire.COMPILED and outcome.answers == plan.right and not item.keep_answers:
         tally.passed = tally.total
+    elif plan.checker is not None or (item.all_tests and limits.test_s is not None):
+        return (yield from _calls_in_parts(item, plan, limits, outcome, tally))
     else:
         _judge_calls(item, plan, limits, outcome, tally)
     tally.compare_s = time.perf_counter() - began
     if plan.fallback is not None and _OPAQUE in outcome.answers:
         return (yield from _judge_by_tester(item, plan.fallback, limits, tally))
     return tally.result()
+
+
+def _calls_in_parts(
+    item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, outcome: RunOutcome, tally: _Tally
+) -> Session:
+    """Judge calls with a checker, and go on in a new process after a call that reached its own limit.
+
+    The calls after such a call have a limit of their own, so with ``all_tests`` they count for the share of tests that
+    pass. They do not see what earlier calls have changed.
+    """
+    while True:
+        records = _CandidateRecords(outcome.answers)
+        fault = yield from _check(item, plan, limits, records, tally)
+        if fault:
+            return tally.faulty(fault)
+        left = _left(limits, tally)
+        goes_on = item.all_tests and limits.test_s is not None and outcome.report.end == wire.CPU and left.cpu_s > 0.001
+        judged = _judge_calls(item, plan, limits, outcome, tally, records, stop_unanswered=goes_on)
+        if judged == len(plan.cases) or not goes_on:
+            return tally.result()
+        plan = plan.part(judged, len(plan.cases) - judged)
+        outcome = yield _order(item, plan, left, None)
+        tally.spend(outcome.report)
+
+
+def _check(
+    item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, records: _CandidateRecords, tally: _Tally
+) -> Generator[Order, RunOutcome, str]:
+    """Replace the records' answers by what the checker says of them. Returns the fault of a checker that is at
+    fault."""
+    if plan.checker is None:
+        return ""
+    answers = []
+    for case in plan.cases:
+        answer = records.answer(case)
+        if answer is None:
+            break
+        answers.append(answer)
+    judgements = yield from _run_checker(plan.checker, answers, limits, tally)
+    if isinstance(judgements, str):
+        return judgements
+    records.checked = judgements
+    return ""
+
+
+def _run_checker(
+    checker: Checker, answers: Sequence[bytes | str], limits: ResourceLimits, tally: _Tally
+) -> Generator[Order, RunOutcome, list[bool] | str]:
+    """For each answer whether the checker accepts it, or what is wrong with the checker.
+
+    A checker that raises for an answer, or does not decide on it within the limits, does not accept it: a wrong answer
+    may be the cause. The exception is kept, so that it can be told whether the canonical solution meets it too.
+    """
+    if not answers:
+        return []
+    cases = list(zip(checker.inputs, answers, checker.expected, strict=False))
+    body = marshal.dumps(("", checker.code, cases), 2)
+    outcome = yield Order(wire.CHECK, "", body, b"", replace(limits, test_s=None))
+    judgements = []
+    for record in wire.records(outcome.answers):
+        said = record.payload.decode("utf-8", "replace")
+        if record.kind == wire.RAISED and (record.call == wire.LOADED or ": ModuleNotFoundError: " in said):
+            return said
+        if record.kind == wire.RAISED:
+            tally.test_exception = tally.test_exception or said
+        judgements.append(record.payload == checking.RIGHT)
+    if len(judgements) < len(answers):
+        tally.test_exception = tally.test_exception or "checker: it reached its limits of time or memory"
+    return judgements + [False] * (len(answers) - len(judgements))
 
 
 def _judge_by_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits, tally: _Tally) -> Session:
@@ -153,7 +258,9 @@ def _order(
     item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, certain: Callable[[bytes], bool] | None
 ) -> Order:
     body = marshal.dumps((item.program, plan.entry_point, plan.fresh, plan.calls, item.all_tests), 2)
-    return Order(wire.CALLS, item.preamble, body, b"", limits, certain)
+    if plan.checker is not None:
+        certain = None  # only the checker can tell
+    return Order(wire.CALLS, item.preamble, body, b"", limits, certain, limits.test_s or 0.0)
 
 
 def _calls_apart(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits, profile: str) -> Session:
@@ -163,8 +270,12 @@ def _calls_apart(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits
         left = _left(limits, tally)
         outcome = yield _order(item, part, left, None)
         tally.spend(outcome.report)
+        records = _CandidateRecords(outcome.answers)
+        fault = yield from _check(item, part, limits, records, tally)
+        if fault:
+            return tally.faulty(fault)
         began = time.perf_counter()
-        _judge_calls(item, part, left, outcome, tally)
+        _judge_calls(item, part, left, outcome, tally, records)
         tally.compare_s += time.perf_counter() - began
         if tally.first_failure is not None and not item.all_tests:
             break
@@ -172,23 +283,38 @@ def _calls_apart(item: ExecutionRequest, plan: SplitPlan, limits: ResourceLimits
 
 
 def _judge_calls(
-    item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, outcome: RunOutcome, tally: _Tally
-) -> None:
-    """Judge case by case and stop at the first one that does not pass, unless ``all_tests`` is set."""
+    item: ExecutionRequest,
+    plan: CallPlan,
+    limits: ResourceLimits,
+    outcome: RunOutcome,
+    tally: _Tally,
+    records: _CandidateRecords | None = None,
+    *,
+    stop_unanswered: bool = False,
+) -> int:
+    """Judge case by case and stop at the first one that does not pass, unless ``all_tests`` is set.
+
+    Returns the number of cases that were judged. With ``stop_unanswered`` the last of them is the first without an
+    answer.
+    """
     not_run = not_compiled(outcome)
-    records = _CandidateRecords(outcome.answers)
+    records = records or _CandidateRecords(outcome.answers)
     ending: Judgement | None = None
+    count = 0
     for case in plan.cases:
+        count += 1
         judged = not_run or records.judge(case)
+        unanswered = judged is None
         if judged is None:  # every case without an answer has the same reason: how the process ended
             ending = judged = ending or _unanswered(outcome, records, limits)
         tally.note(judged)
-        if judged[0] is not Verdict.PASSED and not item.all_tests:
+        if (judged[0] is not Verdict.PASSED and not item.all_tests) or (unanswered and stop_unanswered):
             break
     if not plan.cases:
         tally.note(not_run or records.loading or (Verdict.PASSED, ""))
     if item.keep_answers:
-        tally.answers += tuple(records.answer(case) for case in plan.cases)
+        tally.answers += tuple(records.answer(case) for case in (plan.cases[:count] if stop_unanswered else plan.cases))
+    return count
 
 
 class _CandidateRecords:
@@ -200,6 +326,7 @@ class _CandidateRecords:
 
     def __init__(self, answers: bytes) -> None:
         self.loading: Judgement | None = None
+        self.checked: list[bool] | None = None  # what a checker says of the first answers, one call per case
         self._records: list[wire.CandidateRecord] = []
         for record in wire.records(answers):
             if record.call == wire.LOADED and record.kind == wire.RAISED:
@@ -222,6 +349,8 @@ class _CandidateRecords:
                 return _raised(record.payload)
         if len(records) < case.count or (case.count == 0 and self.loading is not None):
             return None
+        if self.checked is not None:
+            return (Verdict.PASSED if self.checked[case.first] else Verdict.WRONG_ANSWER), ""
         if case.passes([record.payload for record in records]):
             return Verdict.PASSED, ""
         return Verdict.WRONG_ANSWER, ""
@@ -282,15 +411,21 @@ def _signal(status: int) -> str:
 
 def _stdio(item: ExecutionRequest, plan: StdioPlan, limits: ResourceLimits, profile: str) -> Session:
     tally = _Tally(len(plan.cases), profile)
-    for stdin, expected in plan.cases:
-        left = _left(limits, tally)
+    for number, (stdin, expected) in enumerate(plan.cases):
+        left = _for_one_test(_left(limits, tally), limits)
         outcome = yield Order(wire.STDIO, item.preamble, marshal.dumps((item.program, stdin), 2), b"", left)
         tally.spend(outcome.report)
         began = time.perf_counter()
         judged = not_compiled(outcome) or _stdio_ended(outcome, left)
         if item.keep_answers:
             tally.answers += (outcome.output if judged is None else None,)
-        if judged is None:
+        if judged is None and plan.checker is not None:
+            text = outcome.output.decode("utf-8", "replace")
+            checked = yield from _run_checker(plan.checker.part(number, 1), [text], limits, tally)
+            if isinstance(checked, str):
+                return tally.faulty(checked)
+            judged = (Verdict.PASSED if checked[0] else Verdict.WRONG_ANSWER), ""
+        elif judged is None:
             right = equal_output(outcome.output, expected, plan.comparison, plan.tolerance)
             judged = (Verdict.PASSED if right else Verdict.WRONG_ANSWER), ""
         tally.note(judged)
@@ -302,13 +437,17 @@ def _stdio(item: ExecutionRequest, plan: StdioPlan, limits: ResourceLimits, prof
 
 def _left(limits: ResourceLimits, tally: _Tally) -> ResourceLimits:
     """The program's limits less what earlier tests used, but at least a millisecond, so that the end is a timeout."""
-    return ResourceLimits(
-        cpu_s=max(limits.cpu_s - tally.cpu_s, 0.001),
-        wall_s=max(limits.wall_s - tally.wall_s, 0.001),
-        memory_mib=limits.memory_mib,
-        output_mib=limits.output_mib,
-        processes=limits.processes,
+    return replace(
+        limits, cpu_s=max(limits.cpu_s - tally.cpu_s, 0.001), wall_s=max(limits.wall_s - tally.wall_s, 0.001)
     )
+
+
+def _for_one_test(left: ResourceLimits, limits: ResourceLimits) -> ResourceLimits:
+    """What is left for the program, but at most what one test may use."""
+    if limits.test_s is None:
+        return left
+    wall_s = limits.test_s * limits.wall_s / limits.cpu_s
+    return replace(left, cpu_s=min(left.cpu_s, limits.test_s), wall_s=min(left.wall_s, wall_s))
 
 
 def _stdio_ended(outcome: RunOutcome, limits: ResourceLimits) -> Judgement | None:

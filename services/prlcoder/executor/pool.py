@@ -17,6 +17,7 @@ from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups, jail
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.judge import MIB, Order, RunOutcome
+from prlcoder.executor.packages import PackageFolder
 
 ORDERS_PER_WORKER: Final = 2  # one runs, and the next waits in the socket so that the jail is never idle
 MAX_ATTEMPTS: Final = 3
@@ -80,6 +81,7 @@ class Worker:
             self._preamble(order.preamble),
             limits.cpu_s,
             limits.wall_s,
+            order.test_s,
             limits.memory_mib * MIB,
             limits.output_mib * MIB,
             limits.processes,
@@ -109,7 +111,7 @@ class Worker:
         number = self._preambles.popitem(last=False)[1] if full else len(self._preambles)
         self._preambles[text] = number
         data = text.encode("utf-8", "surrogatepass")
-        self.outgoing += wire.REQUEST.pack(0, wire.PREAMBLE, number, 0, 0, 0, 0, 0, len(data), 0) + data
+        self.outgoing += wire.REQUEST.pack(0, wire.PREAMBLE, number, 0, 0, 0, 0, 0, 0, len(data), 0) + data
         return number
 
     def flush(self) -> None:
@@ -204,11 +206,14 @@ def _failed(outcome: RunOutcome) -> bool:
 class JailPool:
     """``workers`` jails of one profile. With ``single_use`` each jail runs one order and is then replaced."""
 
-    def __init__(self, workers: int, profile: jail.Profile, single_use: bool) -> None:
+    def __init__(
+        self, workers: int, profile: jail.Profile, single_use: bool, packages: PackageFolder | None = None
+    ) -> None:
         self._profile: jail.Profile = profile
         place = cgroups.delegated()
         self._place = place if isinstance(place, Path) and cgroups.prepare(place) else None
         self._single_use = single_use
+        self._packages = packages
         self._depth = 1 if single_use else ORDERS_PER_WORKER
         self._selector = selectors.DefaultSelector()
         self._wakeup_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -219,7 +224,7 @@ class JailPool:
         started: list[jail.Jail] = []
         try:
             for _ in range(workers):
-                started.append(jail.start(profile, self._place))  # noqa: PERF401 (started jails must be closed on an error)
+                started.append(jail.start(profile, self._place, packages))  # noqa: PERF401 (started jails must be closed on an error)
             for running in started:  # wait only now, so that all zygotes load at the same time
                 jail.await_ready(running)
                 self._adopt(Worker(running))
@@ -357,7 +362,7 @@ class JailPool:
         tasks = list(worker.tasks)
         if tasks:
             tasks[0].attempts += 1
-        running = jail.start(self._profile, self._place)
+        running = jail.start(self._profile, self._place, self._packages)
         running.control.setblocking(False)
         self._adopt(Worker(running, ready=False, failed_starts=failed))
         for task in reversed(tasks):

@@ -80,6 +80,11 @@ class ExecutionResult:
         return self.verdict is Verdict.PASSED
 
     @property
+    def share_passed(self) -> float:
+        """The share of tests that passed, 0 to 1. It needs ``all_tests`` to say how right a program is."""
+        return self.tests_passed / self.tests_total if self.tests_total else 0.0
+
+    @property
     def outcome(self) -> str:
         """The verdict, or ``sandbox_error`` or ``test_error`` where there is none."""
         return self.verdict.value if self.verdict is not None else TEST_ERROR if self.test_error else SANDBOX_ERROR

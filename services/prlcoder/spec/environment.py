@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from prlcoder.spec.base import Count, Positive, Section
+from prlcoder.spec.base import Count, NonNegative, Positive, Section
 
 
 class ExecutionSettings(Section):
@@ -22,6 +22,14 @@ class ExecutionSettings(Section):
     """Seconds of wall-clock time per program."""
     memory_limit: Count = 1024
     """Memory per program in MiB."""
+    test_limit: NonNegative | None = None
+    """Seconds of CPU time per test. The limits per program grow to the number of tests times this where they are lower.
+    None means the limit of the problem's format, if it has one; 0 means no limit per test."""
+    packages: str | None = None
+    """Folder of packages, as `pip install --target` makes it, that programs and tests may import. It is mounted
+    read-only in the sandbox. An executor service has its own: start it with `--packages`."""
+    preload: tuple[str, ...] = ()
+    """Modules of `packages` that are imported once for all programs."""
 
 
 class Services(Section):

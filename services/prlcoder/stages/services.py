@@ -14,7 +14,16 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ProgramRunner, ResourceLimits, Verdict
+from prlcoder.errors import InputError
+from prlcoder.executor import (
+    ExecutionRequest,
+    ExecutionResult,
+    Executor,
+    PackageFolder,
+    ProgramRunner,
+    ResourceLimits,
+    Verdict,
+)
 from prlcoder.executor.protocol import ClosingRunner
 from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError, segment_each
@@ -41,11 +50,26 @@ def address(services: Services, name: ServiceName) -> Address | None:
 
 def open_executor(services: Services, settings: ExecutionSection) -> AbstractContextManager[ProgramRunner]:
     """A sandbox with these settings, in this process or behind an address."""
-    limits = ResourceLimits(cpu_s=settings.cpu_limit, wall_s=settings.wall_limit, memory_mib=settings.memory_limit)
+    limits = ResourceLimits(
+        cpu_s=settings.cpu_limit,
+        wall_s=settings.wall_limit,
+        memory_mib=settings.memory_limit,
+        test_s=settings.test_limit,
+    )
     remote = address(services, "executor")
     if remote is not None:
+        if settings.packages is not None:
+            raise InputError(
+                "execution.packages: the executor service has its own packages; start it with --packages, or leave "
+                "this out"
+            )
         return RemoteExecutor(remote, limits)
-    return Executor(workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=limits)
+    if settings.packages is None and settings.preload:
+        raise InputError("execution.preload: has no effect without execution.packages; give both")
+    packages = None if settings.packages is None else PackageFolder.open(settings.packages, settings.preload)
+    return Executor(
+        workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=limits, packages=packages
+    )
 
 
 def segmenter(services: Services) -> BatchSegmenter:

@@ -12,13 +12,14 @@ import time
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from prlcoder.executor.jailed import candidate, tester_rpc, wire
+from prlcoder.executor.jailed import candidate, checking, tester_rpc, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
 
 READ: Final = b"R"  # first on the status pipe: the body has been read; TIMES and the stage text follow
 TIMES: Final = struct.Struct("<dd")
 FIRST_PARTIAL_S: Final = 0.03
+CHECKS_PER_CALL: Final = 8
 
 Preamble = candidate.CodeType | str | None
 
@@ -116,6 +117,8 @@ def _run_candidate(
         return candidate.answer_calls(body, preamble, code)
     if kind == wire.STDIO:
         return candidate.run_stdio(preamble, code)
+    if kind == wire.CHECK:
+        return checking.run_checker(body)
     return tester_rpc.serve(body, preamble, code)
 
 
@@ -149,6 +152,7 @@ class ZygoteRun:
         self._fds, self._kernel, self._request, self._namespaces = fds, kernel, request, namespaces
         self._status_text = b""
         self._partial_sent = 0
+        self._answers_size, self._call_began_cpu_s = 0, 0.0  # for the limit per call
         self.tester: Process | None = None
         self._began = time.perf_counter()
         if request.kind != wire.SERVE:
@@ -184,14 +188,15 @@ class ZygoteRun:
             poll.unregister(decisive.descriptor)
 
     def _watch(self, poll: select.poll, decisive: Process) -> int:
-        partial_at, cpu_check_at = self._began + FIRST_PARTIAL_S, self._began + self._request.cpu_s
+        partial_at = self._began + FIRST_PARTIAL_S
+        cpu_check_at = self._began + (self._request.test_s or self._request.cpu_s)
         while True:
             now = time.perf_counter()
             wall_left = self._wall_left(now)
             if wall_left <= 0:
                 return wire.WALL
             if now >= cpu_check_at:
-                cpu_left = self._request.cpu_s - self.candidate.cpu_so_far()
+                cpu_left = self._cpu_left()
                 if cpu_left <= 0:
                     return wire.CPU
                 cpu_check_at = now + max(cpu_left, 0.002)
@@ -208,6 +213,22 @@ class ZygoteRun:
                     raise EOFError
                 if struct.pack("<Q", self._request.number) in _messages(self._fds.stop):
                     return wire.STOPPED
+
+    def _cpu_left(self) -> float:
+        """CPU seconds until the limit of the program or of the present call, at most until the next check.
+
+        A call is over when the file of answers has grown. That is only noticed at the next check, so checks are made
+        eight times per call's limit: a call gets at most an eighth more than its limit.
+        """
+        used, limit = self.candidate.cpu_so_far(), self._request.test_s
+        left = self._request.cpu_s - used
+        if not limit:
+            return left
+        size = os.fstat(self._fds.answers).st_size
+        if size != self._answers_size:
+            self._answers_size, self._call_began_cpu_s = size, used
+        call_left = limit - (used - self._call_began_cpu_s)
+        return min(left, call_left, limit / CHECKS_PER_CALL)
 
     def _wall_left(self, now: float) -> float:
         """Seconds until the wall limit. Its clock starts when the program has arrived."""

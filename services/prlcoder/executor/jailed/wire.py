@@ -17,6 +17,7 @@ PREAMBLE: Final = 0  # body: source text to compile once and keep under the numb
 CALLS: Final = 1  # body: marshal of (program, entry point, fresh, marshalled calls, keep going)
 STDIO: Final = 2  # body: marshal of (program, standard input)
 SERVE: Final = 3  # body: marshal of (program, entry point); the tester's: (names it may lack, setup, source, check)
+CHECK: Final = 4  # body: marshal of ("", marshalled checker, its cases); a trusted checker judges answers
 
 NO_PREAMBLE: Final = 0xFFFF
 
@@ -45,6 +46,7 @@ class ZygoteRequest(NamedTuple):
     preamble: int
     cpu_s: float
     wall_s: float
+    test_s: float  # CPU seconds for one call, 0 without such a limit
     memory: int
     output: int
     processes: int
@@ -69,7 +71,7 @@ class Report(NamedTuple):
     output: int
 
 
-REQUEST: Final = struct.Struct("<QBHddQQIII")
+REQUEST: Final = struct.Struct("<QBHdddQQIII")
 REPORT: Final = struct.Struct("<QBiiddddQIII")
 RECORD: Final = struct.Struct("<IiB")
 

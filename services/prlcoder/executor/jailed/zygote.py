@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import importlib
 import os
 import random
 import resource
@@ -26,6 +27,7 @@ from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_ex
 FIRST_OWN_FD: Final = 64  # lower descriptors may be kept by cloned processes
 OPEN_FILES: Final = 256
 THREAD_STACK_MIB: Final = 16  # else a thread's stack is as large as the main thread's, and three fill the memory limit
+PRELOAD_FAILED: Final = "the zygote cannot import "
 
 
 def open_fds(control: int, stop: int) -> ZygoteFds:
@@ -136,12 +138,34 @@ def wipe(scratch: str, mode: int) -> bool:
     return True
 
 
-def main(namespaces: bool, processes: bool, scratch: tuple[str, ...], control: int, stop: int) -> None:
+def import_packages(folder: str, names: tuple[str, ...]) -> None:
+    """Put the folder on the path and import the modules that programs shall find loaded."""
+    sys.path.append(folder)
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            print(f"{PRELOAD_FAILED}{name} ({type(error).__name__}: {error})", file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+def main(
+    namespaces: bool,
+    processes: bool,
+    scratch: tuple[str, ...],
+    control: int,
+    stop: int,
+    packages: str = "",
+    preload: tuple[str, ...] = (),
+) -> None:
     """Run the zygote on the inherited descriptors. The script that ``executor.jail`` sends calls this.
 
     ``namespaces``: each candidate gets a user and a PID namespace. ``processes``: candidates may start processes.
-    ``scratch``: the folders that a program may write to; the first is its current folder.
+    ``scratch``: the folders that a program may write to; the first is its current folder. ``packages`` is the folder
+    of packages, "" without one, and ``preload`` names modules in it.
     """
+    if packages:
+        import_packages(packages, preload)
     for name in [name for name in sys.modules if name.partition(".")[0] == "prlcoder"]:
         del sys.modules[name]
     sys.argv = ["program.py"]

@@ -13,6 +13,7 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from prlcoder.executor.executor import Executor
+from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.serving.async_executor import AsyncExecutor, PendingExecution, ResultOrError, SandboxLostError
 from prlcoder.executor.serving.batch_stream import BatchStream, ExecutionOutcome
 from prlcoder.executor.serving.messages import read_limits, write_limits, write_result
@@ -122,12 +123,21 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             max_limits=write_limits(settings.max_limits),
             max_message_bytes=self._limits.message_bytes,
             cache_entries=settings.cache_entries,
+            packages=[
+                executor_pb2.Package(name=name, version=version)
+                for name, version in (settings.packages.installed() if settings.packages is not None else ())
+            ],
         )
 
     def _open(self) -> Executor:
         settings = self._settings
         return Executor(
-            workers=settings.workers, jail=settings.jail, profile=settings.profile, limits=settings.default_limits
+            workers=settings.workers,
+            jail=settings.jail,
+            profile=settings.profile,
+            limits=settings.default_limits,
+            max_limits=settings.max_limits,
+            packages=settings.packages,
         )
 
     def _run(
@@ -187,4 +197,6 @@ def create(arguments: argparse.Namespace, limits: ServerLimits, registry: Collec
     settings = ExecutorSettings(jail=arguments.jail, profile=arguments.profile, cache_entries=arguments.cache)
     if arguments.workers is not None:
         settings = replace(settings, workers=arguments.workers)
+    if arguments.packages is not None:
+        settings = replace(settings, packages=PackageFolder.open(arguments.packages, arguments.preload))
     return ExecutorService(limits, settings, registry)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.pool import require_profile
 from prlcoder.executor.verdicts import ResourceLimits
 
@@ -24,6 +25,7 @@ class ExecutorSettings:
     default_limits: ResourceLimits = DEFAULT
     max_limits: ResourceLimits = HIGHEST
     cache_entries: int = 65_536
+    packages: PackageFolder | None = None
 
     @property
     def isolation(self) -> str:

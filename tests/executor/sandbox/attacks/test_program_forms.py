@@ -33,7 +33,7 @@ SOURCES = [
     Attack("nests 10,000 parentheses", "x = " + "(" * 10_000 + ")" * 10_000, COMPILE, "SyntaxError"),
     Attack("is empty", "", RUNTIME, "NameError"),
     Attack("lacks the function", "def g(n): return 0", RUNTIME, "NameError"),
-    Attack("imports what is not there", "import numpy\n" + HONEST, RUNTIME, "ModuleNotFoundError"),
+    Attack("imports what is not there", "import numpy\n" + HONEST, RUNTIME, "ModuleNotFoundError: numpy"),
     Attack("starts with a byte order mark", "\ufeff" + HONEST, PASSED, ""),
     Attack("has CRLF line ends", HONEST.replace("\n", "\r\n"), PASSED, ""),
     Attack("has a guard", HONEST + "\nif __name__ == '__main__':\n    raise ValueError\n", PASSED, ""),
