@@ -97,6 +97,19 @@ def test_evalplus_code_of_the_hub_becomes_calls(fixtures: Path, tmp_path: Path) 
     assert (problem.source, type(problem.tests)) == ("humanevalplus", CallTests)
 
 
+def test_evalplus_code_that_compares_sets_becomes_calls_that_give_sets() -> None:
+    head, tail = EVALPLUS_ASSERTION.split("    exact_match = out == exp\n\n")
+    tail = tail.replace("    if not exact", "    out = set(out)\n    exp = set(exp)\n    if not exact")
+    tail = tail.replace("not exact_match and", "out != exp and").replace(
+        "assert exact_match", "assert out == exp, 'no'"
+    )
+    loop = "for i, (inp, exp) in enumerate(zip(inputs, results)):\n    assertion(f(*inp), exp, 0)\n"
+    source = f"{head}{tail}\ninputs = [[(3, 4)]]\nresults = [(4, 3)]\n{loop}"
+    found = published_calls(source, "f", "f")
+    cases = (CallTest(((3, 4),), {}, {3, 4}),)
+    assert found == CallTests("lambda *arguments: set(f(*arguments))", cases, Comparison.EVALPLUS)
+
+
 @pytest.mark.parametrize(
     "source",
     [

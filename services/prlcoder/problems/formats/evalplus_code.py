@@ -35,14 +35,17 @@ def published_calls(source: str, entry_point: str, function: str) -> CallTests |
     body = functions["check"].body if "check" in functions else tree.body
     lists = {name: value for node in body for name, value in _assigned(node)}
     absolute = _absolute_tolerance(body, {"candidate", function})
-    if absolute is None or not {"inputs", "results"} <= lists.keys() or not _is_plain(functions.get("assertion")):
+    compares_sets = _compares_sets(functions.get("assertion"))
+    if absolute is None or not {"inputs", "results"} <= lists.keys() or compares_sets is None:
         return None
     try:
         inputs, results = _literal(source, lists["inputs"]), _literal(source, lists["results"])
-    except LiteralError:
+        results = list(map(set, results)) if compares_sets else results
+    except (LiteralError, TypeError):  # TypeError: a result that is no set
         return None
     if not (isinstance(inputs, list) and isinstance(results, list) and len(inputs) == len(results) and inputs):
         return None
+    entry_point = set_of_result(entry_point) if compares_sets else entry_point
     cases = tuple(CallTest(tuple(arguments), {}, result) for arguments, result in zip(inputs, results, strict=True))
     return evalplus_tests(entry_point, cases, absolute)
 
@@ -76,18 +79,24 @@ def _absolute_tolerance(body: list[ast.stmt], names: set[str]) -> float | None:
     return None
 
 
-def _is_plain(function: ast.FunctionDef | None) -> bool:
-    """Whether ``assertion`` is the general one: equality, or closeness if there is a tolerance."""
+def _compares_sets(function: ast.FunctionDef | None) -> bool | None:
+    """Whether ``assertion`` compares sets. None if it is not one of the two that EvalPlus publishes for most tasks."""
     if function is None or [each.arg for each in function.args.args] != ["out", "exp", "atol"]:
+        return None
+    *first, last = [ast.unparse(node) for node in function.body]
+    if first == [_EXACT_MATCH, _FLOAT_TOLERANCE] and last.startswith(
+        f"if not exact_match and atol != 0:\n    {_CLOSE}"
+    ):
         return False
-    statements = [ast.unparse(node) for node in function.body]
-    return (
-        len(statements) == 3
-        and statements[0] == _EXACT_MATCH
-        and statements[1] == _FLOAT_TOLERANCE
-        and statements[2].startswith("if not exact_match and atol != 0:")
-        and _CLOSE in statements[2]
-    )
+    sets = [_FLOAT_TOLERANCE, "out = set(out)", "exp = set(exp)"]
+    if first == sets and last.startswith(f"if out != exp and atol != 0:\n    {_CLOSE}\nelse:\n    assert out == exp"):
+        return True
+    return None
+
+
+def set_of_result(function: str) -> str:
+    """An entry point whose result is the set of the function's result."""
+    return f"lambda *arguments: set({function}(*arguments))"
 
 
 def _literal(source: str, node: ast.expr) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from prlcoder.problems.formats.evalplus_code import evalplus_tests
+from prlcoder.problems.formats.evalplus_code import evalplus_tests, set_of_result
 from prlcoder.problems.formats.record import FieldError, Record, described
 from prlcoder.problems.model import CallTest, CallTests, Comparison
 
@@ -90,7 +90,7 @@ def oracle_tests(record: Record, solution: str, typed: Callable[[list[Any]], tup
 
 def _entry_point(function: str) -> str:
     if function in _SETS:
-        return f"lambda *arguments: set({function}(*arguments))"
+        return set_of_result(function)
     if function in _FOUND:
         return f"lambda *arguments: (lambda r: r if isinstance(r, bool) else r is not None)({function}(*arguments))"
     return function
