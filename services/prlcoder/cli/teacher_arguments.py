@@ -34,7 +34,7 @@ OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("price-per-million-prompt", float, "price of a million prompt tokens, in any currency"),
     ("price-per-million-completion", float, "price of a million completion tokens, in the same currency"),
 )
-_METAVARS = {str: "TEXT", int: "N", float: "X"}
+_METAVAR_BY_TYPE = {str: "TEXT", int: "N", float: "X"}
 
 
 def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,23 +55,25 @@ def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("language-model teacher (--teacher llm; docs/teacher.md)")
     group.add_argument("--estimate", action="store_true", help="print an estimate of the cost, and do nothing else")
     for name, kind, text in OPTIONS:
-        group.add_argument(f"--{name}", dest=f"llm_{_field(name)}", type=kind, metavar=_METAVARS[kind], help=text)
+        group.add_argument(
+            f"--{name}", dest=f"llm_{_field_name(name)}", type=kind, metavar=_METAVAR_BY_TYPE[kind], help=text
+        )
 
 
 def teachers_of(arguments: argparse.Namespace) -> list[RulesTeacher | LlmTeacher]:
     """The teachers as sections of the spec. ``InputError`` names the option that is invalid or missing."""
     from prlcoder.spec import LlmTeacher, RulesTeacher
 
-    given = {name: getattr(arguments, f"llm_{_field(name)}") for name, _, _ in OPTIONS}
+    given = {name: getattr(arguments, f"llm_{_field_name(name)}") for name, _, _ in OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     kinds = list(dict.fromkeys(arguments.teachers or ["rules"]))
     if given and "llm" not in kinds:
         raise InputError(f"--{next(iter(given))}: needs --teacher llm; add it")
     counts = {"mutations": arguments.mutations, "refactorings": arguments.refactorings}
     return [
-        _checked(RulesTeacher, {"kind": "rules", **counts})
+        _validated_section(RulesTeacher, {"kind": "rules", **counts})
         if kind == "rules"
-        else _checked(LlmTeacher, {"kind": "llm", **counts, **_section(given)})
+        else _validated_section(LlmTeacher, {"kind": "llm", **counts, **_section_values(given)})
         for kind in kinds
     ]
 
@@ -101,24 +103,24 @@ def unverified_places(problems: Iterable[Problem], mode: Mode) -> Iterator[Rewri
                 yield from rewrite_sites(VerifiedProblem(problem, segment(problem.canonical, mode), ResourceLimits()))
 
 
-def _section(given: dict[str, Any]) -> dict[str, Any]:
+def _section_values(given: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {"budget": {}}
     for name, value in given.items():
         if name.startswith("budget-"):
             values["budget"][name.removeprefix("budget-")] = value
         else:
-            values[_field(name)] = value
+            values[_field_name(name)] = value
     return values
 
 
-def _checked(section: Any, values: dict[str, Any]) -> Any:
+def _validated_section(section: Any, values: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
     try:
         return section.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        option = "-".join(_dashed(str(part)) for part in first["loc"])
+        option = "-".join(_option_name(str(part)) for part in first["loc"])
         what = (
             "is required with --teacher llm"
             if first["type"] == "missing"
@@ -127,9 +129,9 @@ def _checked(section: Any, values: dict[str, Any]) -> Any:
         raise InputError(f"--{option}: {what}" if option else f"--teacher {values['kind']}: {what}") from None
 
 
-def _field(option: str) -> str:
+def _field_name(option: str) -> str:
     return option.replace("-", "_")
 
 
-def _dashed(name: str) -> str:
+def _option_name(name: str) -> str:
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).replace("_", "-")

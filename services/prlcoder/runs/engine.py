@@ -22,7 +22,7 @@ from prlcoder.runs.lock import locked
 from prlcoder.runs.model_check import check_run_model
 from prlcoder.runs.plan import check_given, check_same_spec, check_stage, observe, plan, redo_from
 from prlcoder.runs.stage_functions import stage_function
-from prlcoder.runs.state import FINISHED, RunState, StageRecord, StageStatus, now, save_state
+from prlcoder.runs.state import FINISHED_STATUSES, RunState, StageRecord, StageStatus, now, save_state
 from prlcoder.runs.storage_errors import storage_error, unwritable
 from prlcoder.runs.transcript import transcript
 from prlcoder.signals import Stopping
@@ -100,7 +100,7 @@ def _run_stages(session: _Session, only: str | None) -> bool:
     for step in plan(session.run, session.folder, session.state):
         if only not in (None, step.name):
             continue
-        if session.state.stages[step.name].status in FINISHED:
+        if session.state.stages[step.name].status in FINISHED_STATUSES:
             _log(_finished_line(step.name, session.state.stages[step.name], step.writes))
             continue
         _check_finished_reads(session, step.name)
@@ -115,7 +115,7 @@ def _run_stages(session: _Session, only: str | None) -> bool:
 
 def _check_finished_reads(session: _Session, name: str) -> None:
     for needed in session.run.reads(name):
-        if session.state.stages[needed].status not in FINISHED:
+        if session.state.stages[needed].status not in FINISHED_STATUSES:
             what = f"stage {name} needs stage {needed}, which has not finished here"
             raise WorkError(f"{session.folder.path}: {what}; run that stage first, or all with `prlcoder run`")
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from prlcoder.errors import InputError
 from prlcoder.runs.folder import RunFolder
-from prlcoder.runs.state import FINISHED, RunState, StageRecord, load_state
+from prlcoder.runs.state import FINISHED_STATUSES, RunState, StageRecord, load_state
 from prlcoder.spec import STAGES, TrainingRun, manifest
 from prlcoder.spec.diff import differences
 from prlcoder.storage import location
@@ -53,7 +53,7 @@ def observe(run: TrainingRun, folder: RunFolder) -> RunState:
     state = load_state(folder.state, run.stages())
     for name, record in state.stages.items():
         published = folder.published(name)
-        stale = any(state.stages[needed].status not in FINISHED for needed in run.reads(name))
+        stale = any(state.stages[needed].status not in FINISHED_STATUSES for needed in run.reads(name))
         if record.status == "done" and (published is None or stale):
             state = state.having(name, StageRecord(attempt=record.attempt))
         elif record.status != "to do" and published is not None and published.attempt == record.attempt:

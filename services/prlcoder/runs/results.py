@@ -11,7 +11,7 @@ from prlcoder.text import aligned
 def pass_table(policies: Mapping[str, Mapping[str, Any]]) -> str:
     """One line per policy: greedy pass@1 and its 95 % interval, the difference to the base, pass@k, best of n."""
     sampled = sorted(
-        {k for policy in policies.values() for k in policy.get("sampled", {}) if k.startswith("pass@")}, key=_k
+        {k for policy in policies.values() for k in policy.get("sampled", {}) if k.startswith("pass@")}, key=_k_of
     )
     best = sorted({f"best of {policy['best_of_n']['n']}" for policy in policies.values() if "best_of_n" in policy})[:1]
     header = [
@@ -24,25 +24,32 @@ def pass_table(policies: Mapping[str, Mapping[str, Any]]) -> str:
         *[f"sampled {k}" for k in sampled],
         *best,
     ]
-    rows = [[name, *_cells(policy, sampled, bool(best))] for name, policy in policies.items()]
+    rows = [[name, *_policy_cells(policy, sampled, bool(best))] for name, policy in policies.items()]
     return aligned([header, *rows])
 
 
-def _cells(policy: Mapping[str, Any], sampled: list[str], best: bool) -> list[str]:
+def _policy_cells(policy: Mapping[str, Any], sampled: list[str], best: bool) -> list[str]:
     versus = policy.get("vs_base")
-    gain = ["", ""] if versus is None else [f"{versus['difference']:+.3f}", _interval(versus["ci95"], "+.3f")]
-    samples = [_number(policy.get("sampled", {}).get(k)) for k in sampled]
-    reranked = [_number(policy.get("best_of_n", {}).get("pass@1"))] if best else []
-    return [_number(policy["pass@1"]), _interval(policy["ci95"], ".3f"), str(policy["n"]), *gain, *samples, *reranked]
+    gain = ["", ""] if versus is None else [f"{versus['difference']:+.3f}", _interval_text(versus["ci95"], "+.3f")]
+    samples = [_number_text(policy.get("sampled", {}).get(k)) for k in sampled]
+    reranked = [_number_text(policy.get("best_of_n", {}).get("pass@1"))] if best else []
+    return [
+        _number_text(policy["pass@1"]),
+        _interval_text(policy["ci95"], ".3f"),
+        str(policy["n"]),
+        *gain,
+        *samples,
+        *reranked,
+    ]
 
 
-def _interval(ends: list[float], form: str) -> str:
+def _interval_text(ends: list[float], form: str) -> str:
     return f"[{ends[0]:{form}}, {ends[1]:{form}}]"
 
 
-def _number(value: float | None) -> str:
+def _number_text(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _k(name: str) -> int:
+def _k_of(name: str) -> int:
     return int(name.removeprefix("pass@"))

@@ -15,7 +15,7 @@ from prlcoder.errors import located
 from prlcoder.files import write_json
 
 StageStatus = Literal["to do", "running", "interrupted", "failed", "done", "given"]
-FINISHED = ("done", "given")
+FINISHED_STATUSES = ("done", "given")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from prlcoder.errors import WorkError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
-_TEXTS = ("No space left on device", "File too large", "Disk quota exceeded", "PytorchStreamWriter failed")
+_NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+_NO_SPACE_TEXTS = ("No space left on device", "File too large", "Disk quota exceeded", "PytorchStreamWriter failed")
 
 
 def unwritable(path: str | Path, reason: str) -> WorkError:
@@ -34,15 +34,15 @@ def storage_error(error: BaseException, folder: Path) -> WorkError | None:
 
 
 def _reason(error: BaseException, folder: Path) -> str | None:
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in _NO_SPACE_ERRNOS:
         return error.strerror
-    if isinstance(error, OSError) and error.errno in _FORBIDDEN:
+    if isinstance(error, OSError) and error.errno in _FORBIDDEN_ERRNOS:
         path = Path(_path_of(error) or "/nowhere")
         concerns_it = path.is_relative_to(folder) or folder.is_relative_to(
             path
         )  # a parent folder may be the forbidden one
         return error.strerror if concerns_it else None
-    return next((text for text in _TEXTS if text in str(error)), None)
+    return next((text for text in _NO_SPACE_TEXTS if text in str(error)), None)
 
 
 def _path_of(error: BaseException) -> str | None:

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_CHUNK = 65536
+_CHUNK_BYTES = 65536
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def _copy(reading: int, stop: int, shown: int, lines: _Lines) -> None:
     while True:
         ready, _, _ = select.select([reading, stop], [], [])
         if reading in ready:
-            data = os.read(reading, _CHUNK)
+            data = os.read(reading, _CHUNK_BYTES)
             with suppress(OSError):  # the terminal or the reader of the output is gone
                 _write_all(shown, data)
             lines.write(data)

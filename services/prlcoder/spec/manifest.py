@@ -63,7 +63,7 @@ def from_object(data: Mapping[str, Any]) -> TrainingRun:
     kept = {name: data[name] for name in ("apiVersion", "kind", "spec") if name in data}
     run, found = _validated({**kept, "metadata": metadata})
     if run is None or found:
-        messages = dict.fromkeys(_message(finding) for finding in found)
+        messages = dict.fromkeys(_finding_text(finding) for finding in found)
         raise InputError("\n".join(messages))
     return run
 
@@ -73,7 +73,7 @@ def _validated(data: dict[str, Any]) -> tuple[TrainingRun | None, list[SpecFindi
     try:
         run = TrainingRun.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
-        return None, [_finding(detail) for detail in error.errors(include_url=False)]
+        return None, [_finding_of(detail) for detail in error.errors(include_url=False)]
     return run, findings(run)
 
 
@@ -98,16 +98,16 @@ def _located(document: Document, origins: dict[FieldPath, str], finding: SpecFin
     return located(document.path, document.line(finding.location), field, finding.what, finding.remedy)
 
 
-def _message(finding: SpecFinding) -> str:
+def _finding_text(finding: SpecFinding) -> str:
     what = f"{dotted(finding.location)}: {finding.what}" if finding.location else finding.what
     return f"{what}; {finding.remedy}" if finding.remedy else what
 
 
-def _finding(detail: ErrorDetails) -> SpecFinding:
+def _finding_of(detail: ErrorDetails) -> SpecFinding:
     """An error of pydantic in this project's words."""
     location = without_tags(TrainingRun, detail["loc"])
     context = detail.get("ctx", {})
-    given = _shown(detail["input"])
+    given = _value_text(detail["input"])
     match detail["type"]:
         case "extra_forbidden":
             return _unknown_field(location)
@@ -151,6 +151,6 @@ def _suggest(given: str, expected: str) -> str:
     return f"did you mean `{near}`?" if near else ""
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

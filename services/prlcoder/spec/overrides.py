@@ -23,16 +23,16 @@ def parse(text: str) -> tuple[FieldPath, Any]:
     """
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
-        raise _refuse(text, None, "is not FIELD=VALUE", "write it as in --set spec.seed=1")
+        raise _refusal(text, None, "is not FIELD=VALUE", "write it as in --set spec.seed=1")
     if not re.fullmatch(rf"(?:{_PART.pattern})(?:\.?(?:{_PART.pattern}))*", path):
-        raise _refuse(text, None, f"`{path}` is not a field's path", "write it as in spec.policy.controls[0].kind")
+        raise _refusal(text, None, f"`{path}` is not a field's path", "write it as in spec.policy.controls[0].kind")
     parts: list[str | int] = [int(m[2] or m[1]) if (m[2] or m[1]).isdigit() else m[1] for m in _PART.finditer(path)]
     if parts[0] not in ROOTS:
         parts.insert(0, "spec")
     try:
         return tuple(parts), yaml.safe_load(value)
     except yaml.YAMLError:
-        raise _refuse(text, dotted(tuple(parts)), "the value is not YAML", "quote it") from None
+        raise _refusal(text, dotted(tuple(parts)), "the value is not YAML", "quote it") from None
 
 
 def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[FieldPath, str]]:
@@ -45,7 +45,7 @@ def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[
     for text in texts:
         location, value = parse(text)
         container = _container(result, location, text)
-        _put(container, location, value, text)
+        _set_item(container, location, value, text)
         origins[location] = text
     return result, origins
 
@@ -53,21 +53,21 @@ def apply(data: dict[str, Any], texts: list[str]) -> tuple[dict[str, Any], dict[
 def _container(data: Any, location: FieldPath, text: str) -> Any:
     current = data
     for depth, part in enumerate(location[:-1], start=1):
-        following = _get(current, part, location[:depth], text)
+        following = _item(current, part, location[:depth], text)
         if following is None and isinstance(current, dict):
             following = current[part] = {}
         current = following
     return current
 
 
-def _get(container: Any, part: str | int, location: FieldPath, text: str) -> Any:
+def _item(container: Any, part: str | int, location: FieldPath, text: str) -> Any:
     if isinstance(container, dict):
         return container.get(part)
     _check_index(container, part, location, text)
     return container[part]
 
 
-def _put(container: Any, location: FieldPath, value: Any, text: str) -> None:
+def _set_item(container: Any, location: FieldPath, value: Any, text: str) -> None:
     if not isinstance(container, dict):
         _check_index(container, location[-1], location, text)
     container[location[-1]] = value
@@ -76,13 +76,13 @@ def _put(container: Any, location: FieldPath, value: Any, text: str) -> None:
 def _check_index(container: Any, part: str | int, location: FieldPath, text: str) -> None:
     outer = dotted(location[:-1])
     if not isinstance(container, list):
-        raise _refuse(text, dotted(location), f"`{outer}` holds no fields", f"set {outer} as a whole")
+        raise _refusal(text, dotted(location), f"`{outer}` holds no fields", f"set {outer} as a whole")
     if not isinstance(part, int):
-        raise _refuse(text, dotted(location), f"`{outer}` is a list", f"give an index, as in {outer}[0]")
+        raise _refusal(text, dotted(location), f"`{outer}` is a list", f"give an index, as in {outer}[0]")
     if part >= len(container):
         remedy = f"set {outer} as a whole" if not container else f"give an index up to {len(container) - 1}"
-        raise _refuse(text, dotted(location), f"`{outer}` has {len(container)} items", remedy)
+        raise _refusal(text, dotted(location), f"`{outer}` has {len(container)} items", remedy)
 
 
-def _refuse(text: str, field: str | None, problem: str, remedy: str) -> InputError:
+def _refusal(text: str, field: str | None, problem: str, remedy: str) -> InputError:
     return located(Path(f"--set {text}"), None, field, problem, remedy)

@@ -14,12 +14,12 @@ from prlcoder.spec.document import FieldPath
 
 def field_names(model: type[BaseModel], location: FieldPath) -> list[str]:
     """Names of the fields at ``location`` below ``model``, as files write them."""
-    return sorted({_alias(m, name) for m in _models_at(model, location) for name in m.model_fields})
+    return sorted({_file_name(m, name) for m in _models_at(model, location) for name in m.model_fields})
 
 
 def union_tags(model: type[BaseModel], location: FieldPath) -> list[str]:
     """The values of ``kind`` that the tagged union at ``location`` below ``model`` knows."""
-    return [tag for member in _models_at(model, location) if (tag := _tag(member)) is not None]
+    return [tag for member in _models_at(model, location) if (tag := _kind_of(member)) is not None]
 
 
 def without_tags(model: type[BaseModel], location: FieldPath) -> FieldPath:
@@ -27,11 +27,11 @@ def without_tags(model: type[BaseModel], location: FieldPath) -> FieldPath:
     kept: list[str | int] = []
     candidates: list[Any] = [model]
     for part in location:
-        if isinstance(part, str) and any(_tag(candidate) == part for candidate in candidates):
-            candidates = [candidate for candidate in candidates if _tag(candidate) == part]
+        if isinstance(part, str) and any(_kind_of(candidate) == part for candidate in candidates):
+            candidates = [candidate for candidate in candidates if _kind_of(candidate) == part]
             continue
         kept.append(part)
-        candidates = [kind for candidate in candidates for kind in _step(candidate, part)]
+        candidates = [kind for candidate in candidates for kind in _types_at(candidate, part)]
     return tuple(kept)
 
 
@@ -45,35 +45,38 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def _models_at(model: type[BaseModel], location: FieldPath) -> list[type[BaseModel]]:
     candidates: list[Any] = [model]
     for part in location:
-        candidates = [kind for candidate in candidates for kind in _step(candidate, part)]
+        candidates = [kind for candidate in candidates for kind in _types_at(candidate, part)]
     return [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
-def _step(kind: Any, part: str | int) -> list[Any]:
+def _types_at(kind: Any, part: str | int) -> list[Any]:
     """Types of the value at ``part`` (a field or an index) of a value of type ``kind``, with unions unfolded."""
     if isinstance(part, int):
-        return _unfold(get_args(kind)[0]) if get_origin(kind) in (tuple, list) else []
+        return _plain_types(get_args(kind)[0]) if get_origin(kind) in (tuple, list) else []
     if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return []
     return [
-        t for name, field in kind.model_fields.items() if _alias(kind, name) == part for t in _unfold(field.annotation)
+        t
+        for name, field in kind.model_fields.items()
+        if _file_name(kind, name) == part
+        for t in _plain_types(field.annotation)
     ]
 
 
-def _unfold(annotation: Any) -> list[Any]:
+def _plain_types(annotation: Any) -> list[Any]:
     """The plain types in ``annotation``: the members of a union, the type inside ``Annotated``."""
     if get_origin(annotation) is Annotated:
-        return _unfold(get_args(annotation)[0])
+        return _plain_types(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return [kind for member in get_args(annotation) for kind in _unfold(member)]
+        return [kind for member in get_args(annotation) for kind in _plain_types(member)]
     return [annotation]
 
 
-def _alias(model: type[BaseModel], name: str) -> str:
+def _file_name(model: type[BaseModel], name: str) -> str:
     return model.model_fields[name].alias or name
 
 
-def _tag(kind: Any) -> str | None:
+def _kind_of(kind: Any) -> str | None:
     """The value of ``kind`` that selects this member of a tagged union; None if it is not a member of one."""
     if isinstance(kind, type) and issubclass(kind, BaseModel) and "kind" in kind.model_fields:
         annotation = kind.model_fields["kind"].annotation
