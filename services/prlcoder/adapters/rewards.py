@@ -13,6 +13,7 @@ from typing import Final
 from prlcoder.errors import InputError
 from prlcoder.evaluation.step_scores import AGGREGATES, ProgramScorer, aggregate
 from prlcoder.executor import ExecutionRequest, ProgramRunner, Verdict
+from prlcoder.executor.verdicts import faulty_tests
 from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.completions import extract_program
 from prlcoder.problems.model import Problem
@@ -48,12 +49,17 @@ class Rewards:
         self, runner: ProgramRunner, items: Sequence[tuple[str, str]], signal: Mapping[Verdict, float] = SIGNAL
     ) -> list[float | None]:
         """The signal of the verdict for each (problem id, completion); None if the sandbox itself failed, which says
-        nothing about the program."""
+        nothing about the program. Raises ``InputError`` if a problem's tests are at fault: no completion of it could be
+        rewarded."""
         executions = []
         for problem_id, completion in items:
             program, problem = self.program(problem_id, completion), self.problems[problem_id]
             executions.append(ExecutionRequest(program=program, tests=problem.tests, preamble=problem.preamble))
-        return [None if result.verdict is None else signal[result.verdict] for result in runner.run(executions)]
+        results = list(runner.run(executions))
+        for (problem_id, _), result in zip(items, results, strict=True):
+            if result.test_error:
+                raise faulty_tests(problem_id, result.test_error)
+        return [None if result.verdict is None else signal[result.verdict] for result in results]
 
     def of_steps(self, scorer: StepScorer, items: Sequence[tuple[str, str]], *, mode: Mode, kind: str) -> list[float]:
         """The aggregate ``kind`` (one of ``AGGREGATES``) of the step probabilities for each (problem id, completion); 0

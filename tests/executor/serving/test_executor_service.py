@@ -24,7 +24,7 @@ from prlcoder.executor.serving.client import ExecutorClient
 from prlcoder.executor.serving.requests import ExecutionWriter
 from prlcoder.executor.serving.service import ExecutorService
 from prlcoder.executor.serving.settings import ExecutorSettings
-from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests
+from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests, Tolerance
 from prlcoder.rpc.client import ServiceError
 from prlcoder.rpc.server import Server
 from prlcoder.rpc.settings import ServerLimits as ServerLimits
@@ -384,3 +384,72 @@ def test_a_fault_of_the_tests_is_told_apart_from_one_of_the_program(server: Serv
     assert faulty.test_error == "line 1: ModuleNotFoundError: No module named 'no_such_package'"
     assert (suspicious.outcome, suspicious.test_exception[:17]) == ("wrong_answer", "line 3: TypeError")
     assert "prlcoder_executor_test_errors_total 1.0" in metrics(server)
+
+
+def test_judging_options_travel(server: Server) -> None:
+    """Checkers, tolerances and limits per test give the same verdicts through the service."""
+    checker = "def check(arguments, result, expected):\n    return sorted(result) == sorted(expected)\n"
+    any_order = CallTests("f", (CallTest((), {}, [1, 2]),), checker=checker)
+    close = CallTests("f", (CallTest((), {}, 0.3),), tolerance=Tolerance(absolute=1e-9))
+    text = StdioTests((StdioTest("", "0.5\n"),), tolerance=Tolerance(relative=0.1))
+    shallow = CallTests("f", (CallTest((), {}, [(1, 2)]),), Comparison.SHALLOW)
+    decimals = StdioTests((StdioTest("", "1.50\n"),), Comparison.DECIMALS)
+    busy = CallTests("f", (CallTest((), {}, 1),), test_limit_s=0.2)
+    items = [
+        ("def f(): return [2, 1]\n", any_order),
+        ("def f(): return [2, 2]\n", any_order),
+        ("def f(): return 0.1 + 0.2\n", close),
+        ("print(0.52)\n", text),
+        ("def f(): return [[1, 2]]\n", shallow),
+        ("print(1.5)\n", decimals),
+        ("def f():\n    while True: pass\n", busy),
+    ]
+    with BlockingExecutor(f"127.0.0.1:{server.port}") as client:
+        results = list(client.run(ExecutionRequest(program, tests) for program, tests in items))
+    assert [one.outcome for one in results] == [
+        "passed",
+        "wrong_answer",
+        "passed",
+        "passed",
+        "wrong_answer",
+        "passed",
+        "timeout",
+    ]
+    assert results[-1].cpu_s < 2
+
+
+def test_invalid_judging_options_name_their_field(server: Server) -> None:
+    case = problem_pb2.CallTest(input="", output="1")
+    invalid = {
+        "execution.tests.calls.checker: is not Python": problem_pb2.CallTests(checker="def"),
+        "execution.tests.calls.tolerance.absolute: -1.0 is not": problem_pb2.CallTests(
+            tolerance=problem_pb2.Tolerance(absolute=-1)
+        ),
+        "execution.tests.calls.test_limit_s: nan is not": problem_pb2.CallTests(test_limit_s=float("nan")),
+    }
+    for message, calls in invalid.items():
+        calls.entry_point = "f"
+        calls.cases.append(case)
+        (response,) = batch(server, [request("one", tests=problem_pb2.Tests(calls=calls))])
+        assert (response.status.code, response.status.message[: len(message)]) == (3, message)
+
+
+def test_a_limit_per_test_cannot_raise_a_program_above_the_servers_maximum(serve: Serve) -> None:
+    settings = ExecutorSettings(
+        workers=1,
+        default_limits=ResourceLimits(cpu_s=0.5, wall_s=30.0),
+        max_limits=ResourceLimits(cpu_s=1.0, wall_s=60.0),
+    )
+    target = serve(lambda given, registry: ExecutorService(given, settings, registry))
+    tests = CallTests("f", tuple(CallTest((n,), {}, n) for n in range(50)), test_limit_s=0.9)
+    program = (
+        "import time\n"
+        "def f(n):\n"
+        "    end = time.process_time() + 0.2\n"
+        "    while time.process_time() < end: pass\n"
+        "    return n\n"
+    )
+    with BlockingExecutor(f"127.0.0.1:{target.port}") as client:
+        result = client.execute(ExecutionRequest(program, tests, all_tests=True))
+    assert (result.outcome, result.reason) == ("timeout", "cpu")
+    assert result.cpu_s < 3
