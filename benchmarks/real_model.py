@@ -148,6 +148,9 @@ def compare_programs(model: Path, problems: Sequence[Problem], options: argparse
     print(f"{len(problems)} problems of {options.format}, template {options.template}, {options.tokens} tokens at most")
     print(f"pass@1 {figures['pass@1']:.3f} ({low:.3f} to {high:.3f}); {dict(Counter(verdicts))}")
     print(f"engine {ours.seconds:.1f} s, transformers.generate {theirs.seconds:.1f} s")
+    for problem, program, verdict in zip(problems, ours.programs, verdicts, strict=True):
+        if verdict == "compile_error":
+            print(f"  {problem.id} does not compile: {program!r}")
     same = sum(a == b for a, b in zip(ours.programs, theirs.programs, strict=True))
     print(f"programs equal to transformers.generate's: {same} of {len(problems)}")
     for problem, mine, other in zip(problems, ours.programs, theirs.programs, strict=True):
