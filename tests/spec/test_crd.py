@@ -128,6 +128,10 @@ def pods(**fields: Any) -> dict[str, Any]:
 VALID = {
     "the quickstart": QUICKSTART,
     "written out with nulls": yaml.safe_load(manifest.dump(manifest.from_object(QUICKSTART))),
+    "a chat model": changed(
+        model={"path": "x", "systemMessage": "Be brief.", "chatTemplateArguments": {"thinking": False, "depth": 2}},
+        pretrain=None,
+    ),
     "evaluation alone": changed(
         model={"path": "x"}, pretrain=None, supervision=None, sft=None, reward=None, policy=None
     ),
@@ -176,6 +180,24 @@ INVALID: list[tuple[str, dict[str, Any], str, str]] = [
         changed(model={"path": "x", "scratch": {}, "promptTemplate": "nano"}),
         "spec.model",
         "give exactly one of `path` and `scratch`",
+    ),
+    (
+        "a file of no folder",
+        changed(model={"scratch": {}, "promptTemplate": "nano", "ggufFile": "x.gguf"}),
+        "spec.model",
+        "give `path` as well",
+    ),
+    (
+        "a system message without a chat",
+        changed(model={"scratch": {}, "promptTemplate": "nano", "systemMessage": "Be brief."}),
+        "spec.model",
+        "are for `promptTemplate: chat`",
+    ),
+    (
+        "arguments without a chat",
+        changed(model={"scratch": {}, "promptTemplate": "nano", "chatTemplateArguments": {"thinking": False}}),
+        "spec.model",
+        "are for `promptTemplate: chat`",
     ),
     (
         "nothing to train on",

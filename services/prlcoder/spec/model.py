@@ -43,6 +43,12 @@ class Model(Section):
 
     cel_rules: ClassVar[tuple[CelRule, ...]] = (
         CelRule("has(self.path) != has(self.scratch)", "give exactly one of `path` and `scratch`"),
+        CelRule("!has(self.ggufFile) || has(self.path)", "`ggufFile` names a file of `path`; give `path` as well"),
+        CelRule(
+            "self.promptTemplate == 'chat' || (!has(self.systemMessage)"
+            " && (!has(self.chatTemplateArguments) || self.chatTemplateArguments.size() == 0))",
+            "`chatTemplateArguments` and `systemMessage` are for `promptTemplate: chat`; set it, or leave them out",
+        ),
     )
 
     path: str | None = None
