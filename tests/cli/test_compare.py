@@ -1,4 +1,4 @@
-"""`prlcoder compare` on run folders written here: tables, JSON, the paired interval, and what it refuses."""
+"""``prlcoder compare`` on run folders that the tests write: tables, JSON, the paired interval, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``prlcoder execute`` and ``doctor`` as commands: rows out in order, bad input named, nothing half-written."""
+"""``prlcoder execute`` and ``doctor`` as commands: results are in order, bad input is named, nothing is half-written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def problems(tmp_path: Path) -> Path:
 
 
 def execute(problems: Path, rows: list[Any], *options: str) -> tuple[int, Path]:
-    """Run the command on ``rows`` (text lines as they are); its exit code and where its results are."""
+    """Run the command on ``rows`` (text lines unchanged); returns its exit code and the path of its results."""
     programs, out = problems.with_name("programs.jsonl"), problems.with_name("results.jsonl")
     programs.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
     arguments = ["--problems", str(problems), "--format", "humaneval", "--programs", str(programs), "--out", str(out)]

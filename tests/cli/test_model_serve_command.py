@@ -1,4 +1,4 @@
-"""``prlcoder serve prm`` and ``prlcoder serve policy`` as people run them."""
+"""``prlcoder serve prm`` and ``prlcoder serve policy`` as processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``prlcoder segment``: what it prints, writes and refuses."""
+"""``prlcoder segment`` prints the segments of a file, writes those of many programs, and refuses invalid input."""
 
 from __future__ import annotations
 

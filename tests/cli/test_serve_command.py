@@ -1,4 +1,4 @@
-"""``prlcoder serve`` as people run it: a process, signals, a ready file."""
+"""``prlcoder serve`` as a process, with signals and a ready file."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_sigterm_under_load_answers_what_was_accepted_and_refuses_the_rest(start
 def test_more_calls_than_can_wait_are_refused_in_words_that_a_client_repeats(
     start: Start, max_calls: int, connections: int
 ) -> None:
-    """A server that stands still for a while; gRPC by itself would cancel what is beyond a thousand calls or so."""
+    """While the server is suspended, calls wait in gRPC, which by itself would cancel those beyond about a thousand."""
     process, addresses = start("segmenter", "--workers", "1", "--max-calls", str(max_calls), "--log-level", "warning")
     request = segmenter_pb2.SegmentRequest(sources=[segmenter_pb2.Source(program="x = 1\n")], mode=1)
 

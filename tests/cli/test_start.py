@@ -1,4 +1,4 @@
-"""Commands start at once: nothing heavy behind the command line and the cores; wrong usage is exit code 2."""
+"""Commands and cores import nothing heavy, so that they start fast; wrong usage is exit code 2."""
 
 from __future__ import annotations
 

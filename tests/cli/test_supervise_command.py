@@ -1,4 +1,4 @@
-"""``prlcoder supervise`` with input that is wrong: one message, the right exit code, nothing half-written."""
+"""``prlcoder supervise`` answers invalid input with one message and the right exit code, and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``prlcoder serve policy --engine vllm`` as people run it: real vLLM, in a process of its own."""
+"""``prlcoder serve policy --engine vllm`` as a process, with the real vLLM."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def expected(model: Path) -> list[str]:
 
 
 async def written(client: PolicyClient) -> tuple[list[str], set[int]]:
-    """The greedy completions as served, and the versions of the weights that wrote them."""
+    """The served greedy completions, and the versions of the weights that generated them."""
     samples = [sample for (sample,) in await client.complete(PROMPTS, GREEDY)]
     assert all(isinstance(one, PolicySample) and len(one.ids) == len(one.log_probabilities) > 0 for one in samples)
     return [one.text for one in samples], {one.weights_version for one in samples}

@@ -1,4 +1,4 @@
-"""The pure parts around a run folder: what is to do, what differs, what a storage error means."""
+"""The pure parts around a run folder: the plan, the differences of manifests, the messages of storage errors."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_unknown_stage_is_refused_with_the_nearest() -> None:
 
 
 def publish(folder: RunFolder, name: str, attempt: int) -> None:
-    """A published folder as attempt ``attempt`` leaves it."""
+    """Publish a folder as attempt ``attempt`` does."""
     artifact = folder.artifact(name)
     artifact.mkdir(parents=True)
     (artifact / "stage.json").write_text(json.dumps(asdict(StageRecord("done", attempt=attempt))))

@@ -191,13 +191,7 @@ INVALID: list[tuple[str, dict[str, Any], str, str]] = [
         "a system message without a chat",
         changed(model={"scratch": {}, "promptTemplate": "nano", "systemMessage": "Be brief."}),
         "spec.model",
-        "are for `promptTemplate: chat`",
-    ),
-    (
-        "arguments without a chat",
-        changed(model={"scratch": {}, "promptTemplate": "nano", "chatTemplateArguments": {"thinking": False}}),
-        "spec.model",
-        "are for `promptTemplate: chat`",
+        "is for `promptTemplate: chat`",
     ),
     (
         "nothing to train on",

@@ -1,4 +1,4 @@
-"""``--set``: what it sets, and what it refuses."""
+"""``--set`` sets single fields and refuses what is not FIELD=VALUE."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from prlcoder.spec.overrides import apply, parse
         ("policy.dpo={beta: 0.5}", ("spec", "policy", "dpo"), {"beta": 0.5}),
     ],
 )
-def test_where_and_what(text: str, location: tuple[str | int, ...], value: Any) -> None:
+def test_an_override_has_a_location_and_a_value(text: str, location: tuple[str | int, ...], value: Any) -> None:
     assert parse(text) == (location, value)
 
 

@@ -1,4 +1,4 @@
-"""A run's models behind addresses are those of its folders, whatever the servers served before."""
+"""The models of a run behind addresses are those in its folders, whatever the servers served before."""
 
 from __future__ import annotations
 

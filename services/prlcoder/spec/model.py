@@ -44,10 +44,9 @@ class Model(Section):
     cel_rules: ClassVar[tuple[CelRule, ...]] = (
         CelRule("has(self.path) != has(self.scratch)", "give exactly one of `path` and `scratch`"),
         CelRule("!has(self.ggufFile) || has(self.path)", "`ggufFile` names a file of `path`; give `path` as well"),
-        CelRule(
-            "self.promptTemplate == 'chat' || (!has(self.systemMessage)"
-            " && (!has(self.chatTemplateArguments) || self.chatTemplateArguments.size() == 0))",
-            "`chatTemplateArguments` and `systemMessage` are for `promptTemplate: chat`; set it, or leave them out",
+        CelRule(  # rules cannot see `chatTemplateArguments`, whose values have several types
+            "self.promptTemplate == 'chat' || !has(self.systemMessage)",
+            "`systemMessage` is for `promptTemplate: chat`; set it, or leave it out",
         ),
     )
 

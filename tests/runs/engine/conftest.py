@@ -1,4 +1,4 @@
-"""Fixtures of the engine's tests: a workplace, and what an undisturbed run publishes."""
+"""Fixtures of the engine's tests: a workplace, and the artefacts of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.runs.engine.workplace import MANIFEST, Workplace
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Iterator[Workplace]:
-    """A fresh workplace; what still runs in it at the end is killed."""
+    """A fresh workplace. Processes that still run in it at the end are killed."""
     (tmp_path / "run.yaml").write_text(MANIFEST)
     place = Workplace(tmp_path)
     yield place

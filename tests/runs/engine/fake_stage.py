@@ -1,4 +1,4 @@
-"""A stage that does nothing of use, but everything an engine can see: it works in units, keeps each, resumes, prints,
+"""A stage without real work that does everything an engine can see: it works in units, keeps each one, resumes, prints,
 and fails or pauses where ``FAKE`` says (``stage:unit:what``).
 
 ``pause`` tells the test that it is there by writing to the FIFO ``FAKE_FIFO`` and then waits for a signal.

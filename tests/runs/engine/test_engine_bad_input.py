@@ -1,4 +1,4 @@
-"""What the user can get wrong around a run folder: one message, exit 1 or 2, nothing half-written."""
+"""Mistakes of the user around a run folder give one message and exit code 1 or 2, and leave nothing half-written."""
 
 from __future__ import annotations
 

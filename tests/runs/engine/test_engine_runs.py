@@ -1,4 +1,4 @@
-"""What a run leaves behind, and what a second run does with it."""
+"""A run leaves its artefacts behind, and a second run continues from them."""
 
 from __future__ import annotations
 

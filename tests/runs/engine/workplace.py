@@ -42,7 +42,7 @@ class Workplace:
         return self.path / "runs" / "example"
 
     def prlcoder(self, *arguments: str, fake: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end. ``fake`` is the trouble that ``fake_stage`` makes."""
+        """Run the command to its end. ``fake`` tells ``fake_stage`` where to fail or pause."""
         process = self.start(*arguments, fake=fake, **options)
         out, err = process.communicate(timeout=120)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
@@ -81,9 +81,9 @@ class Workplace:
         return stages
 
     def attempts(self) -> dict[str, int]:
-        """How often each stage was started."""
+        """The number of attempts of each stage."""
         return {name: record["attempt"] for name, record in self.state().items()}
 
     def artefacts(self) -> dict[str, str]:
-        """What each stage published, times and attempts left out."""
+        """The published content of each stage, without times and attempts."""
         return {name: (self.run_folder / name / "digest.json").read_text() for name in FOLDERS}

@@ -1,5 +1,5 @@
-"""The quickstart's supervision, at a reduced size, made over ``prlcoder serve all``: the content of one made in one
-process, with both of its teachers (rules and policy)."""
+"""The quickstart's supervision, at a reduced size and with both of its teachers (rules and policy), has the same content
+over ``prlcoder serve all`` as in one process."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(manifest: Path) -> dict[str, Any]:
 
 @contextmanager
 def all_services(folder: Path, policy: Path) -> Iterator[dict[str, dict[str, str | None]]]:
-    """The addresses of the five."""
+    """The addresses of the five services."""
     ready, log = folder / "ready.json", folder / "serve.log"
     command = [
         sys.executable,
