@@ -1,4 +1,4 @@
-"""``prlcoder execute`` and ``doctor`` as commands: results are in order, bad input is named, nothing is half-written."""
+"""``prlcoder execute`` and ``doctor`` as commands: results in order, bad input named, nothing half-written."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The quickstart's supervision, at a reduced size and with both of its teachers (rules and policy), has the same content
-over ``prlcoder serve all`` as in one process."""
+"""The quickstart's supervision, at a reduced size and with both of its teachers (rules and policy), has the same
+content over ``prlcoder serve all`` as in one process."""
 
 from __future__ import annotations
 
