@@ -28,6 +28,7 @@ Profile = Literal["namespaces", "gvisor", "degraded"]
 SCRATCH: Final = "/tmp"
 SHARED_MEMORY: Final = "/dev/shm"  # semaphores of multiprocessing are files there
 SCRATCH_MIB: Final = 64
+_DEVICES: Final = ("/dev/urandom", "/dev/random", "/dev/zero", "/dev/full")
 _SCRATCH_OPTIONS: Final = f"size={SCRATCH_MIB << 20},nr_inodes=4096"
 STACK_MIB: Final = 256
 NOBODY: Final = 65534
@@ -284,7 +285,7 @@ def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...], packa
 
 def _mounts(prefix: str, source: str, packages: str | None) -> list[str]:
     """The jail's file system: the system, the interpreter and the packages, read-only, and an empty scratch folder."""
-    mounts = [path for path in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
+    mounts = [path for path in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
     if not Path(prefix).is_relative_to("/usr"):
         mounts.append(f"{source}:{prefix}")
     if packages is not None:
@@ -292,7 +293,8 @@ def _mounts(prefix: str, source: str, packages: str | None) -> list[str]:
     return [
         *("--disable_proc", "--cwd", SCRATCH),
         *(part for path in mounts for part in ("--bindmount_ro", path)),
-        *("--bindmount", "/dev/null", "--bindmount_ro", "/dev/urandom"),
+        *("--bindmount", "/dev/null"),
+        *(part for path in _DEVICES if os.path.exists(path) for part in ("--bindmount_ro", path)),
         *(part for path in (SCRATCH, SHARED_MEMORY) for part in ("--mount", f"none:{path}:tmpfs:{_SCRATCH_OPTIONS}")),
     ]
 

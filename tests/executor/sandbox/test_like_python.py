@@ -38,6 +38,13 @@ DEVICES = [
     "import io, os\nassert io.open is open and open.__name__ == 'open'\nprint(6)\n",
     "try:\n    open(None)\nexcept TypeError:\n    print(6)\n",
     "help(len)\n",
+    "assert open('/dev/zero', 'rb').read(2) == bytes(2) and len(open('/dev/random', 'rb').read(2)) == 2\nprint(6)\n",
+    "import os, subprocess\nassert os.system('exit 3') >> 8 == 3\nprint(subprocess.getoutput('echo 6'))\n",
+    "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(6)'], text=True), end='')\n",
+    "import signal\nsignal.signal(signal.SIGTERM, lambda *_: print(6))\nsignal.raise_signal(signal.SIGTERM)\n",
+    "import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return n and f(n - 1)\nprint(f(30_000) + 6)\n",
+    "import doctest\ndoctest.testmod()\nprint(6)\n",
+    "import tempfile\nf = tempfile.TemporaryFile()\nf.write(b'6')\nf.seek(0)\nprint(f.read().decode())\n",
     "help()\n",
 ]
 
