@@ -41,7 +41,8 @@ ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "M
 # In order of import.
 MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects", "remote_objects"),
-    *("candidate", "candidate_rpc", "tester_rpc", "checking", "process", "run", "site_builtins", "zygote"),
+    *("candidate", "link", "candidate_rpc", "own_objects", "tester_rpc", "checking", "process", "run"),
+    *("site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum

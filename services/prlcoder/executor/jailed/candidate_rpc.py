@@ -1,178 +1,146 @@
-"""The connection between a tester and its candidate: framed messages, and requests that may nest.
-
-Only one side runs at a time. It asks the other to call an object or to do an operation on it. While it waits for the
-reply, it serves the other's requests: a callback that a test has passed is called in the test's process.
-"""
+"""The candidate's side of the connection: it does what the tester asks for, in the process of the program."""
 
 from __future__ import annotations
 
+import builtins
+import functools
+import io
 import os
-import struct
-import threading
-from typing import Any, Final
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
 
-from prlcoder.executor.jailed.candidate import class_name
-from prlcoder.executor.jailed.remote_objects import OPERATIONS, RemoteObjects
-
-MAX_MESSAGE: Final = 64 << 20
-REQUEST, RESULT, ERROR = range(3)  # kinds of messages
-
-_LENGTH = struct.Struct("<I")
-_READ_SIZE: Final = 1 << 14
+from prlcoder.executor.jailed import candidate, wire
+from prlcoder.executor.jailed.link import READY, Channel, Link
 
 
-class DisconnectedError(BaseException):
-    """The other side has ended or has sent something that is no message. No program and no test may catch this."""
+def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
+    """The classes that code run in ``namespace`` has defined."""
+    return {
+        name: value
+        for name, value in namespace.items()
+        if isinstance(value, type) and value.__module__ == candidate.MODULE_NAME and value.__name__ == name
+    }
 
 
-class Channel:
-    """One side of the connection: messages with their lengths, on a blocking descriptor."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._ahead = b""  # bytes that were read beyond the last message
-        self._read, self._write = os.read, os.write  # kept here, because the program may patch ``os``
-
-    def send(self, data: bytes) -> None:
-        """Send one message. Raises ``OSError`` if the other side has ended."""
-        framed = _LENGTH.pack(len(data)) + data
-        sent = self._write(self._descriptor, framed)
-        while sent < len(framed):
-            sent += self._write(self._descriptor, framed[sent : sent + MAX_MESSAGE])
-
-    def receive(self) -> bytes | None:
-        """Receive one message. None at the end of the channel and for a message that is too long."""
-        try:
-            data = self._ahead or self._read(self._descriptor, _READ_SIZE)
-            while len(data) < _LENGTH.size:
-                data += self._more(1)
-            end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
-            if end > MAX_MESSAGE:
-                return None
-            if len(data) < end:
-                data = self._rest(data, end)
-        except (OSError, EOFError):
-            return None
-        self._ahead = data[end:]
-        return data[_LENGTH.size : end]
-
-    def _rest(self, start: bytes, end: int) -> bytes:
-        data = bytearray(start)
-        while len(data) < end:
-            data += self._more(end - len(data))
-        return bytes(data)
-
-    def _more(self, count: int) -> bytes:
-        data = self._read(self._descriptor, min(count, 1 << 20))
-        if not data:
-            raise EOFError
-        return data
+# What a test may replace of its own process, so that the program's process uses the test's: one bit of a flag each.
+STDOUT, STDERR, STDIN, INPUT, PRINT = 1, 2, 4, 8, 16
 
 
-class Link(RemoteObjects):
-    """One side's objects and its end of the connection."""
+class _CapturedOutput(io.RawIOBase):
+    """Standard output or error of a candidate. It collects what is written while a test captures it."""
 
-    def __init__(self, channel: Channel, sign: int, trusted: bool) -> None:
-        super().__init__(sign, trusted)
-        self.channel = channel
-        self.closed = False  # whether the other side has ended
-        self._lock = threading.RLock()  # a candidate's threads may call a test's callback
+    def __init__(self) -> None:
+        self.capturing = False
+        self.written = bytearray()
 
-    # --- differences between the sides --------------------------------------------------------------------------------
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self.capturing:
+            self.written += data
+        return len(data)
+
+    def take(self) -> str:
+        """The text that was written since the last call."""
+        text = self.written.decode("utf-8", "replace")
+        self.written.clear()
+        return text
+
+
+class _TestInput(io.TextIOBase):
+    """Standard input of a candidate: what the test has put in place of its own, otherwise empty."""
+
+    def __init__(self, link: CandidateLink) -> None:
+        self._link = link
+
+    def readable(self) -> bool:
+        return True
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        return self._link.read("readline", size)
+
+    def read(self, size: int | None = -1) -> str:
+        return self._link.read("read", -1 if size is None else size)
+
+
+class CandidateLink(Link):
+    """The candidate's side. It trusts the tester and does whatever the tester asks for."""
+
+    def __init__(self, channel: Channel, namespace: dict[str, Any]) -> None:
+        super().__init__(channel, sign=-1, trusted=True)
+        self._namespace = namespace
+        self._replaced = 0
+        self.target: Any = None  # the entry point
+        self._stdout, self._stderr = _CapturedOutput(), _CapturedOutput()
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(output, "utf-8", "surrogateescape", write_through=True)  # type: ignore[type-var]
+            for output in (self._stdout, self._stderr)
+        )
+        sys.stdin = _TestInput(self)
+        builtins.input = self._replaceable(INPUT, builtins.input)
+        builtins.print = self._replaceable(PRINT, builtins.print)
+
+    def _replaceable(self, flag: int, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, or the test's function of that name while the test has replaced it."""
+
+        @functools.wraps(function)
+        def replaceable(*arguments: Any, **keywords: Any) -> Any:
+            if self._replaced & flag:
+                return self.request("builtin", (function.__name__, *arguments, *keywords.values()), tuple(keywords))
+            return function(*arguments, **keywords)
+
+        return replaceable
+
+    def read(self, method: str, size: int) -> str:
+        """Text of the test's standard input; empty if the test has not replaced it."""
+        return str(self.request("stdin", (method, size))) if self._replaced & STDIN else ""
 
     def note(self) -> tuple[Any, ...]:
-        """Atoms that go with each message."""
-        return ()
+        """What the program has printed since the last message, if the test captures it."""
+        return self._stdout.take(), self._stderr.take()
 
     def take_note(self, note: tuple[Any, ...]) -> None:
-        """Take what came with a message."""
-
-    def undecodable(self) -> Any:
-        """What a reply that cannot be decoded counts as."""
-        raise self.disconnected()
-
-    def disconnected(self) -> DisconnectedError:
-        """The error to raise where the other side has ended. It is remembered, because a test may catch everything."""
-        self.closed = True
-        return DisconnectedError()
-
-    def note_error(self, error: BaseException, name: str) -> None:
-        """Take note that the other side has raised ``error``, whose class is called ``name``."""
+        """What the test has replaced, and its environment if it has changed."""
+        if note:
+            self._replaced, environment = note
+            self._stdout.capturing = bool(self._replaced & STDOUT)
+            self._stderr.capturing = bool(self._replaced & STDERR)
+            if environment is not None:
+                os.environ.clear()
+                os.environ.update(environment)
 
     def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Do what the other side asks for."""
-        if operation == "call":
-            return target(*arguments, **keywords)
-        return OPERATIONS[operation](target, *arguments)
+        """Also look up a name of the program's module (None is the entry point), and seed the random numbers."""
+        if operation == "name":
+            return self.target if target is None else self._namespace[target]
+        if operation == "seed":
+            return random.seed(target, *arguments)
+        return super().perform(operation, target, arguments, keywords)
 
-    # --- asking -------------------------------------------------------------------------------------------------------
 
-    def call(self, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Call an object of the other side."""
-        return self.request("call", (target, *arguments, *keywords.values()), tuple(keywords))
-
-    def operate(self, operation: str, target: Any, *arguments: Any) -> Any:
-        """Do an operation on an object of the other side."""
-        return self.request(operation, (target, *arguments))
-
-    def request(self, operation: str, values: tuple[Any, ...], keywords: tuple[str, ...] = ()) -> Any:
-        """Send a request and return, or raise, what the other side answers. ``DisconnectedError`` if it has ended."""
-        with self._lock:
-            self._send((REQUEST, operation, list(keywords), *self.note()), values, sweep=True)
-            while True:
-                data = self.channel.receive()
-                if data is None:
-                    raise self.disconnected()
-                try:
-                    head, received = self.unpack(data)
-                    kind = head[0]
-                except RecursionError:  # this side has no room to read it, which says nothing about the message
-                    raise
-                except Exception:
-                    return self.undecodable()
-                if kind == REQUEST:
-                    self.serve(head, received)
-                    continue
-                self.take_note(head[2:])
-                return self._answer(kind, head[1], received)
-
-    def _answer(self, kind: int, name: Any, received: list[Any]) -> Any:
-        (value,) = received
-        if kind == ERROR and isinstance(value, BaseException):
-            self.note_error(value, str(name))
-            raise value
-        return value
-
-    def _send(self, head: tuple[Any, ...], values: tuple[Any, ...], sweep: bool = False) -> None:
-        data = self.pack(head, values, sweep)
-        try:
-            self.channel.send(data)
-        except OSError:
-            raise self.disconnected() from None
-
-    # --- serving ------------------------------------------------------------------------------------------------------
-
-    def serve(self, head: tuple[Any, ...], received: list[Any]) -> None:
-        """Do what a request asks for and send the reply."""
-        try:
-            operation, keywords = head[1], head[2]
-            self.take_note(head[3:])
-            target, *values = received
-            split = len(values) - len(keywords)
-            result = self.perform(operation, target, values[:split], dict(zip(keywords, values[split:], strict=True)))
-        except DisconnectedError:
-            raise
-        except BaseException as error:
-            self._reply(ERROR, error)
-        else:
-            self._reply(RESULT, result)
-
-    def _reply(self, kind: int, value: Any) -> None:
-        name = class_name(value).decode("utf-8", "replace") if kind == ERROR else ""
-        try:
-            self._send((kind, name, *self.note()), (value,))
-        except DisconnectedError:
-            raise
-        except BaseException as error:  # a value without any encoding: nested too deep, or hostile
-            failure = RuntimeError(f"{type(error).__name__} while encoding a result")
-            self._send((ERROR, name or "RuntimeError", *self.note()), (failure,))
+def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType) -> int:
+    """Load the program, then answer the tester's requests until it hangs up."""
+    _, entry_point = body
+    write_record, namespace = candidate.record_writer(), candidate.fresh_main()
+    classes: dict[str, type] = {}
+    if preamble is not None:
+        if not candidate.load(None, preamble, namespace, write_record):
+            return candidate.CRASH_EXIT
+        classes = own_classes(namespace)
+    link = CandidateLink(Channel(candidate.CHANNEL_FD), namespace)
+    if not candidate.load(None, code, namespace, write_record):
+        return candidate.CRASH_EXIT
+    found = {name: namespace.get(name, own) for name, own in classes.items()}
+    link.classes = {name: own for name, own in found.items() if isinstance(own, type)}
+    try:
+        link.target = candidate.look_up(entry_point, namespace)
+    except BaseException as error:
+        write_record(wire.LOADED, wire.RAISED, candidate.class_name(error))
+        return candidate.CRASH_EXIT
+    link.channel.send(READY)
+    while (message := link.channel.receive()) is not None:
+        link.serve(*link.unpack(message))
+    return candidate.CLEAN_EXIT

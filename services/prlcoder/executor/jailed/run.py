@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from prlcoder.executor.jailed import candidate, checking, tester_rpc, wire
+from prlcoder.executor.jailed import candidate, candidate_rpc, checking, tester_rpc, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
 
@@ -119,7 +119,7 @@ def _run_candidate(
         return candidate.run_stdio(preamble, code)
     if kind == wire.CHECK:
         return checking.run_checker(body)
-    return tester_rpc.serve(body, preamble, code)
+    return candidate_rpc.serve(body, preamble, code)
 
 
 def run_tester_process(
