@@ -2,8 +2,8 @@
 
 ``zygote`` is the process that every run is cloned from, ``run`` and ``process`` are one run as the zygote sees it, and
 ``kernel`` holds the system calls. ``candidate`` executes the untrusted program. ``tester_rpc`` executes test code, and
-``candidate_rpc`` serves it the program's objects over a ``link``. ``shared_objects`` and ``remote_objects`` turn objects
-into messages; ``own_objects`` says which answers count. ``wire`` and ``values`` define all other bytes that cross.
+``candidate_rpc`` serves it the objects of the program over a ``link``. ``shared_objects`` and ``remote_objects`` turn
+objects into messages. ``own_objects`` says which answers count. ``wire`` and ``values`` define the other bytes.
 
 These modules are sent into the jail as compiled code. They import only the standard library and each other, and hold
 no secret, because a candidate can read all memory of its own process.
