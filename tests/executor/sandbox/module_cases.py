@@ -1336,4 +1336,49 @@ PLAIN = [
         assert o.getvalue() == 'AA' and '%s' % f() == 'AA' and '{}'.format(f()) == 'AA'
         """,
     ),
+    block_case(
+        "a class that the test derives",
+        """
+        class Base:
+            kind = 'base'
+            def __init__(self, n=1):
+                self.n = n
+            def hi(self):
+                return self.kind + ' ' + self.name() + str(self.n)
+            def name(self):
+                raise NotImplementedError
+        """,
+        """
+        class Child(Base):
+            kind = 'child'
+            def name(self):
+                return 'c' * self.n
+        assert Child(2).hi() == 'child cc2'
+        assert isinstance(Child(), Base) and issubclass(Child, Base) and Child.__name__ == 'Child'
+        try:
+            Base().hi()
+            assert False
+        except NotImplementedError:
+            pass
+        """,
+    ),
+    block_case(
+        "an exception that the test derives",
+        """
+        class Bad(Exception):
+            pass
+        def f(g):
+            try:
+                g()
+            except Bad as error:
+                return type(error).__name__ + str(error)
+        """,
+        """
+        class Worse(Bad):
+            pass
+        def g():
+            raise Worse('x')
+        assert f(g) == 'Worsex'
+        """,
+    ),
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 from prlcoder.executor.jailed import candidate, wire
 from prlcoder.executor.jailed.link import READY, Channel, Link
+from prlcoder.executor.jailed.remote_objects import derive
 
 
 def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
@@ -113,11 +114,13 @@ class CandidateLink(Link):
                 os.environ.update(environment)
 
     def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Also look up a name of the program's module (None is the entry point), and seed the random numbers."""
+        """Also look up names of the program's module (None is the entry point), seed, and derive classes."""
         if operation == "name":
             return self.target if target is None else self._namespace[target]
         if operation == "seed":
             return random.seed(target, *arguments)
+        if operation == "derive":
+            return derive(target, *arguments)
         return super().perform(operation, target, arguments, keywords)
 
 

@@ -194,11 +194,12 @@ def _copied(value: Any, base: type) -> Any:
 class RemoteType(type):
     """The class of proxies' classes. What such a class lacks is asked for at the class that it stands for."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RemoteType:
-        """Make a proxy's class. Raises ``TypeError`` for a class statement."""
-        if "__prlcoder_native__" not in namespace:
-            raise TypeError("a class of one process cannot be derived from a class of the other")
-        return super().__new__(cls, name, bases, namespace)
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        """Make a proxy's class. A class statement that derives from one makes its class in the other process."""
+        if "__prlcoder_native__" in namespace:
+            return super().__new__(cls, name, bases, namespace)
+        link = next(base.__prlcoder_link__ for base in bases if type(base) is RemoteType)
+        return link.request("derive", (name, bases, derivable(namespace)))
 
     __prlcoder_link__: Any
     __prlcoder_native__: bool  # whether the class that it stands for is the standard library's
@@ -288,6 +289,29 @@ class RemoteAttribute:
     def __get__(self, instance: Any, owner: type) -> Any:
         target = owner if instance is None else instance
         return type.__getattribute__(owner, "__prlcoder_link__").operate("get", target, self._name)
+
+
+def derivable(namespace: dict[str, Any]) -> dict[str, Any]:
+    """The functions and values of a class body. Raises ``TypeError`` if it holds anything that cannot cross."""
+    parts = {}
+    for name, value in namespace.items():
+        if isinstance(value, (staticmethod, classmethod, property)) or name == "__classcell__":
+            raise TypeError(f"a class derived from one of the program's may not have {name}: only functions and values")
+        if isinstance(value, types.FunctionType) or not name.startswith("__"):
+            parts[name] = value
+    return parts
+
+
+def derive(name: str, bases: tuple[type, ...], parts: dict[str, Any]) -> type:
+    """A class whose functions run in the other process."""
+    namespace = {
+        key: _bindable(part) if callable(part) and not isinstance(part, type) else part for key, part in parts.items()
+    }
+    return types.new_class(name, bases, exec_body=lambda body: body.update(namespace))
+
+
+def _bindable(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, **keywords: function(*arguments, **keywords)
 
 
 def special_methods(kind: type) -> list[str]:
