@@ -129,6 +129,11 @@ def test_objects_that_nobody_uses_are_forgotten() -> None:
     assert len(pair.candidate.objects) < 1500
 
 
+def test_a_set_is_iterated_in_the_same_order_on_both_sides() -> None:
+    for values in ({6, 7, 8, 9, 10, 11}, set(range(6, 12)), {"a", "b", "c"}, {12, 13, 14, 15, 16}):
+        assert list(Pair().send(values)) == list(values)
+
+
 def test_not_a_number_is_itself() -> None:
     pair = Pair()
     nan = float("nan")

@@ -12,6 +12,7 @@ starts with one of the codes below, so that no value of a program can be mistake
 from __future__ import annotations
 
 import marshal
+import operator
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -56,8 +57,12 @@ def _fill_ordered(value: Any, items: list[Any]) -> None:
 
 
 def _fill_set(value: Any, items: list[Any]) -> None:
-    set.clear(value)
-    set.update(value, items)
+    """In the order of iteration that the other side's set has, which depends on how a set has grown."""
+    for source in (items, frozenset(items)):
+        set.clear(value)
+        set.update(value, source)
+        if all(map(operator.is_, set.__iter__(value), items)):
+            return
 
 
 def _fill_deque(value: Any, items: list[Any]) -> None:
