@@ -5,10 +5,7 @@ The manifest is frozen at the first look. What a later operator would resolve ot
 
 from __future__ import annotations
 
-import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,7 +13,7 @@ import yaml
 from prlcoder.errors import InputError
 from prlcoder.operator.constants import API_VERSION, KIND, STORAGE_FOLDER
 from prlcoder.operator.observed import ObservedRun
-from prlcoder.spec import TrainingRun, manifest
+from prlcoder.spec import manifest
 
 
 @dataclass(frozen=True)
@@ -31,26 +28,13 @@ class Resolved:
 
 def resolve(run: ObservedRun, frozen: str | None) -> Resolved:
     """The run's spec, or its frozen manifest where there is one, checked as ``prlcoder validate`` checks it."""
-    text = frozen if frozen is not None else yaml.safe_dump(_document(run), sort_keys=False, allow_unicode=True)
     try:
-        parsed = _parsed(text)
+        parsed = manifest.from_object(_document(run) if frozen is None else yaml.safe_load(frozen))
     except InputError as error:
         return Resolved(error=str(error))
     stages = tuple(parsed.stages())
     given = frozenset(stage for stage in stages if parsed.given(stage) is not None)
-    return Resolved(stages, given, frozen if frozen is not None else manifest.dump(parsed))
-
-
-def _parsed(text: str) -> TrainingRun:
-    """The manifest, with messages that name fields; lines of a file that no user has seen are left out of them."""
-    with tempfile.TemporaryDirectory(prefix="prlcoder-") as folder:
-        path = Path(folder) / "run.yaml"
-        path.write_text(text, encoding="utf-8")
-        try:
-            return manifest.load(path)
-        except InputError as error:
-            lines = (re.sub(rf"^{re.escape(str(path))}(:\d+)?: ", "", line) for line in str(error).splitlines())
-            raise InputError("\n".join(lines)) from None
+    return Resolved(stages, given, manifest.dump(parsed) if frozen is None else frozen)
 
 
 def _document(run: ObservedRun) -> dict[str, Any]:
