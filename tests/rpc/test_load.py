@@ -44,7 +44,7 @@ def test_under_twice_the_load_every_result_is_right_and_there_once(tmp_path: Pat
 
 
 def test_the_known_results_are_those_of_the_executor_itself() -> None:
-    programs = [load_programs.known(number) for number in range(2 * load_programs.SLEEPER_EVERY)]
+    programs = [load_programs.known(number) for number in range(2 * load_programs.SLEEPER_INTERVAL)]
     with Executor(workers=1) as executor:
         results = list(executor.run(program.item for program in programs))
     assert [program.fault(result) for program, result in zip(programs, results, strict=True)] == [None] * len(programs)
