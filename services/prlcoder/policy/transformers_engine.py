@@ -68,7 +68,7 @@ class TransformersEngine:
                     found[piece.prompt][piece.sample] = Likelihood(
                         piece.text, mean_log_probability(piece.log_probabilities)
                     )
-                    progress.advance()
+                    progress.advance(tokens=len(piece.log_probabilities))
         return found
 
     def generate(

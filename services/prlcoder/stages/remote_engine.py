@@ -45,7 +45,7 @@ class RemoteEngine(RemoteModel[PolicyClient]):
                 )
                 written = self._thread.run(self._client.complete(part, sampling))
                 found += [[_likelihood(sample) for sample in of_prompt] for of_prompt in written]
-                progress.advance(len(part) * samples)
+                progress.advance(len(part) * samples, tokens=_token_count(written))
         return found
 
     def generate(
@@ -75,9 +75,12 @@ class RemoteEngine(RemoteModel[PolicyClient]):
                 )
                 found = self._thread.run(self._client.complete(part, sampling))
                 texts += [[_text(sample) for sample in written] for written in found]
-                tokens = sum(len(one.ids) for written in found for one in written if isinstance(one, PolicySample))
-                progress.advance(len(part) * samples, tokens=tokens)
+                progress.advance(len(part) * samples, tokens=_token_count(found))
         return texts
+
+
+def _token_count(found: Sequence[Sequence[PolicySample | ServiceError]]) -> int:
+    return sum(len(one.ids) for samples in found for one in samples if isinstance(one, PolicySample))
 
 
 def _likelihood(sample: PolicySample | ServiceError) -> Likelihood:
