@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     "docs/reference/trainingrun.md": "prlcoder.spec.reference",
     "docs/reference/cli.md": "prlcoder.cli.reference",
+    "docs/reference/metrics.md": "prlcoder.telemetry.reference",
     "charts/prlcoder/crds/trainingruns.yaml": "prlcoder.spec.crd",
 }
 """Each file, and the module whose ``page()`` is its content."""

@@ -41,9 +41,9 @@ def _defined_in(module: str) -> list[MetricDefinition]:
     return [value for value in vars(importlib.import_module(module)).values() if isinstance(value, MetricDefinition)]
 
 
-def page(metrics: Iterable[MetricDefinition]) -> str:
-    """The page in Markdown: a table of all metrics, then each one's labels and buckets."""
-    metrics = list(metrics)
+def page(metrics: Iterable[MetricDefinition] | None = None) -> str:
+    """The page in Markdown: a table of the metrics (by default all), then each one's labels and buckets."""
+    metrics = metric_definitions() if metrics is None else list(metrics)
     rows = [f"| [`{one.exposed_name}`](#{one.exposed_name}) | {one.kind} | {one.unit} |" for one in metrics]
     table = "\n".join(["| metric | kind | unit |", "|---|---|---|", *rows])
     return "\n".join([_HEAD, table, *map(_section, metrics)]) + "\n"
@@ -63,4 +63,4 @@ def _default_absence(metric: MetricDefinition) -> str:
 
 
 if __name__ == "__main__":
-    print(page(metric_definitions()), end="")
+    print(page(), end="")

@@ -87,7 +87,7 @@ def test_a_lone_item_waits_for_nobody() -> None:
     run(work())
 
 
-def test_after_company_the_model_waits_for_a_full_batch_or_for_the_delay() -> None:
+def test_after_a_shared_batch_the_model_waits_for_a_full_batch_or_for_the_delay() -> None:
     async def work(delay: float, items: list[int]) -> list[list[int]]:
         model = Model()
         batcher = Batcher(model, size=lambda item: 10, limits=BatchLimits(max_tokens=20, max_delay_s=delay))
