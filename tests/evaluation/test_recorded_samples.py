@@ -99,8 +99,8 @@ def test_execute_takes_the_same_file_and_mbpps_numbers(tmp_path: Path, problems:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nothing to evaluate was named"),
-        (["run.yaml", "--leak", "d"], "two things at once"),
+        ([], "there is nothing to evaluate"),
+        (["run.yaml", "--leak", "d"], "more than one of these was given"),
         (["--samples", "s.jsonl"], "--problems: is missing"),
         (["--samples", "s.jsonl", "--problems", "p", "--k", "0"], "--k: must be 1 or more"),
         (["--samples", "s.jsonl", "--problems", "p", "--cpu-limit", "0"], "--cpu-limit: 0.0 is not positive"),

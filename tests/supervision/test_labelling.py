@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
-from prlcoder.executor import Executor, ResourceLimits
+from prlcoder.executor import ExecutionResult, Executor, ResourceLimits, Verdict
 from prlcoder.mutator import Variant
-from prlcoder.problems.model import CallTest, CallTests, Problem
+from prlcoder.problems.model import CallTest, CallTests, Problem, StdioTest, StdioTests
 from prlcoder.problems.prompts import render
 from prlcoder.segmenter import Segment
 from prlcoder.spec import PolicyTeacher
-from prlcoder.supervision.labelling import Labelled, label
+from prlcoder.supervision.labelling import Labelled, label, variant_limits
 from prlcoder.supervision.pairs import pairs
 from prlcoder.supervision.policy_teacher import PolicySource, teach
 
@@ -166,3 +167,14 @@ def test_rollout_finds_the_first_step_that_cannot_be_completed(executor: Executo
     at = PROMPT + "    b = a\n    b += 1\n"
     assert (at, "    c = b * 5\n", "rejected") in policy_steps(result)
     assert (at, "    return b * 2\n", "chosen") in policy_steps(result)
+
+
+def test_a_variants_limits_follow_the_canonical_solution() -> None:
+    tests = StdioTests((StdioTest("", "1\n"),), test_limit_s=4.0)
+    problem = Problem("p", "Print 1.", tests, solutions=("print(1)\n",))
+    quick, slow = (ExecutionResult(Verdict.PASSED, cpu_s=seconds) for seconds in (0.1, 3.0))
+    limits = ResourceLimits(cpu_s=10.0, wall_s=20.0)
+    assert variant_limits(problem, limits, quick) == ResourceLimits(cpu_s=1.0, wall_s=20.0, test_s=1.0)
+    assert variant_limits(problem, limits, slow) == ResourceLimits(cpu_s=10.0, wall_s=20.0, test_s=4.0)
+    without = replace(problem, tests=replace(tests, test_limit_s=None))
+    assert variant_limits(without, limits, quick) == ResourceLimits(cpu_s=1.0, wall_s=20.0)

@@ -30,6 +30,7 @@ from prlcoder.executor.jailed.values import encode
 from prlcoder.executor.verdicts import TEST_ERROR, ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
 
 MIB: Final = 1 << 20
+WALL_PER_CPU: Final = 2.0  # grown limits keep this proportion, so that CPU time decides and not the machine's load
 _OPAQUE: Final = encode((Ellipsis, "opaque"))[5:]  # in the bytes of every answer with an object in it
 
 
@@ -92,7 +93,7 @@ def with_test_limit(limits: ResourceLimits, plan: Plan, most: ResourceLimits | N
     if not limit:
         return replace(limits, test_s=None)
     cpu_s = max(limits.cpu_s, count * limit)
-    wall_s = cpu_s * limits.wall_s / limits.cpu_s
+    wall_s = max(limits.wall_s, WALL_PER_CPU * cpu_s)
     if most is not None:
         cpu_s, wall_s = min(cpu_s, most.cpu_s), min(wall_s, most.wall_s)
     return replace(limits, test_s=limit, cpu_s=cpu_s, wall_s=wall_s)

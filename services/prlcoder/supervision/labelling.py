@@ -103,13 +103,16 @@ def run_all(
         yield result
 
 
-def variant_limits(limits: ResourceLimits, canonical: ExecutionResult) -> ResourceLimits:
+def variant_limits(problem: Problem, limits: ResourceLimits, canonical: ExecutionResult) -> ResourceLimits:
     """Return the limits of a problem's variants: five times the canonical solution's CPU time plus half a second.
 
     The run's own limit is the maximum. An endless loop then costs little, and a correct but slower variant still
     passes. The wall limit does not change: CPU time should decide, because it hardly depends on the machine's load.
+    A limit per test is reduced in the same way, because the limits of the program grow with it.
     """
-    return replace(limits, cpu_s=min(limits.cpu_s, 0.5 + 5.0 * canonical.cpu_s))
+    cpu_s = 0.5 + 5.0 * canonical.cpu_s
+    test_s = limits.test_s if limits.test_s is not None else getattr(problem.tests, "test_limit_s", None)
+    return replace(limits, cpu_s=min(limits.cpu_s, cpu_s), test_s=min(test_s, cpu_s) if test_s else limits.test_s)
 
 
 def verify(
@@ -154,7 +157,7 @@ def verify(
         if isinstance(segments, SegmentationError):  # a valid program can be nested too deeply to be segmented
             quarantine(problem, "canonical_solution_cannot_be_cut", detail=str(segments))
             continue
-        verified = VerifiedProblem(problem, segments, variant_limits(limits, result))
+        verified = VerifiedProblem(problem, segments, variant_limits(problem, limits, result))
         labelled.verified.append(verified if unit == "segment" else _as_one_step(verified))
 
 
