@@ -29,6 +29,9 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
         (BODY + "\nThis adds both numbers.\n", BODY + "\n"),
         (BODY + "\n@cache\ndef g():\n    pass\n", BODY + "\n"),
         (BODY + "\nprint(add(1, 2))\n", BODY + "\n"),
+        (BODY + "```\n\nIn this example, the function adds\n", BODY),  # a fence that nothing opened closes the program
+        ("Sure:\n```python\n" + BODY + "```\n", BODY),  # and one that is opened holds it
+        ("Sure\n```\n" + BODY + "```\nDone.\n", BODY),
         (BODY + "\ndef add(x, y):\n    return 0\n", BODY + "\n"),  # a second definition does not count
         ("    return x +\n", "    return x +\n"),  # nothing parses, so the verdict shows the syntax error
         (
@@ -48,6 +51,8 @@ def test_a_plain_completion_ends_where_it_stops_being_the_asked_function(complet
         ("def f(x):\n    return x\n", "def f(x):\n    return x\n"),
         ("def f(x):\n    return x\n\ndef g(x):\n    return (", "def f(x):\n    return x\n\n"),
         ("import os\nx = 1\nSo x is 1.\n", "import os\nx = 1\n"),
+        ("def f(x):\n    return x\n```\nThis returns x\n", "def f(x):\n    return x\n"),
+        ("Sure\n```python\ndef f(x):\n    return x\n```\n", "def f(x):\n    return x\n"),
     ],
 )
 def test_a_plain_whole_program_is_the_longest_beginning_that_parses(completion: str, program: str) -> None:

@@ -70,11 +70,32 @@ def extract_program(problem: Problem, template: PromptTemplate | str, completion
 
 def _program(template: str, prompt: str, given: str, answer: str) -> str:
     """The last fenced block of an answer, else all of it; ``plain`` ends it where it stops being a program."""
+    if template == "plain" and (code_before := _before_closing_fence(given, answer)):
+        return finished_program(given, code_before)
     blocks = _BLOCK.findall(answer)
     code: str = blocks[-1] if blocks else answer
     if blocks and code.startswith(prompt):  # the model repeats the given code
         return code
     return finished_program(given, code) if template == "plain" else given + code
+
+
+def _before_closing_fence(given: str, answer: str) -> str:
+    """The code before the first fence, if that fence closes it; empty if the fence opens a block or there is none.
+
+    A model that continues a program often ends it as in Markdown, with a fence that nothing has opened, and explains it
+    below. What follows such a fence is prose, although it looks like the inside of a block.
+    """
+    fence = _CLOSING_FENCE.search(answer)
+    before = answer[: fence.start()] if fence else ""
+    if not before.strip():
+        return ""
+    for end in _ends(before):
+        if _parses(given + before[:end]):
+            if _opens_block(given):  # a body is indented; "Sure" would parse, too
+                return before if before.lstrip("\n").startswith((" ", "\t")) else ""
+            body = ast.parse(before[:end]).body
+            return before if any(not isinstance(node, ast.Expr) for node in body) else ""
+    return ""
 
 
 def finished_program(given: str, code: str) -> str:
