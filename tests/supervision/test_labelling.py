@@ -10,7 +10,7 @@ import pytest
 from prlcoder.executor import ExecutionResult, Executor, ResourceLimits, Verdict
 from prlcoder.mutator import Variant
 from prlcoder.problems.model import CallTest, CallTests, Problem, StdioTest, StdioTests
-from prlcoder.problems.prompts import render
+from prlcoder.problems.prompts import ModelInput, PromptTemplate, render
 from prlcoder.segmenter import Segment
 from prlcoder.spec import PolicyTeacher
 from prlcoder.supervision.labelling import Labelled, label, variant_limits
@@ -54,12 +54,20 @@ class Playback:
     def __init__(self, answers: dict[str, list[str]]) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.tokenizer = None
 
     def generate(
-        self, prompts: Sequence[str], *, samples: int, temperature: float, seed: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[str | ModelInput],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        stop: Sequence[str] = (),
     ) -> list[list[str]]:
-        self.asked.extend(prompts)
-        return [self.answers.get(prompt, ["    return None\n"])[:samples] for prompt in prompts]
+        texts = [prompt if isinstance(prompt, str) else prompt.text for prompt in prompts]
+        self.asked.extend(texts)
+        return [self.answers.get(text, ["    return None\n"])[:samples] for text in texts]
 
 
 def labelled(executor: Executor, *problems: Problem, variants: dict[str, list[Variant]] | None = None) -> Labelled:
@@ -115,7 +123,7 @@ def taught(
 ) -> tuple[Labelled, dict[str, int]]:
     result = labelled(executor, problem())
     prompt = render(problem(), "nano")
-    source = PolicySource(Playback(answers), {"p": prompt}, "nano", (), settings)
+    source = PolicySource(Playback(answers), {"p": prompt}, PromptTemplate("nano"), (), settings)
     return result, teach(result, source, mode="line", executor=executor, seed=0)
 
 

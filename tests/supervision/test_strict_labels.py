@@ -11,7 +11,7 @@ import pytest
 from prlcoder.executor import Executor, ResourceLimits
 from prlcoder.mutator import Variant
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Problem, StdioTest, StdioTests
-from prlcoder.problems.prompts import render
+from prlcoder.problems.prompts import PromptTemplate, render
 from prlcoder.segmenter import Segment
 from prlcoder.spec import PolicyTeacher
 from prlcoder.supervision.differential import Oracle, oracles
@@ -207,7 +207,8 @@ def test_a_refuted_sample_of_the_policy_labels_no_step(executor: Executor) -> No
     right = "    b = 1 + a\n    return b + b\n"
     wrong_later = "    b = a + 1 + (a == 5)\n    return b * 3\n"
     settings = PolicyTeacher(kind="policy", samples=3, locate="splice")
-    source = PolicySource(Playback(lucky, right, wrong_later), {"p": render(problem(), "nano")}, "nano", (), settings)
+    prompts = {"p": render(problem(), "nano")}
+    source = PolicySource(Playback(lucky, right, wrong_later), prompts, PromptTemplate("nano"), (), settings)
     counts = teach(labelled, source, mode="line", executor=executor, seed=0)
     steps = {(step.segment, step.label) for step in labelled.steps if step.origin == "policy"}
     assert steps == {("    b = 1 + a\n", "chosen"), ("    return b + b\n", "chosen")}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.plan import PlannedStage, check_given, check_same_spec, observe, plan
+from prlcoder.spec import Spec
 from prlcoder.text import aligned
 
 
@@ -33,7 +35,23 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         print(f"run folder {folder.path}")
         print(aligned([["stage", "state", "writes", "reads"], *rows], numbers=False))
+    if training_run.spec.model.path is not None and any(step.action in ("run", "resume") for step in steps):
+        _check_model(training_run.spec, quiet=arguments.json)
     return 0
+
+
+def _check_model(spec: Spec, *, quiet: bool) -> None:
+    """Check the model if it is on this machine. ``prlcoder run`` checks one of the hub before its first stage."""
+    model = spec.model.location
+    if model is None or not Path(model).exists():
+        if not quiet:
+            print(f"model {model}: is not on this machine; the run checks it before its first stage")
+        return
+    from prlcoder.runs.model_check import check_spec_model
+
+    facts = check_spec_model(spec)
+    if facts is not None and not quiet:
+        print(f"model: {facts}")
 
 
 def _stage_record(step: PlannedStage) -> dict[str, object]:

@@ -37,7 +37,7 @@ class SampledProgram:
 def generate(
     engine: Generator,
     problems: Sequence[Problem],
-    template: PromptTemplate,
+    template: PromptTemplate | str,
     plan: Benchmark,
     seed: int,
     stop: Sequence[str] = (),
@@ -47,7 +47,9 @@ def generate(
     solved = [
         (prompt, problem.canonical) for prompt, problem in zip(prompts, problems, strict=True) if problem.solutions
     ]
-    check_template(engine.tokenizer, template.name, [one for one, _ in solved], [program for _, program in solved])
+    if engine.tokenizer is not None:
+        name = PromptTemplate.of(template).name
+        check_template(engine.tokenizer, name, [one for one, _ in solved], [program for _, program in solved])
     stop = sorted({*stop, *(prompt.closing for prompt in prompts if prompt.closing)})
     texts = [prompt.question for prompt in prompts]
     greedy = engine.generate(texts, samples=1, temperature=0.0, seed=seed, stop=stop)

@@ -55,16 +55,16 @@ def load(path: str, *, adapter: str | None = None) -> Checkpoint:
     return Checkpoint(on_best_device(model), tokenizer, _ends(tokenizer, model))
 
 
-def load_weights(kind: Any, path: str, *, dtype: torch.dtype | str) -> tuple[Any, list[str]]:
+def load_weights(kind: Any, path: str, *, dtype: torch.dtype | str, **settings: Any) -> tuple[Any, list[str]]:
     """Loads a model with the ``from_pretrained`` class ``kind``; policies and reward models are both loaded here.
 
-    Returns the model and the sorted names of the weights that were missing and are random now. Raises ``InputError`` if
-    the model cannot be loaded.
+    ``settings`` go to ``from_pretrained``. Returns the model and the sorted names of the weights that were missing and
+    are random now. Raises ``InputError`` if the model cannot be loaded.
     """
     settle_cpu()
     logging.disable_progress_bar()
     try:
-        return load_model(kind, path, dtype=dtype)
+        return load_model(kind, path, dtype=dtype, **settings)
     except InputError:
         raise
     except Exception as error:  # the hub, safetensors and torch raise many kinds for a broken checkpoint

@@ -17,7 +17,7 @@ from prlcoder.modeling.packing.rows import token_batch
 from prlcoder.modeling.packing.tree import TreeBatch, Trie, split_by_similarity
 from prlcoder.modeling.packing.tree_attention import reads_tries, tree_inputs
 from prlcoder.modeling.spans import encode, segment_end_token
-from prlcoder.modeling.token_classifier import chosen_label, classifier_class
+from prlcoder.modeling.token_classifier import chosen_label, classifier_class, has_own_class
 from prlcoder.modeling.tokenizer_check import check_tokenizer
 from prlcoder.modeling.tokenizer_loading import load_tokenizer
 from prlcoder.prm.items import ProgramToScore, StepScore, TooLongError, check
@@ -60,7 +60,10 @@ class StepModel:
         config = load_config(below_adapters(path))
         tokenizer = load_tokenizer(path)
         check_tokenizer(path, config, tokenizer)
-        model, missing = load_weights(classifier_class(config), path, dtype="auto")
+        kind = classifier_class(config)
+        # A class made here would read a configuration of its family's largest member (Gemma 3's reads images too).
+        own = {} if has_own_class(config) else {"config": config}
+        model, missing = load_weights(kind, path, dtype="auto", **own)
         if model.config.num_labels != 2 or missing:
             raise InputError(
                 f"model {path}: is not a process reward model (a token classifier with the labels rejected, chosen); "
