@@ -9,10 +9,11 @@ from prlcoder.cli.sandbox_options import add_jail_option, add_package_options, a
 from prlcoder.errors import InputError
 from prlcoder.rpc.settings import ServerLimits, ServerSettings, ServerTls
 
+OptionGroup = argparse._ArgumentGroup  # argparse gives this type no public name
+
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the address, the security and the limits of a server."""
-    defaults = ServerLimits()
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, for this machine only)"
     )
@@ -25,7 +26,11 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         default="info",
         help="lowest level of log entries (default: info)",
     )
-    trust = parser.add_argument_group("security")
+    _add_security_options(parser.add_argument_group("security"))
+    _add_limit_options(parser.add_argument_group("limits"))
+
+
+def _add_security_options(trust: OptionGroup) -> None:
     trust.add_argument("--tls-certificate", type=Path, metavar="PEM", help="serve TLS with this certificate chain")
     trust.add_argument("--tls-key", type=Path, metavar="PEM", help="private key of the certificate")
     trust.add_argument("--tls-client-ca", type=Path, metavar="PEM", help="require a client certificate of this CA")
@@ -38,7 +43,10 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     trust.add_argument(
         "--insecure", action="store_true", help="allow plaintext on an address that other machines can reach"
     )
-    limits = parser.add_argument_group("limits")
+
+
+def _add_limit_options(limits: OptionGroup) -> None:
+    defaults = ServerLimits()
     limits.add_argument(
         "--max-message-mib",
         type=int,
