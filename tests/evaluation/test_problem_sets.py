@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.evaluation.problem_sets import benchmark_problems
+from prlcoder.problems.formats import FORMATS
 from prlcoder.problems.model import Problem
 from prlcoder.spec import Benchmark, Spec
+from prlcoder.spec.evaluation import BenchmarkSource
 from prlcoder.stages.context import StageContext
 
 SPEC = Spec.model_validate({"model": {"path": "m"}, "problems": {"source": "nano"}})
@@ -86,3 +88,13 @@ def test_the_published_sets_have_their_published_sizes(tmp_path: Path, shared_da
 def test_an_empty_split_is_said(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match="benchmark held-out: the split has no such problems"):
         problems(tmp_path)
+
+
+def test_every_published_format_is_a_benchmark() -> None:
+    assert set(get_args(BenchmarkSource)) == {"held-out", "validation", *FORMATS}
+
+
+def test_an_evalplus_benchmark_is_read_with_its_expected_results_to_come(fixtures: Path, tmp_path: Path) -> None:
+    path = str(fixtures / "humanevalplus.jsonl")
+    (first, *_) = problems(tmp_path, source="humanevalplus", path=path)
+    assert first.split == "test"

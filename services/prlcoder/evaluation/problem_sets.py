@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prlcoder.errors import InputError, WorkError
 from prlcoder.problems.model import Problem
 from prlcoder.spec import Benchmark, Spec
 from prlcoder.stages.context import StageContext
+
+MBPP: Final = ("mbpp", "mbpp-sanitized")  # their files hold training and validation problems too
 
 
 def benchmark_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:
@@ -30,7 +34,7 @@ def published_problems(plan: Benchmark, spec: Spec) -> tuple[Problem, ...]:
         select=plan.select,
         hub=plan.hub,
     )
-    problems = tuple(problem for problem in found if plan.source != "mbpp" or problem.split == "test")
+    problems = tuple(problem for problem in found if plan.source not in MBPP or problem.split == "test")
     if not problems:
         raise InputError(f"benchmark {plan.title}: {plan.path} contains none of its problems; is it the right file?")
     return problems

@@ -9,6 +9,28 @@ from pydantic import Field
 from prlcoder.spec.base import Count, DnsLabel, Positive, Section
 from prlcoder.spec.problems import Hub, Select
 
+BenchmarkSource = Literal[
+    "held-out",
+    "validation",
+    "apps",
+    "appsplus",
+    "bigcodebench",
+    "codecontests",
+    "humaneval",
+    "humaneval-et",
+    "humanevalplus",
+    "kodcode",
+    "leetcode",
+    "livecodebench",
+    "mbpp",
+    "mbpp-sanitized",
+    "mbppplus",
+    "prlcoder",
+    "taco",
+    "verifiable",
+    "verl",
+]
+
 
 class Benchmark(Section):
     """A split of the run's own problems, or a published benchmark that is read from `path`.
@@ -16,8 +38,9 @@ class Benchmark(Section):
     Greedy pass@1 is always measured; `samples` at `temperature` give pass@k.
     """
 
-    source: Literal["held-out", "validation", "humaneval", "mbpp", "livecodebench", "appsplus"] = "held-out"
-    """`held-out` is the test split of the run's problems, `validation` its validation split."""
+    source: BenchmarkSource = "held-out"
+    """`held-out` is the test split of the run's problems, `validation` its validation split; the others are formats of
+    published problem sets."""
     name: DnsLabel | None = None
     """Name of the benchmark's folder and of its section in the report; none means the name of the source."""
     path: str | None = None
