@@ -75,11 +75,11 @@ def test_a_server_says_where_it_is_logs_json_and_ends_on_a_signal(start: Start, 
     ("words", "message"),
     [
         (("segmenter", "--host", "0.0.0.0"), "not loopback and there is no TLS"),
-        (("segmenter", "--tls-certificate", "x.pem"), "give both or none"),
-        (("segmenter", "--tls-client-ca", "x.pem"), "goes with --tls-certificate"),
+        (("segmenter", "--tls-certificate", "x.pem"), "give both or neither"),
+        (("segmenter", "--tls-client-ca", "x.pem"), "needs --tls-certificate and --tls-key"),
         (("segmenter", "--token-file", "/nowhere"), "/nowhere: cannot be read"),
         (("segmenter", "--max-batch", "9", "--max-queue", "8"), "is above --max-queue"),
-        (("segmenter", "--max-calls", "0"), "--max-calls: 0 is not above 0"),
+        (("segmenter", "--max-calls", "0"), "--max-calls: 0 is not positive"),
     ],
 )
 def test_options_that_are_wrong_are_one_message_and_exit_code_2(words: tuple[str, ...], message: str) -> None:

@@ -51,3 +51,8 @@ def test_labels_that_say_nothing_change_nothing(scored: list[tuple[float, bool]]
 def test_auroc_of_one_class_is_unknown() -> None:
     assert auroc([(1.0, True)]) is None
     assert auroc([]) is None
+
+
+def test_scores_that_are_not_finite_have_no_rank_and_no_calibration() -> None:
+    assert auroc([(math.nan, True), (0.0, False)]) is None
+    assert calibrated([(math.inf, True), (0.0, False)]) == Calibration()

@@ -183,7 +183,7 @@ def test_the_command_merges(tmp_path: Path, shards: list[Path], whole: tuple[Pat
         (("--problems", "nano", "--shard", "3"), "'3' is not i/n"),
         (("--problems", "nano", "--merge", "x"), "not allowed with"),
         ((), "one of the arguments --problems --merge is required"),
-        (("--merge", "nowhere", "--shard", "1/2"), "--shard: goes with --problems"),
+        (("--merge", "nowhere", "--shard", "1/2"), "--shard: applies to --problems"),
         (("--merge", "nowhere"), "nowhere: contains no finished supervision"),
     ],
 )

@@ -24,12 +24,15 @@ class Calibration:
 
 
 def auroc(scored: Iterable[tuple[float, bool]]) -> float | None:
-    """Probability that a right step's score exceeds a wrong step's; ties count half. None if either kind is missing.
+    """Probability that a right step's score exceeds a wrong step's; ties count half. None if either kind is missing,
+    and if a score is NaN, which has no rank.
 
     >>> auroc([(0.1, False), (0.4, True), (0.4, False), (0.9, True)])
     0.875
     """
     ordered = sorted(scored)
+    if any(math.isnan(score) for score, _ in ordered):
+        return None
     rank_sum, start = 0.0, 0
     while start < len(ordered):
         end = start
@@ -48,8 +51,9 @@ def calibrated(scored: Sequence[tuple[float, bool]]) -> Calibration:
     """The temperature and offset that minimise the cross-entropy of labelled log-odds (Platt 1999; Guo et al. 2017).
 
     No calibration can change the order of scores, so a negative slope, and labels of one kind only, give no change.
+    Neither do log-odds that are not finite.
     """
-    if len({right for _, right in scored}) < 2:
+    if len({right for _, right in scored}) < 2 or not all(math.isfinite(odds) for odds, _ in scored):
         return Calibration()
     point = (1.0, 0.0)  # slope and intercept
     value = _objective(scored, *point)

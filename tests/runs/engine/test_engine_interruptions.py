@@ -30,7 +30,7 @@ def test_a_stopped_run_says_how_to_go_on(
 ) -> None:
     stopped = workplace.stop("sft:2", signum)
     assert stopped.returncode == code
-    assert stopped.stderr.endswith("stopped; run the same command again to go on\n")
+    assert stopped.stderr.endswith("stopped; run the same command again to continue\n")
     assert "Traceback" not in stopped.stderr
     assert workplace.state()["sft"]["status"] == "interrupted"
     assert "sft: starts where it was stopped" in workplace.prlcoder("run", "run.yaml").stderr

@@ -151,7 +151,10 @@ def test_a_stage_is_taken_from_a_folder(workplace: Workplace, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("place", "message"),
-    [("nowhere", "no such folder"), (".", "holds no config.json, so it is no finished sft folder")],
+    [
+        ("nowhere", "no such folder"),
+        (".", "holds no config.json or adapter_config.json, so it is no finished sft folder"),
+    ],
 )
 def test_a_given_folder_must_look_right(workplace: Workplace, place: str, message: str) -> None:
     done = workplace.prlcoder("run", "run.yaml", "--set", f"spec.sft.from={place}")

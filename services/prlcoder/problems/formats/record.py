@@ -157,8 +157,20 @@ class Record:
 
 def content_id(source: str, *parts: Any) -> str:
     """An id for a record without one: the data set's name and a digest of the record's content."""
-    text = json.dumps(parts, default=str, sort_keys=True)
+    try:
+        text = json.dumps(parts, default=str, sort_keys=True)
+    except ValueError:  # an integer of more digits than Python writes
+        text = json.dumps(_in_hexadecimal(parts), default=str, sort_keys=True)
     return f"{source}/{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:12]}"
+
+
+def _in_hexadecimal(value: Any) -> Any:
+    """The value with its integers as hexadecimal text, which Python writes at any length."""
+    if isinstance(value, int):
+        return hex(value)
+    if isinstance(value, dict):
+        return {key: _in_hexadecimal(one) for key, one in value.items()}
+    return [_in_hexadecimal(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def described(value: Any) -> str:

@@ -10,7 +10,7 @@ import torch
 from prlcoder.modeling.packing.rows import token_batch
 from prlcoder.modeling.packing.tree import group_by_budget
 from prlcoder.modeling.packing.tree_attention import tree_arguments
-from prlcoder.prm.calibration import Calibration, auroc, calibrated
+from prlcoder.prm.calibration import Calibration, auroc
 from prlcoder.prm.scoring import batches
 from prlcoder.training.examples.step_tries import StepTrieCollator, step_tries
 from prlcoder.training.examples.steps import StepSequence
@@ -28,12 +28,8 @@ class StepValidation:
         return sum(len(sequence.labels) for sequence in self._sequences)
 
     def auroc(self, model: Any) -> float | None:
-        """AUROC of the steps; None if all have the same label."""
+        """AUROC of the steps; None if all have the same label, or if a score is NaN."""
         return auroc(self.scored(model))
-
-    def calibration(self, model: Any) -> Calibration:
-        """The calibration of the model on these steps."""
-        return calibrated(self.scored(model))
 
     @torch.inference_mode()
     def scored(self, model: Any) -> list[tuple[float, bool]]:

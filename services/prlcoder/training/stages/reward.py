@@ -8,6 +8,7 @@ steps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from datasets import Dataset
 
+from prlcoder.errors import WorkError
 from prlcoder.modeling.adapters import STEP_LABELS, classifier_config, load_model
 from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
 from prlcoder.modeling.packing.tree_attention import reads_tries
 from prlcoder.modeling.spans import check_template
 from prlcoder.modeling.token_classifier import classifier_class
 from prlcoder.modeling.tokenizer_loading import load_tokenizer
+from prlcoder.prm.calibration import auroc, calibrated
 from prlcoder.problems.prompts import render
 from prlcoder.spec import Reward
 from prlcoder.supervision.rows import training_buckets
@@ -28,6 +31,7 @@ from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples.length_limit import within_limit
 from prlcoder.training.examples.step_tries import StepTrieCollator, bins, step_tries
 from prlcoder.training.examples.steps import COLUMNS, StepSequence, labelled_once, step_sequences
+from prlcoder.training.loop.finite import REMEDY
 from prlcoder.training.loop.job import Job, initial_model
 from prlcoder.training.loop.keep_best import KeepBest
 from prlcoder.training.loop.language_modeling import final_loss
@@ -135,8 +139,10 @@ def _choose_and_calibrate(model: Any, best: KeepBest, validation: StepValidation
     if not len(validation):
         return {}
     best.restore(model)
-    found = validation.auroc(model)
-    calibration = validation.calibration(model)
+    scored = validation.scored(model)
+    if not all(math.isfinite(odds) for odds, _ in scored):  # finite weights may still give infinite scores
+        raise WorkError(f"reward: the trained model's scores of the validation steps are not finite; {REMEDY}")
+    found, calibration = auroc(scored), calibrated(scored)
     done = calibrate_head(model, calibration)
     return {
         "validation_steps": len(validation),
