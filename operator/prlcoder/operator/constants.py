@@ -34,7 +34,6 @@ PREFLIGHT_CONTAINER: Final = "preflight"
 FATAL_EXIT_CODES: Final = (2, 64, 65, 78)
 PREFLIGHT_EXIT_CODE: Final = 75
 MAX_MESSAGE: Final = 1024  # characters; Kubernetes refuses longer messages of Events
-MAX_RUN_NAME: Final = 40  # characters; a pod's name adds the stage, the index and a suffix, and must stay below 63
 
 
 class Phase(StrEnum):

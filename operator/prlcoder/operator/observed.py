@@ -162,7 +162,6 @@ class Observed:
     pods: tuple[ObservedPod, ...] = ()
     frozen_spec: str | None = None  # the resolved manifest in the run's ConfigMap
     warnings: tuple[tuple[str, str], ...] = ()  # reason and message of Events about pods that no status holds
-    progress: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # what each stage last reported
     serves_job_set: bool = False
 
     def job_of(self, stage: str) -> ObservedJob | None:

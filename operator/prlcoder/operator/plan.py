@@ -22,7 +22,7 @@ from prlcoder.operator.actions import (
 from prlcoder.operator.constants import CONTROLLER_NAME, QUEUE_LABEL, Reason, StageProgress
 from prlcoder.operator.jobs import job_name, spec_config_map, stage_job
 from prlcoder.operator.observed import Observed, ObservedJob
-from prlcoder.operator.policies import deadline, progress, ttl
+from prlcoder.operator.policies import deadline, ttl
 from prlcoder.operator.reasons import Explanation
 from prlcoder.operator.resolve import Resolved
 from prlcoder.operator.settings import OperatorSettings
@@ -104,7 +104,7 @@ def _verdict(
         if not report.finished and StageOptions.read(run.spec, report.stage).nodes > 1 and not observed.serves_job_set:
             message = f"stage {report.stage} asks for several nodes; install JobSet, or set its nodes to 1"
             return Explanation(Reason.NO_JOB_SET, message)
-    return deadline.exceeded(observed, reports, now) or progress.given_up(observed, reports, now)
+    return deadline.exceeded(observed, reports, now)
 
 
 def _settled(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime) -> RunPlan:

@@ -101,8 +101,6 @@ def build(
     }
     if current is not None:
         status["stage"] = current.stage
-        if step := observed.progress.get(current.stage, {}).get("step"):
-            status["step"] = step
     if wrong := failure or (current.explanation if current else None):
         status["reason"] = str(wrong.reason)
     return status
@@ -120,9 +118,6 @@ def _stage(observed: Observed, one: StageReport, now: datetime) -> dict[str, Any
         written = timestamp(value) if value else before.get(name)
         if written:
             entry[name] = written
-    for name in ("step", "checkpoint"):
-        if told := observed.progress.get(one.stage, {}).get(name) or before.get(name):
-            entry[name] = told
     return entry
 
 

@@ -5,12 +5,12 @@ reports every mistake in it; ``checks.py`` holds the checks that concern several
 reference page. Nothing here imports more than pydantic and yaml.
 """
 
-from prlcoder.spec.base import Section
 from prlcoder.spec.cluster import ClusterFields, StagePods
 from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Tracking
 from prlcoder.spec.evaluation import Benchmark, Evaluation
 from prlcoder.spec.model import Model, Peft, Scratch
 from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
+from prlcoder.spec.section import Section
 from prlcoder.spec.stages import STAGES, StageDefinition
 from prlcoder.spec.supervision import (
     LlmTeacher,

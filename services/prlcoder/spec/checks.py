@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from prlcoder.spec.base import CelRule
 from prlcoder.spec.cluster import ClusterFields
 from prlcoder.spec.document import FieldPath
 from prlcoder.spec.evaluation import Benchmark
 from prlcoder.spec.problems import Select
+from prlcoder.spec.section import CelRule
 from prlcoder.spec.stages import STAGES
 from prlcoder.spec.trainingrun import Spec, TrainingRun
 

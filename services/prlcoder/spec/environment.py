@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from prlcoder.spec.base import Count, NonNegative, Positive, Section
+from prlcoder.spec.section import Count, NonNegative, Positive, Section
 
 
 class ExecutionSettings(Section):

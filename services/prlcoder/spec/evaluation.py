@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from prlcoder.spec.base import Count, DnsLabel, Positive, Section
 from prlcoder.spec.problems import Hub, Select
+from prlcoder.spec.section import Count, DnsLabel, Positive, Section
 
 BenchmarkSource = Literal[
     "held-out",

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from prlcoder.spec.base import CelRule, Count, Fraction, Positive, Section
+from prlcoder.spec.section import CelRule, Count, Fraction, Positive, Section
 
 
 class Scratch(Section):

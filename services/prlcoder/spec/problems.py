@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from prlcoder.spec.base import NO_CRD_DEFAULT, CelRule, Count, Fraction, Section
+from prlcoder.spec.section import NO_CRD_DEFAULT, CelRule, Count, Fraction, Section
 
 
 class NanoSuite(Section):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from prlcoder.spec.base import Section
+from prlcoder.spec.section import Section
 from prlcoder.spec.supervision import RulesTeacher
 from prlcoder.spec.trainingrun import Spec
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from prlcoder.spec.base import CelRule, Count, NonNegative, Positive, Section, VariableName, unique_by
+from prlcoder.spec.section import CelRule, Count, NonNegative, Positive, Section, VariableName, unique_by
 
 
 class RulesTeacher(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from prlcoder.spec.base import Count, Fraction, NonNegative, Positive, Section, unique_by
+from prlcoder.spec.section import Count, Fraction, NonNegative, Positive, Section, unique_by
 
 LearningRateScheduler = Literal["linear", "cosine", "constant", "cosine_with_min_lr"]
 

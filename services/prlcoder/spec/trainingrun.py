@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from prlcoder.spec.base import DnsLabel, Section
 from prlcoder.spec.cluster import ClusterFields
 from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Tracking
 from prlcoder.spec.evaluation import Evaluation
 from prlcoder.spec.model import Model
 from prlcoder.spec.problems import Problems
+from prlcoder.spec.section import DnsLabel, Section
 from prlcoder.spec.stages import STAGES
 from prlcoder.spec.supervision import Supervision
 from prlcoder.spec.training import Policy, Pretrain, Reward, Sft
