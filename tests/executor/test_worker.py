@@ -8,7 +8,7 @@ import tempfile
 
 from prlcoder.executor.jail import Jail
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.judge import Order
+from prlcoder.executor.judging.orders import Order
 from prlcoder.executor.pool import JailTask, Worker
 from prlcoder.executor.verdicts import ResourceLimits
 

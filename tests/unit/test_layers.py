@@ -116,7 +116,7 @@ def test_no_module_imports_itself_through_others() -> None:
         ("prlcoder.prm.items", "prlcoder.policy.sampling", False),
         ("prlcoder.mutator.serving.client", "prlcoder.segmenter.serving.messages", True),
         ("prlcoder.executor.serving.http", "prlcoder.executor.verdicts", True),
-        ("prlcoder.executor.judge", "prlcoder.executor.comparison", True),
+        ("prlcoder.executor.judging.calls", "prlcoder.executor.comparison", True),
     ],
 )
 def test_the_rule_itself(module: str, target: str, allowed: bool) -> None:

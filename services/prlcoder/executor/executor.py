@@ -11,7 +11,9 @@ from typing import Final, Literal
 
 from prlcoder.executor.compiled_tests import PlanCache
 from prlcoder.executor.expected_outputs import ExpectedOutputs, OracleError
-from prlcoder.executor.judge import RunOutcome, Session, open_session, with_test_limit
+from prlcoder.executor.judging.limits import with_test_limit
+from prlcoder.executor.judging.orders import RunOutcome, Session
+from prlcoder.executor.judging.sessions import open_session
 from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, JailTask, require_profile
 from prlcoder.executor.protocol import ClosingRunner

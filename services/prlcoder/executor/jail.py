@@ -40,7 +40,8 @@ PACKAGES: Final = "/packages"  # where a jail sees its folder of packages
 ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # In order of import.
 MODULES: Final = (
-    *("wire", "kernel", "values", "value_types", "shared_objects", "remote_objects"),
+    *("wire", "kernel", "values", "value_types", "shared_objects"),
+    *("operations", "class_contents", "proxies", "remote_objects"),
     *("candidate", "link", "candidate_rpc", "own_objects", "tester_rpc", "checking", "process", "run"),
     *("site_builtins", "zygote"),
 )

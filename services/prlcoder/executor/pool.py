@@ -16,7 +16,7 @@ from typing import Final
 from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups, jail
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.judge import MIB, Order, RunOutcome
+from prlcoder.executor.judging.orders import MIB, Order, RunOutcome
 from prlcoder.executor.packages import PackageFolder
 
 ORDERS_PER_WORKER: Final = 2  # one runs, and the next waits in the socket so that the jail is never idle

@@ -8,7 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from prlcoder.executor.jailed import wire
-from prlcoder.executor.judge import MIB, Order, RunOutcome, not_compiled
+from prlcoder.executor.judging.endings import not_compiled
+from prlcoder.executor.judging.orders import MIB, Order, RunOutcome
 from prlcoder.executor.verdicts import ExecutionResult, ResourceLimits, Verdict
 
 

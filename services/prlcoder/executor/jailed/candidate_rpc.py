@@ -13,7 +13,7 @@ from typing import Any
 
 from prlcoder.executor.jailed import candidate, wire
 from prlcoder.executor.jailed.link import READY, Channel, Link
-from prlcoder.executor.jailed.remote_objects import derive
+from prlcoder.executor.jailed.proxies import derive
 
 
 def own_classes(namespace: dict[str, Any]) -> dict[str, type]:

@@ -12,7 +12,8 @@ import threading
 from typing import Any, Final
 
 from prlcoder.executor.jailed.candidate import class_name
-from prlcoder.executor.jailed.remote_objects import OPERATIONS, RemoteObjects
+from prlcoder.executor.jailed.operations import OPERATIONS
+from prlcoder.executor.jailed.remote_objects import RemoteObjects
 
 MAX_MESSAGE: Final = 64 << 20
 REQUEST, RESULT, ERROR = range(3)  # kinds of messages

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from prlcoder.executor.jailed.class_contents import builtin_base, plain_value
 from prlcoder.executor.jailed.link import Channel, Link
-from prlcoder.executor.jailed.remote_objects import (
-    ARITHMETIC,
-    COMPARISONS,
-    OPERATIONS,
-    RemoteObject,
-    RemoteType,
-    builtin_base,
-    plain_value,
-)
+from prlcoder.executor.jailed.operations import ARITHMETIC, COMPARISONS, OPERATIONS
+from prlcoder.executor.jailed.proxies import RemoteObject, RemoteType
 
 _MISSING: Final = object()
 

@@ -20,7 +20,7 @@ from prlcoder.executor.jailed import candidate, wire
 from prlcoder.executor.jailed.candidate_rpc import INPUT, PRINT, STDERR, STDIN, STDOUT, own_classes
 from prlcoder.executor.jailed.link import READY, Channel, DisconnectedError
 from prlcoder.executor.jailed.own_objects import OwnObjectRules, defines
-from prlcoder.executor.jailed.remote_objects import RemoteType
+from prlcoder.executor.jailed.proxies import RemoteType
 from prlcoder.executor.jailed.values import Opaque
 
 PASSED: Final = b"passed"
