@@ -17,10 +17,13 @@ from dataclasses import dataclass
 
 BOM = "\ufeff"
 
-_EOL = r"(?:\r\n?|\n)"
+# Every repetition of a group below is written so that it can match in one way only, which makes giving back useless and
+# keeps the scan linear. Possessive groups would say the same, but Python before 3.11.5 matches them wrongly (its issue
+# 106052), and Debian 12 has 3.11.2; possessive repetitions of single characters are right everywhere.
+_EOL = r"(?:\r\n|\r(?!\n)|\n)"
 _COMMENT = r"\#[^\r\n]*+"
 # A line without tokens: whitespace, a comment, or backslashes that join one blank line to the next.
-_BLANK = re.compile(rf"(?:[ \t\f]|\\{_EOL})*+({_COMMENT})?+(?:{_EOL}|\Z)")
+_BLANK = re.compile(rf"(?:[ \t\f]|\\{_EOL})*({_COMMENT})?(?:{_EOL}|\Z)")
 
 # The prefix of an f-string. Since Python 3.12 a replacement field may contain the enclosing quote again, so f-strings
 # are scanned by their grammar instead of to the next quote; this is also correct for everything that 3.11 accepts.
@@ -28,34 +31,34 @@ _BLANK = re.compile(rf"(?:[ \t\f]|\\{_EOL})*+({_COMMENT})?+(?:{_EOL}|\Z)")
 _FORMATTED = r"(?:(?<=(?<!\w)[fF])|(?<=(?<!\w)[fF][rR])|(?<=(?<!\w)[rR][fF]))"
 _STRING = (
     rf"(?!{_FORMATTED})(?:"
-    r'"""(?:[^"\\]++|\\.|"(?!""))*+"""|'
-    r"'''(?:[^'\\]++|\\.|'(?!''))*+'''|"
-    r'"(?:[^"\\\r\n]++|\\(?:\r\n|.))*+"|'
-    r"'(?:[^'\\\r\n]++|\\(?:\r\n|.))*+')"
+    r'"""(?:[^"\\]++|\\.|"(?!""))*"""|'
+    r"'''(?:[^'\\]++|\\.|'(?!''))*'''|"
+    r'"(?:[^"\\\r\n]++|\\(?:\r\n|.))*"|'
+    r"'(?:[^'\\\r\n]++|\\(?:\r\n|.))*')"
 )
 _JOINED = r"\\(?:\r\n|.)"
 _QUOTES = r"\"\"\"|'''|\"|'"
 # Text that cannot end a line, followed by the next token that matters: a line end, a bracket, an f-string, or the end
 # of the text. The last alternative is reached only in text that does not parse, where an unpaired quote may remain.
 _CODE = re.compile(
-    rf"(?:[^\r\n\\\#\"'()\[\]{{}}]++|{_STRING}|{_COMMENT}|{_JOINED})*+"
+    rf"(?:[^\r\n\\\#\"'()\[\]{{}}]++|{_STRING}|{_COMMENT}|{_JOINED})*"
     rf"(?:(?P<end>{_EOL}|\Z)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<quote>{_QUOTES})|.)",
     re.DOTALL,
 )
 # The same inside the braces of an f-string's replacement field: line ends do not count, and a colon may begin the
 # format specification.
 _FIELD = re.compile(
-    rf"(?:[^\\\#\"'()\[\]{{}}:]++|{_STRING}|{_COMMENT}|{_JOINED})*+"
+    rf"(?:[^\\\#\"'()\[\]{{}}:]++|{_STRING}|{_COMMENT}|{_JOINED})*"
     rf"(?:(?P<end>\Z)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<quote>{_QUOTES})|(?P<colon>:)|.)",
     re.DOTALL,
 )
-_FORMAT = re.compile(r"(?:[^{}\\]++|\\N\{[\w -]*\}|\\(?![{}]).|\\)*+(?:(?P<field>\{)|\}|\Z)", re.DOTALL)
+_FORMAT = re.compile(r"(?:[^{}\\]++|\\N\{[\w -]*\}|\\(?![{}]).|\\)*(?:(?P<field>\{)|\}|\Z)", re.DOTALL)
 # The text of an f-string up to a replacement field or the closing quote. `\N{NAME}` is an escape, not a field. In a raw
 # string it is a field, but one that holds only a name, so skipping it does not change where the line ends.
 _TEXT = {
     quote: re.compile(
         rf"(?:[^{{\\{quote[0]}]++|\{{\{{|\\N\{{[\w -]*\}}|\\(?![{{}}])(?:\r\n|.)|\\(?=[{{}}])"
-        rf"{f'|{quote[0]}(?!{quote[1:]})' if len(quote) == 3 else ''})*+(?:(?P<field>\{{)|{quote}|\Z|.)",
+        rf"{f'|{quote[0]}(?!{quote[1:]})' if len(quote) == 3 else ''})*(?:(?P<field>\{{)|{quote}|\Z|.)",
         re.DOTALL,
     )
     for quote in ('"', "'", '"""', "'''")
