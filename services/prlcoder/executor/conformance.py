@@ -121,8 +121,8 @@ PROBES: Final = (
     ),
     Probe(
         "read-only system",
-        "writes into /usr and /",
-        "import os\ndef f():\n    for path in ('/usr/prlcoder-probe', '/prlcoder-probe'):\n"
+        "writes into /usr, / and /proc",
+        "import os\ndef f():\n    for path in ('/usr/prlcoder-probe', '/prlcoder-probe', '/proc/prlcoder-probe'):\n"
         "        try: open(path, 'x').close()\n        except OSError: continue\n        os.remove(path)\n"
         "        return False\n    return True",
         profiles=("namespaces", "gvisor"),

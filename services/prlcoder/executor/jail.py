@@ -22,6 +22,7 @@ from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups
 from prlcoder.executor.jailed import wire, zygote
 from prlcoder.executor.packages import PackageFolder
+from prlcoder.executor.proc_files import write_proc
 
 Profile = Literal["namespaces", "gvisor", "degraded"]
 
@@ -204,11 +205,12 @@ def _environment(packages: PackageFolder | None) -> dict[str, str]:
 
 def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packages: PackageFolder | None) -> list[str]:
     python = host_interpreter()
+    proc = _own_proc(Path(folder), python.executable) if profile != "degraded" else None
     run_python = [python.executable, "-s", "-S", "-P", "-B", "-W", "ignore", "-X", "utf8", "-"]
     if profile == "degraded":
         return run_python
     if profile == "gvisor":
-        return [*gvisor_command(python.prefix, descriptors, packages), *run_python]
+        return [*gvisor_command(python.prefix, descriptors, packages, proc), *run_python]
     # The jail's user may not enter root's home, where root's interpreter or packages may be: such folders are bound to
     # folders that it may enter.
     staged: dict[str, str] = {}
@@ -218,14 +220,26 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packag
             Path(folder, name).mkdir()
     source = staged.get(python.prefix, python.prefix)
     mounted = None if packages is None else staged.get(str(packages.path), str(packages.path))
-    jail = nsjail_command(python.prefix, source, descriptors, mounted)
+    jail = nsjail_command(python.prefix, source, descriptors, mounted, proc)
     if not staged:
         return [*jail, *run_python]
     binds = [path for pair in staged.items() for path in pair]
     return ["unshare", "--mount", "sh", "-ec", _BIND_THEN_EXEC, "sh", *binds, "--", *jail, *run_python]
 
 
-def gvisor_command(prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None) -> list[str]:
+def _own_proc(folder: Path, executable: str) -> Path | None:
+    """The folder to be mounted as the jail's ``/proc``. None where the jail's user could not reach it."""
+    if os.geteuid() == 0 and not reachable_by_others(folder):
+        return None
+    proc = folder / "proc"
+    proc.mkdir()
+    write_proc(proc, executable, SCRATCH)
+    return proc
+
+
+def gvisor_command(
+    prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None, proc: Path | None = None
+) -> list[str]:
     """The command up to and including ``--`` that starts a jail under gVisor in a restricted pod.
 
     ``unshare`` makes every namespace except the mount namespace, because nsjail would set secure bits that gVisor
@@ -242,7 +256,7 @@ def gvisor_command(prefix: str, descriptors: tuple[int, ...], packages: PackageF
         *("--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
         *(_nsjail(), "--mode", "e", "--quiet", "--disable_rlimits"),
         *(f"--disable_clone_new{kind}" for kind in kinds),
-        *_mounts(prefix, prefix, str(packages.path) if packages else None),
+        *_mounts(prefix, prefix, str(packages.path) if packages else None, proc),
         *_inherited(descriptors, packages is not None),
         "--",
     ]
@@ -266,9 +280,11 @@ def reachable_by_others(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
-def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...], packages: str | None = None) -> list[str]:
+def nsjail_command(
+    prefix: str, source: str, descriptors: tuple[int, ...], packages: str | None = None, proc: Path | None = None
+) -> list[str]:
     """nsjail's arguments up to and including ``--``. ``source`` is mounted as the interpreter's ``prefix``, the folder
-    ``packages`` as ``PACKAGES``."""
+    ``packages`` as ``PACKAGES``, and ``proc`` as ``/proc``."""
     # RLIMIT_NPROC does not bind root, so root's jails run as another user.
     outer = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     limits = {"as": "max", "cpu": "max", "fsize": "max", "nproc": "max", "nofile": "256", "core": "0"}
@@ -278,20 +294,22 @@ def nsjail_command(prefix: str, source: str, descriptors: tuple[int, ...], packa
         *("--mode", "o", "--quiet", "--time_limit", "0", "--nice_level", "0"),
         *("--user", f"{NOBODY}:{outer[0]}:1", "--group", f"{NOBODY}:{outer[1]}:1"),
         *("--iface_no_lo", "--hostname", "jail"),
-        *_mounts(prefix, source, packages),
+        *_mounts(prefix, source, packages, proc),
         *(part for name, value in limits.items() for part in (f"--rlimit_{name}", value)),
         *_inherited(descriptors, packages is not None),
         "--",
     ]
 
 
-def _mounts(prefix: str, source: str, packages: str | None) -> list[str]:
+def _mounts(prefix: str, source: str, packages: str | None, proc: Path | None) -> list[str]:
     """The jail's file system: the system, the interpreter and the packages, read-only, and an empty scratch folder."""
     mounts = [path for path in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
     if not Path(prefix).is_relative_to("/usr"):
         mounts.append(f"{source}:{prefix}")
     if packages is not None:
         mounts.append(f"{packages}:{PACKAGES}")
+    if proc is not None:
+        mounts.append(f"{proc}:/proc")
     return [
         *("--disable_proc", "--cwd", SCRATCH),
         *(part for path in mounts for part in ("--bindmount_ro", path)),

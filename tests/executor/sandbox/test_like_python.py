@@ -46,6 +46,23 @@ DEVICES = [
     "import doctest\ndoctest.testmod()\nprint(6)\n",
     "import tempfile\nf = tempfile.TemporaryFile()\nf.write(b'6')\nf.seek(0)\nprint(f.read().decode())\n",
     "help()\n",
+    "import os\nprint(6 if os.path.exists('/proc/self') and os.path.isdir('/proc/self/') else 0)\n",
+    "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+    "print(6 if int(status['VmRSS'].split()[0]) and status['Name'].strip().startswith('python') else 0)\n",
+    "sizes = dict(line.split(':') for line in open('/proc/meminfo'))\n"
+    "print(6 if int(sizes['MemTotal'].split()[0]) >= int(sizes['MemAvailable'].split()[0]) > 0 else 0)\n",
+    "import os\ntext = open('/proc/cpuinfo').read()\n"
+    "print(6 if text.count('processor') >= len(os.sched_getaffinity(0)) else 0)\n",
+    "import os, sys\nprint(6 if os.path.samefile('/proc/self/exe', sys.executable) else 0)\n",
+    "import os\nprint(6 if os.path.samefile('/proc/self/cwd', os.getcwd()) else 0)\n",
+    "words = open('/proc/self/cmdline').read().split('\\0')\nprint(6 if words[1].endswith('program.py') else 0)\n",
+    "print(6 if float(open('/proc/uptime').read().split()[0]) > 0 else 0)\n",
+    "import resource\npages = open('/proc/self/statm').read().split()\n"
+    "print(6 if int(pages[0]) > int(pages[1]) > 0 else 0)\n",
+    "text = open('/proc/self/stat').read()\nfields = text[text.rindex(')') + 2:].split()\n"
+    "print(6 if len(fields) == 50 and int(fields[20]) > int(fields[21]) > 0 else 0)\n",
+    "print(6 if open('/proc/version').read().startswith('Linux version') else 0)\n",
+    "print(sum(map(int, open('/proc/self/fd/0').read().split()[1:])))\n",
 ]
 
 
@@ -59,6 +76,38 @@ def test_the_verdict_is_that_of_the_program_run_by_python(executor: Executor, pr
     )
     result = executor.execute(ExecutionRequest(program, SIX))
     assert result.passed is (done.returncode == 0 and done.stdout == case.expected), result
+
+
+DEEP = "def g(n):\n    return n and g(n - 1)\n"
+
+
+@pytest.mark.parametrize("depth", [990, 995])
+def test_a_program_may_recurse_as_deep_as_under_python(executor: Executor, depth: int) -> None:
+    """The default limit is 1,000 frames, of which a function that a test calls has 998 under plain Python."""
+    program = f"{DEEP}assert g({depth}) == 0\ndef f(n):\n    return n + g({depth})\n"
+    once = AssertTests("assert f(6) == 6", "f", check=False)
+    in_turns = AssertTests("for n in (6, 7):\n    assert f(n) == n", "f", check=False)
+    items = [ExecutionRequest(program, tests) for tests in (once, in_turns)]
+    items.append(ExecutionRequest(f"{program}print(f(6))\n", SIX))
+    assert [(result.verdict, result.reason) for result in executor.run(items)] == [(Verdict.PASSED, "")] * 3
+
+
+def test_the_recursion_limit_reads_as_it_was_set(executor: Executor) -> None:
+    program = """
+import sys
+assert sys.getrecursionlimit() == 1000
+sys.setrecursionlimit(5000)
+assert sys.getrecursionlimit() == 5000
+sys.setrecursionlimit(2**31 - 1)
+for wrong in (0, -1, 2**31, 'x'):
+    try:
+        sys.setrecursionlimit(wrong)
+    except (ValueError, OverflowError, TypeError):
+        continue
+    raise AssertionError(wrong)
+print(6)
+"""
+    assert executor.execute(ExecutionRequest(program, SIX)).passed
 
 
 def test_an_exit_in_a_call_is_no_answer(executor: Executor) -> None:

@@ -1,14 +1,17 @@
-"""Gives programs what they find under ``python program.py``: ``exit``, ``quit`` and ``help``, and ``/dev/stdin``.
+"""Gives programs what they find under ``python program.py``: ``exit`` and ``help``, ``/dev/stdin``, room to recurse.
 
-The interpreter of a jail runs without ``site``, and a jail has no ``/proc``, to which ``/dev/stdin`` leads elsewhere.
+The interpreter of a jail runs without ``site``, and a jail's ``/proc`` has no ``self/fd``, to which ``/dev/stdin``
+leads elsewhere.
 """
 
 from __future__ import annotations
 
 import _sitebuiltins
 import builtins
+import functools
 import io
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,12 +19,14 @@ _DESCRIPTORS: Final = {
     "/dev/stdin": 0,
     "/dev/stdout": 1,
     "/dev/stderr": 2,
-    **{f"/dev/fd/{number}": number for number in range(3)},
+    **{f"{folder}/{number}": number for folder in ("/dev/fd", "/proc/self/fd") for number in range(3)},
 }
+OUTER_FRAMES: Final = 16  # of the zygote and of the link to a test, below the first frame of a program
 
 
 def install() -> None:
-    """Give the interpreter the builtins of ``site``, and let the standard devices be opened by name."""
+    """Give the interpreter the builtins of ``site``, let the standard devices be opened by name, and make room for the
+    recursion that a program has under ``python program.py``."""
     for name in ("exit", "quit"):
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
     for name in ("copyright", "credits", "license"):
@@ -29,6 +34,7 @@ def install() -> None:
     builtins.help = _sitebuiltins._Helper()
     builtins.open = io.open = _opening(io.open)
     os.open = _opening(os.open)
+    _leave_out_outer_frames()
 
 
 def _opening(opens: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +53,24 @@ def _opening(opens: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _IO_OPEN: Final = io.open
+
+
+def _leave_out_outer_frames() -> None:
+    """Let the recursion limit count a program's own frames: the limit is higher than the program reads and sets it."""
+    get_limit, set_limit = sys.getrecursionlimit, sys.setrecursionlimit
+    set_limit(get_limit() + OUTER_FRAMES)
+
+    @functools.wraps(get_limit)
+    def getrecursionlimit() -> int:
+        return get_limit() - OUTER_FRAMES
+
+    @functools.wraps(set_limit)
+    def setrecursionlimit(limit: int, /) -> None:
+        largest = (1 << 31) - 1
+        inside = isinstance(limit, int) and 0 < limit <= largest
+        set_limit(min(limit + OUTER_FRAMES, largest) if inside else limit)
+
+    sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
 
 
 def _path(file: Any) -> str:

@@ -30,7 +30,55 @@ ESCAPES = [
         "PermissionError",
     ),
     Attack("resolves a name", "import socket\ndef f(n): socket.getaddrinfo('example.org', 80)", RUNTIME, "gaierror"),
-    Attack("reads /proc", "def f(n): return open('/proc/self/mem')", RUNTIME, "FileNotFoundError"),
+    Attack("reads its memory", "def f(n): return open('/proc/self/mem')", RUNTIME, "FileNotFoundError"),
+    Attack(
+        "changes /proc",
+        f"""
+        import ctypes, os
+        def f(n):
+            attempts = (
+                lambda: open("/proc/self/status", "w"),
+                lambda: open("/proc/self/status", "r+"),
+                lambda: open("/proc/self/oom_score_adj", "w"),
+                lambda: open("/proc/left", "x"),
+                lambda: os.mkdir("/proc/2"),
+                lambda: os.chmod("/proc/self/status", 0o666),
+                lambda: os.chmod("/proc", 0o777),
+                lambda: os.unlink("/proc/self/exe"),
+                lambda: os.rename("/proc/self/comm", "/proc/self/name"),
+                lambda: os.symlink("/tmp", "/proc/out"),
+                lambda: os.link("/proc/self/status", "/proc/left"),
+                lambda: os.utime("/proc/uptime", (0, 0)),
+                lambda: os.setxattr("/proc/self/status", "user.left", b"x"),
+                lambda: open("/proc/self/root/left", "x"),
+                lambda: open("/proc/self/exe", "r+"),
+            )
+            refused = 0
+            for attempt in attempts:
+                try:
+                    attempt()
+                except OSError:
+                    refused += 1
+            remount = ctypes.CDLL(None).mount(b"none", b"/proc", b"tmpfs", 0, 0)
+            return {SECRET} + n - 3 if refused == len(attempts) and remount == -1 else refused
+        """,
+        PASSED,
+        "",
+    ),
+    Attack(
+        "looks for others in /proc",
+        f"""
+        import os
+        def f(n):
+            found = {{name for name in os.listdir("/proc") if name.isdecimal()}}
+            inner = set(os.listdir("/proc/self"))
+            leaks = inner & {{"fd", "fdinfo", "maps", "mem", "environ", "mountinfo", "ns", "task", "map_files", "attr"}}
+            leaks |= set(os.listdir("/proc")) & {{"sys", "sysrq-trigger", "kcore", "kallsyms", "keys"}}
+            return {SECRET} + n - 3 if found == {{"1"}} and not leaks else (found, leaks)
+        """,
+        PASSED,
+        "",
+    ),
     Attack(
         "lists other processes' files",
         "import glob\ndef f(n): return sum(map(len, map(glob.glob, ('/proc/*/fd', '/home/*', '/srv/*'))))",
