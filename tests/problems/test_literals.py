@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from prlcoder.problems.literals import LiteralError, decode, decode_arguments, encode, encode_arguments
 
 hashables: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.complex_numbers(allow_nan=False)
+    | st.text()
+    | st.binary(),
     lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3),
     max_leaves=5,
 )
@@ -65,10 +71,26 @@ def test_arguments_come_back_as_they_were(args: list[Any], kwargs: dict[str, Any
         ({"b", "a"}, "{'a', 'b'}"),
         ([math.inf, -math.inf], "[inf, -inf]"),
         ({"a": [True, None, -0.0]}, "{'a': [True, None, -0.0]}"),
+        (complex(-0.0, math.inf), "complex(-0.0, inf)"),
     ],
 )
 def test_values_are_written_as_python_writes_them(value: Any, text: str) -> None:
     assert encode(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1j", 1j),
+        ("-2j", -2j),
+        ("1 + 2j", 1 + 2j),
+        ("(-1.5-2j)", -1.5 - 2j),
+        ("-(1+2j)", -1 - 2j),
+        ("complex(1, 2)", 1 + 2j),
+    ],
+)
+def test_a_complex_number_is_read_as_python_writes_it(text: str, value: complex) -> None:
+    assert typed(decode(text)) == typed(value)
 
 
 def test_not_a_number_and_numbers_beyond_the_digit_limit_survive() -> None:
@@ -86,7 +108,8 @@ def test_arguments_are_written_as_between_the_parentheses_of_a_call() -> None:
     "text",
     [
         *("__import__('os')", "x", "1 + 2", "[x for x in ()]", "f'{1}'", "", "1; 2", "set(a=1)", "{**{}}", "..."),
-        *("1j", "lambda: 1", "{[]: 1}", "(" * 500, "[" * 150 + "]" * 150 + ")"),
+        *("1j + 2", "1 + 2j + 3", "complex('1j')", "complex(1)", "complex(1, 2j)", "True - 1j"),
+        *("lambda: 1", "{[]: 1}", "(" * 500, "[" * 150 + "]" * 150 + ")"),
     ],
 )
 def test_anything_but_a_literal_is_refused(text: str) -> None:
@@ -104,6 +127,6 @@ def test_values_that_literals_cannot_express_are_refused() -> None:
     class Number(int):
         pass
 
-    for value in (object(), Number(3), 1j, [range(3)]):
+    for value in (object(), Number(3), [range(3)]):
         with pytest.raises(LiteralError, match="cannot be written"):
             encode(value)

@@ -106,7 +106,7 @@ def _close(answer: Any, expected: Any, tolerance: Tolerance) -> bool:
 
 
 def _close_numbers(answer: Any, expected: Any, tolerance: Tolerance) -> bool:
-    if not (isinstance(answer, (int, float)) and isinstance(expected, (int, float))):
+    if not (isinstance(answer, (int, float, complex)) and isinstance(expected, (int, float, complex))):
         return False
     if answer == expected:
         return True
@@ -120,7 +120,7 @@ def _close_numbers(answer: Any, expected: Any, tolerance: Tolerance) -> bool:
 def tolerant(
     equal: Callable[[Any, Any], bool], tolerance: Tolerance, *, same_types: bool = False
 ) -> Callable[[Any, Any], bool]:
-    """``equal``, but a float at any depth may differ from the expected value by the tolerance.
+    """``equal``, but a float or complex number at any depth may differ from the expected value by the tolerance.
 
     With ``same_types``, an integer is not close to a float.
 
@@ -145,7 +145,7 @@ def _snapped(answer: Any, expected: Any, tolerance: Tolerance, same_types: bool)
             for key, value in answer.items()
         }
     types = {type(answer), type(expected)}
-    is_float = float in types and bool not in types and not (same_types and len(types) > 1)
+    is_float = not types.isdisjoint((float, complex)) and bool not in types and not (same_types and len(types) > 1)
     return expected if is_float and _close_numbers(answer, expected, tolerance) else answer
 
 

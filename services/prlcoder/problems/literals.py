@@ -1,8 +1,9 @@
 """Writes Python values as readable Python literals and reads them back without ``eval``.
 
-Supported are ``None``, booleans, integers, floats, strings, bytes, lists, tuples, dicts, sets and frozensets, nested to
-any depth that Python parses. Infinities and not-a-number are written ``inf`` and ``nan``. Everything else is refused
-when writing and when reading.
+Supported are ``None``, booleans, integers, floats, complex numbers, strings, bytes, lists, tuples, dicts, sets and
+frozensets, nested to any depth that Python parses. Infinities and not-a-number are written ``inf`` and ``nan``.
+A complex number is written ``complex(1.0, -2.0)``, because ``1-2j`` is a sum, which loses the sign of zeros; both forms
+are read. Everything else is refused when writing and when reading.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def encode(value: Any) -> str:
         return repr(value) if value.bit_length() <= _MAX_DECIMAL_BITS else hex(value)
     if value is None or kind in (bool, float, str, bytes):
         return repr(value)
+    if kind is complex:
+        return f"complex({value.real!r}, {value.imag!r})"
     if kind is list:
         return f"[{', '.join(map(encode, value))}]"
     if kind is tuple:
@@ -102,14 +105,18 @@ def _value(node: ast.expr) -> Any:
 
 def _unchecked(node: ast.expr) -> Any:
     match node:
-        case ast.Constant(value=value) if value is not Ellipsis and not isinstance(value, complex):
+        case ast.Constant(value=value) if value is not Ellipsis:
             return value
         case ast.Name(id=name) if name in _NAMES:
             return _NAMES[name]
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
             number = _unchecked(operand)
-            if type(number) in (int, float):
+            if type(number) in (int, float, complex):
                 return -number if isinstance(sign, ast.USub) else number
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=ast.Constant(value=complex() as imaginary)):
+            real = _unchecked(left)
+            if type(real) in (int, float):
+                return real - imaginary if isinstance(sign, ast.Sub) else real + imaginary
         case ast.List(elts=items):
             return [_unchecked(item) for item in items]
         case ast.Tuple(elts=items):
@@ -120,6 +127,10 @@ def _unchecked(node: ast.expr) -> Any:
             return {_unchecked(_present(key)): _unchecked(item) for key, item in zip(keys, values, strict=True)}
         case ast.Call(func=ast.Name(id="set" | "frozenset" as kind), args=arguments, keywords=[]):
             return _set(kind, [_unchecked(argument) for argument in arguments])
+        case ast.Call(func=ast.Name(id="complex"), args=[real_part, imaginary_part], keywords=[]):
+            parts = _unchecked(real_part), _unchecked(imaginary_part)
+            if all(type(part) in (int, float) for part in parts):
+                return complex(*parts)
     raise LiteralError(f"holds {ast.unparse(node)[:60]!r}, which is not a literal")
 
 
