@@ -9,15 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.executor.sandbox import module_cases, object_cases
-from tests.executor.sandbox.object_cases import OWN_OBJECT, ObjectCase
+from tests.executor.sandbox.cases import OWN_OBJECT, PLAIN
+from tests.executor.sandbox.cases.case import ObjectCase
 
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, Verdict
 from prlcoder.problems.model import AssertTests
 
 pytestmark = pytest.mark.needs_sandbox
 
-PLAIN = object_cases.PLAIN + module_cases.PLAIN
 # Executes program and tests in one namespace, that of the module ``solution``, in a fork per case.
 PLAIN_PYTHON = """
 import json, os, sys, tempfile, types

@@ -130,7 +130,7 @@ class Link(RemoteObjects):
                     kind = head[0]
                 except RecursionError:  # this side has no room to read it, which says nothing about the message
                     raise
-                except Exception:
+                except Exception:  # bytes that a candidate has made up may raise anything while they are decoded
                     return self.undecodable()
                 if kind == REQUEST:
                     self.serve(head, received)

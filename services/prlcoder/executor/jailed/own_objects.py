@@ -150,5 +150,5 @@ def defines(kind: type, name: str) -> bool:
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except Exception:
+    except Exception:  # the value may be an object of the test, whose methods may raise anything
         return _MISSING

@@ -97,7 +97,7 @@ def _envelope(value: Any, kind: type) -> tuple[Any, ...]:
         return (Ellipsis, "decimal", str(value))
     try:
         truth = bool(value)
-    except Exception:
+    except Exception:  # a class of the program may have any __bool__
         truth = False
     return (Ellipsis, "opaque", kind.__name__, truth)
 
