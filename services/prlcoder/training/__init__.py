@@ -3,6 +3,7 @@
 - ``stages/``: one module per training stage (`pretrain`, `sft`, `reward`, `policy`), each with ``run(context)``.
 - ``algorithms/``: the ways to improve a policy, in the registry ``ALGORITHMS``.
 - ``losses/``: pure functions of tensors, and how they are averaged.
+- ``rollouts.py``: the programs that a policy samples during RL, and where their steps lie among the tokens.
 - ``examples/``: from supervision rows to tokenised examples and batches.
 - ``loop/``: what all trainings share: starting models, arguments, exact resuming, order, publishing.
 
