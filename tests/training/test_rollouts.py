@@ -14,7 +14,7 @@ from prlcoder.segmenter import segment
 from prlcoder.training.rollouts import (
     Rollout,
     RolloutOutcome,
-    SampledProgram,
+    SampledCompletion,
     completion_token_starts,
     place_programs,
     segment_ends,
@@ -28,29 +28,29 @@ PROMPT = Prompt(text=f"# a statement\n{GIVEN}", given=GIVEN, closing="")
 FAMILIES = ("before", "after")
 
 
-def sampled(tokenizer: Any, completion: str, program: str, prompt: Prompt = PROMPT) -> SampledProgram:
+def sampled(tokenizer: Any, completion: str, program: str, prompt: Prompt = PROMPT) -> SampledCompletion:
     """The completion in the tokenizer's own tokens, with EOS."""
     prompt_ids = encode(tokenizer, prompt.question).ids
     ids = encode(tokenizer, prompt.question.text + completion).ids[len(prompt_ids) :]
-    return SampledProgram(
+    return SampledCompletion(
         prompt, tuple(prompt_ids), (*ids, tokenizer.eos_token_id), completion, program, tuple(segment(program, "line"))
     )
 
 
-def texts(tokenizer: Any, sample: SampledProgram) -> list[str]:
+def texts(tokenizer: Any, sample: SampledCompletion) -> list[str]:
     (starts,) = completion_token_starts(tokenizer, [sample])
     return [sample.completion[a:b] for a, b in zip(starts, [*starts[1:], len(sample.completion)], strict=True)]
 
 
 @pytest.fixture(params=FAMILIES)
-def case(request: pytest.FixtureRequest, tokenizers: dict[str, Any]) -> tuple[Any, SampledProgram]:
+def case(request: pytest.FixtureRequest, tokenizers: dict[str, Any]) -> tuple[Any, SampledCompletion]:
     """A body behind a given line; the family ``after`` is asked without the newline of that line."""
     held = "\n" if request.param == "after" else ""
     tokenizer = tokenizers[request.param]
     return tokenizer, sampled(tokenizer, held + BODY, GIVEN + BODY, replace(PROMPT, held=held))
 
 
-def test_a_step_ends_at_the_token_of_its_last_visible_character(case: tuple[Any, SampledProgram]) -> None:
+def test_a_step_ends_at_the_token_of_its_last_visible_character(case: tuple[Any, SampledCompletion]) -> None:
     tokenizer, sample = case
     ends = segment_ends(tokenizer, sample)
     assert ends[0] is None  # the prompt gives the header
@@ -62,7 +62,7 @@ def test_a_step_ends_at_the_token_of_its_last_visible_character(case: tuple[Any,
     assert ends[-1] < len(sample.completion_ids) - 1  # type: ignore[operator]  # EOS stands behind the last step
 
 
-def test_other_tokens_of_the_same_text_have_the_same_places(case: tuple[Any, SampledProgram]) -> None:
+def test_other_tokens_of_the_same_text_have_the_same_places(case: tuple[Any, SampledCompletion]) -> None:
     """A policy may write a text character by character; the places follow its tokens."""
     tokenizer, sample = case
     letters = [id for letter in sample.completion for id in encode(tokenizer, letter).ids]
@@ -87,7 +87,7 @@ def test_characters_of_many_bytes_are_found_by_decoding(tokenizers: dict[str, An
     assert spelled.segment_ends[1] == bytes_before
 
 
-def test_every_token_has_the_line_of_its_last_visible_character(case: tuple[Any, SampledProgram]) -> None:
+def test_every_token_has_the_line_of_its_last_visible_character(case: tuple[Any, SampledCompletion]) -> None:
     tokenizer, sample = case
     (placement,) = place_programs(tokenizer, [sample])
     seen: dict[int | None, str] = {}

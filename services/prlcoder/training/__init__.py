@@ -4,6 +4,9 @@
 - ``algorithms/``: the ways to improve a policy, in the registry ``ALGORITHMS``.
 - ``losses/``: pure functions of tensors, and how they are averaged.
 - ``rollouts.py``: the programs that a policy samples during RL, and where their steps lie among the tokens.
+- ``rewards/`` and ``credit/``: what is rewarded in a rollout, and how the reward is distributed over its tokens.
+- ``masks/`` and ``curricula/``: which tokens are trained, and where completions begin.
+- ``advantages.py``: from rewards per token, or per program, to advantages.
 - ``examples/``: from supervision rows to tokenised examples and batches.
 - ``loop/``: what all trainings share: starting models, arguments, exact resuming, order, publishing.
 

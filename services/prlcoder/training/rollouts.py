@@ -72,6 +72,9 @@ class Rollout:
     token_lines: tuple[int | None, ...] = ()  # (T,) 1-based line of ``program``; None: not a part of it. () if unknown
     step_scores: tuple[float | None, ...] | None = None  # (S,) probability of each step, 0 to 1; None: not scored
     outcome_score: float | None = None  # probability that the whole program is right, by an ORM
+    first_wrong_step: int | None = None  # index of a failing program's first wrong segment; None: not located
+    step_rewards: tuple[float | None, ...] | None = None  # (S,) weighted sum of the terms per step; None: neutral step
+    outcome_reward: float = 0.0  # weighted sum of the terms that reward the whole program
 
     def __post_init__(self) -> None:
         tokens, segments = len(self.completion_ids), len(self.segments)
@@ -80,15 +83,25 @@ class Rollout:
             ("token_lines", len(self.token_lines) or tokens, tokens),
             ("segment_ends", len(self.segment_ends), segments),
             ("step_scores", segments if self.step_scores is None else len(self.step_scores), segments),
+            ("step_rewards", segments if self.step_rewards is None else len(self.step_rewards), segments),
         ):
             if length != expected:
                 raise ValueError(f"{self.problem_id}: {field} has {length} items for {expected}")
         if any(end is not None and not 0 <= end < tokens for end in self.segment_ends):
             raise ValueError(f"{self.problem_id}: segment_ends reach outside of {tokens} tokens")
 
+    @property
+    def written_steps(self) -> tuple[int, ...]:
+        """Indices of the segments that the policy wrote and that are steps, not context, in order."""
+        return tuple(
+            number
+            for number, (segment, end) in enumerate(zip(self.segments, self.segment_ends, strict=True))
+            if end is not None and segment.is_step
+        )
+
 
 @dataclass(frozen=True)
-class SampledProgram:
+class SampledCompletion:
     """A completion as tokens and as text, and the program that was read from it."""
 
     prompt: Prompt
@@ -107,20 +120,20 @@ class ProgramPlacement:
     token_lines: tuple[int | None, ...]  # (T,)
 
 
-def place_programs(tokenizer: Any, samples: Sequence[SampledProgram]) -> list[ProgramPlacement]:
+def place_programs(tokenizer: Any, samples: Sequence[SampledCompletion]) -> list[ProgramPlacement]:
     """The placement of each program. T_p of a segment is the token with its last character that is not whitespace
     (``docs/reference/contracts.md#1``)."""
     starts = completion_token_starts(tokenizer, samples)
     return [_placement(sample, own) for sample, own in zip(samples, starts, strict=True)]
 
 
-def segment_ends(tokenizer: Any, sample: SampledProgram) -> tuple[int | None, ...]:
+def segment_ends(tokenizer: Any, sample: SampledCompletion) -> tuple[int | None, ...]:
     """T_p of each segment of one program, ``(S,)``: an index into the completion's tokens, or None."""
     (placement,) = place_programs(tokenizer, [sample])
     return placement.segment_ends
 
 
-def completion_token_starts(tokenizer: Any, samples: Sequence[SampledProgram]) -> list[list[int]]:
+def completion_token_starts(tokenizer: Any, samples: Sequence[SampledCompletion]) -> list[list[int]]:
     """The first character of each completion token, as an offset in the completion, ``(T,)`` per sample.
 
     Nearly always the tokenizer would write the text in the sampled tokens, and its offsets are used. Otherwise the
@@ -134,7 +147,7 @@ def completion_token_starts(tokenizer: Any, samples: Sequence[SampledProgram]) -
     ]
 
 
-def _starts_by_offsets(encoded: Encoded, sample: SampledProgram) -> list[int] | None:
+def _starts_by_offsets(encoded: Encoded, sample: SampledCompletion) -> list[int] | None:
     """None if the tokenizer's tokens are not the sampled ones."""
     sampled = [*sample.prompt_ids, *sample.completion_ids]
     missing = len(sampled) - len(encoded.ids)  # 1 with an EOS
@@ -145,7 +158,7 @@ def _starts_by_offsets(encoded: Encoded, sample: SampledProgram) -> list[int] | 
     return starts + [len(sample.completion)] * missing
 
 
-def _starts_by_decoding(tokenizer: Any, sample: SampledProgram) -> list[int]:
+def _starts_by_decoding(tokenizer: Any, sample: SampledCompletion) -> list[int]:
     """Each token's text is what it adds to the few tokens before it."""
     ids = [*sample.prompt_ids, *sample.completion_ids]
     lengths = []
@@ -155,7 +168,7 @@ def _starts_by_decoding(tokenizer: Any, sample: SampledProgram) -> list[int]:
     return [max(0, start) for start in accumulate(lengths[:-1], initial=0)] if lengths else []
 
 
-def _placement(sample: SampledProgram, starts: Sequence[int]) -> ProgramPlacement:
+def _placement(sample: SampledCompletion, starts: Sequence[int]) -> ProgramPlacement:
     offset = _program_offset(sample)
     if offset is None:
         return ProgramPlacement((None,) * len(sample.segments), (None,) * len(starts))
@@ -165,7 +178,7 @@ def _placement(sample: SampledProgram, starts: Sequence[int]) -> ProgramPlacemen
     )
 
 
-def _program_offset(sample: SampledProgram) -> int | None:
+def _program_offset(sample: SampledCompletion) -> int | None:
     """Where the program begins relative to the completion; negative if the prompt gives its beginning. None if it is
     not a part of both together."""
     question = sample.prompt.question.text
@@ -182,14 +195,14 @@ def _program_offset(sample: SampledProgram) -> int | None:
     return None
 
 
-def _end_token(sample: SampledProgram, starts: Sequence[int], offset: int, segment: Segment) -> int | None:
+def _end_token(sample: SampledCompletion, starts: Sequence[int], offset: int, segment: Segment) -> int | None:
     """None if the segment's last visible character was given by the prompt, or is repeated from it."""
     visible = len(sample.program[: segment.end].rstrip()) or segment.end
     character = offset + visible - 1
     return max(0, bisect_right(starts, character) - 1) if character >= 0 and starts else None
 
 
-def _token_lines(sample: SampledProgram, starts: Sequence[int], offset: int) -> tuple[int | None, ...]:
+def _token_lines(sample: SampledCompletion, starts: Sequence[int], offset: int) -> tuple[int | None, ...]:
     """The line of each token's last visible character; of its last character if it is all whitespace."""
     program = sample.program
     line_starts = [0, *(at + 1 for at, character in enumerate(program) if character == "\n")]
