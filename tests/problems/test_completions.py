@@ -14,12 +14,14 @@ from prlcoder.problems.completions import (
     finished_program,
     without_reasoning,
 )
-from prlcoder.problems.model import Problem
+from prlcoder.problems.model import AssertTests, CallTests, Problem
 
 GIVEN = 'def add(x: int, y: int):\n    """Add x and y\n    >>> add(2, 3)\n    5\n    """\n'
 FUNCTION = Problem("p", GIVEN, None, prompt=GIVEN)  # type: ignore[arg-type]  # no test is executed here
 WHOLE = Problem("q", "Add.", None)  # type: ignore[arg-type]
 BODY = "    return x + y\n"
+TESTED = Problem("r", "Add.", AssertTests("assert add(1, 2) == 3", "add", check=False))
+METHOD = Problem("s", "Add.", CallTests("Solution().add", ()))
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
@@ -63,6 +65,34 @@ def test_a_plain_completion_ends_where_it_stops_being_the_asked_function(complet
 )
 def test_a_plain_whole_program_is_the_longest_beginning_that_parses(completion: str, program: str) -> None:
     assert extract_program(WHOLE, "plain", completion) == program
+
+
+@pytest.mark.parametrize("template", ["plain", "plain-v2"])
+@pytest.mark.parametrize(
+    ("completion", "program"),
+    [
+        # What base models write after the function: its calls, wrong asserts, the next task.
+        ("def add(x, y):\n    return x + y\n\nassert add(1, 2) == 4\n", "def add(x, y):\n    return x + y\n\n"),
+        ("def add(x, y):\n    return x + y\n\nprint(add(input(), 2))\n", "def add(x, y):\n    return x + y\n\n"),
+        ('def add(x, y):\n    return x + y\n\n"""\nMultiply.\n"""\n', "def add(x, y):\n    return x + y\n\n"),
+        # What the function needs stays, before and after it.
+        (
+            "import os\n\ndef add(x, y):\n    return g(x, y)\n\ndef g(x, y):\n    return x + y\n\nadd(1, 2)\n",
+            "import os\n\ndef add(x, y):\n    return g(x, y)\n\ndef g(x, y):\n    return x + y\n\n",
+        ),
+        # A program without the function stays as far as it parses.
+        ("def total(x, y):\n    return x + y\n\ntotal(1, 2)\n", "def total(x, y):\n    return x + y\n\ntotal(1, 2)\n"),
+    ],
+)
+def test_a_plain_whole_program_ends_after_the_function_that_the_tests_call(
+    template: str, completion: str, program: str
+) -> None:
+    assert extract_program(TESTED, template, completion) == program
+
+
+def test_the_tests_of_a_method_need_its_class() -> None:
+    program = "class Solution:\n    def add(self, x, y):\n        return x + y\n\n"
+    assert extract_program(METHOD, "plain", program + "print(Solution().add(1, 2))\n") == program
 
 
 def test_nano_completions_stay_as_they_are() -> None:

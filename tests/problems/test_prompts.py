@@ -67,6 +67,23 @@ def test_plain_is_comments_that_a_program_follows(problems: dict[str, Problem]) 
     )
 
 
+def test_plain_v2_is_a_docstring_that_a_program_follows(problems: dict[str, Problem]) -> None:
+    assert render(problems["511"], "plain-v2").text == (
+        '"""\nWrite a function to tell whether a number is even.\n'
+        'assert is_even(2) == True\nassert is_even(3) == False\nassert is_even(0) == True\n"""\n'
+    )
+    assert render(problems["largest-item"], "plain-v2").text.endswith(
+        'Output: 9\nBegin with:\nclass Solution:\n    def largest(self, nums: List[int]) -> int:\n"""\n'
+    )
+    given = problems["Own/0"].prompt
+    assert render(problems["Own/0"], "plain-v2") == Prompt(given, given, "")  # HumanEval's prompt is the statement
+
+
+def test_plain_v2_closes_its_docstring_only_at_the_end() -> None:
+    quoting = Problem(id="q", statement='Return """x""".', tests=NANO.tests)
+    assert render(quoting, "plain-v2").text == "\"\"\"\nReturn '''x'''.\n\"\"\"\n"
+
+
 def test_paper_appsplus_is_appendix_a(problems: dict[str, Problem]) -> None:
     text = render(problems["largest-item"], "paper-appsplus").text
     assert text.startswith("You are an AI programming assistant, utilizing the Deepseek Coder model, developed by")
@@ -139,6 +156,7 @@ def test_a_program_that_does_not_begin_as_given_is_refused() -> None:
         ("plain", "511", "x = 1\n", "x = 1\n"),
         ("plain", "511", "First:\n```\nx = 1\n```\nthen:\n```python\nx = 2\n```\nDone.", "x = 2\n"),
         ("plain", "511", "So:\n```py\nx = 1\n", "x = 1\n"),
+        ("plain", "511", "def is_even(n):\n    return True\nassert is_even(3)\n", "def is_even(n):\n    return True\n"),
         ("plain", "Own/0", "    return 2\n", "{prompt}    return 2\n"),
         ("plain", "Own/0", "Here:\n```python\n{prompt}    return 2\n```", "{prompt}    return 2\n"),
     ],

@@ -7,9 +7,9 @@ Four rules apply:
 - Reasoning before the answer (``<think>...</think>``) is removed.
 - A fence of Markdown is removed with everything outside it. Where the prompt has opened the fence (``chat``,
   ``paper-appsplus``), the program ends at the closing one; elsewhere the last block counts.
-- ``plain`` completions of base models rarely end by themselves: after the right body follows the next function, and
-  the token limit cuts it short. The program ends where a line begins that cannot continue it, or at the longest
-  beginning that parses.
+- ``plain`` and ``plain-v2`` completions of base models rarely end by themselves: after the right function follows the
+  next one, and the token limit cuts it short. The program ends where a line begins that cannot continue it, or at the
+  longest beginning that parses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import FENCE, FENCED_TEMPLATES, PromptTemplate
+from prlcoder.problems.prompts import FENCE, FENCED_TEMPLATES, PLAIN_TEMPLATES, PromptTemplate
 
 # Reasoning from the beginning of the text. A template may have written the opening tag, so it can be missing.
 _REASONING: Final = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)|\A.*?^\s*</think>[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -74,7 +74,7 @@ def extract_program(problem: Problem, template: PromptTemplate | str, completion
             return given + answer
         if answer[: closing.start()].strip():
             return given + answer[: closing.start()]
-    return _program(name, problem.prompt, given, answer)
+    return _program(problem, given, answer, plain=name in PLAIN_TEMPLATES)
 
 
 def _recorded_program(given: str, text: str) -> str:
@@ -96,15 +96,21 @@ def _recorded_program(given: str, text: str) -> str:
     return given + code if compiles(given + code) else code
 
 
-def _program(template: str, prompt: str, given: str, answer: str) -> str:
+def _program(problem: Problem, given: str, answer: str, *, plain: bool) -> str:
     """The last fenced block of an answer, else all of it; ``plain`` ends it where it stops being a program."""
-    if template == "plain" and (code_before := _before_closing_fence(given, answer)):
-        return finished_program(given, code_before)
+    if plain and (code_before := _before_closing_fence(given, answer)):
+        return finished_program(given, code_before, _tested_name(problem))
     blocks = _BLOCK.findall(answer)
     code: str = blocks[-1] if blocks else answer
-    if blocks and code.startswith(prompt):  # the model repeats the given code
+    if blocks and code.startswith(problem.prompt):  # the model repeats the given code
         return code
-    return finished_program(given, code) if template == "plain" else given + code
+    return finished_program(given, code, _tested_name(problem)) if plain else given + code
+
+
+def _tested_name(problem: Problem) -> str:
+    """The function or class that the tests use; empty if they run the program as a whole."""
+    entry_point: str = getattr(problem.tests, "entry_point", "")
+    return entry_point.partition("(")[0].partition(".")[0]
 
 
 def _before_closing_fence(given: str, answer: str) -> str:
@@ -126,24 +132,32 @@ def _before_closing_fence(given: str, answer: str) -> str:
     return ""
 
 
-def finished_program(given: str, code: str) -> str:
+def finished_program(given: str, code: str, tested: str = "") -> str:
     """``given + code``, where ``code`` ends before its first line that cannot belong to the program.
 
     If ``given`` opens a function, the program ends with that function's body and what the body needs from the
-    functions and classes after it. Otherwise it is the longest beginning that parses. A program of which no beginning
-    parses stays whole, so that its verdict shows the syntax error.
+    functions and classes after it. If not, it ends in the same way after the definition of ``tested``, the name that
+    the tests use. A program that does not define that name is the longest beginning that parses. A program of which no
+    beginning parses stays whole, so that its verdict shows the syntax error.
 
     >>> finished_program("def f(x):\\n", "    return x\\n\\nHere is why it works:\\n")
     'def f(x):\\n    return x\\n\\n'
     >>> finished_program("def f(x):\\n", "    return x + 1\\n\\ndef f(x):\\n    return")
     'def f(x):\\n    return x + 1\\n\\n'
+    >>> finished_program("", "def f(x):\\n    return x\\nassert f(1) == 2\\n", "f")
+    'def f(x):\\n    return x\\n'
     >>> finished_program("", "a = 1\\nb = (\\n")
     'a = 1\\n'
     """
     found = next((code[:end] for end in _ends(code) if _parses(given + code[:end])), None)
     if found is None:
         return given + code
-    return given + (_own_part(given, found) if _opens_block(given) else found)
+    body = ast.parse(given + found).body
+    if _opens_block(given):
+        own = next((n for n, node in enumerate(body) if (node.end_lineno or 0) > given.count("\n")), len(body) - 1)
+    else:
+        own = next((n for n, node in enumerate(body) if tested in _defined(node)), len(body) - 1)
+    return given + _own_part(given, found, body, own)
 
 
 def _ends(code: str) -> Iterator[int]:
@@ -160,15 +174,12 @@ def _opens_block(given: str) -> bool:
     return bool(given.strip()) and not given.rstrip().endswith("\\") and _parses(f"{given.rstrip()}\n    pass\n")
 
 
-def _own_part(given: str, code: str) -> str:
-    """The code up to the first statement after the given function that the program does not need.
+def _own_part(given: str, code: str, body: list[ast.stmt], own: int) -> str:
+    """The code up to the first statement after ``body[own]`` that the program does not need.
 
-    Statements after the body are needed if they define names that the program uses and has not defined itself.
+    ``body`` are the statements of ``given + code``. Statements after the asked function are needed if they define names
+    that the program uses and has not defined itself.
     """
-    source = given + code
-    lines = source.splitlines(keepends=True)
-    body = ast.parse(source).body
-    own = next((n for n, node in enumerate(body) if (node.end_lineno or 0) > given.count("\n")), len(body) - 1)
     used = _used(body[: own + 1])
     defined = {name for node in body[: own + 1] for name in _defined(node)}
     last = own
@@ -182,6 +193,7 @@ def _own_part(given: str, code: str) -> str:
         return code
     following = body[last + 1]
     first_line = min([following.lineno, *(d.lineno for d in getattr(following, "decorator_list", []))])
+    lines = (given + code).splitlines(keepends=True)
     return "".join(lines[: first_line - 1])[len(given) :]
 
 

@@ -22,8 +22,9 @@ from prlcoder.problems.model import Problem
 if TYPE_CHECKING:
     from jinja2 import Template
 
-TEMPLATES: Final = ("nano", "chat", "paper-appsplus", "plain")
+TEMPLATES: Final = ("nano", "chat", "paper-appsplus", "plain", "plain-v2")
 FENCED_TEMPLATES: Final = frozenset({"chat", "paper-appsplus"})
+PLAIN_TEMPLATES: Final = frozenset({"plain", "plain-v2"})  # for base models, which rarely end by themselves
 FENCE: Final = "```"
 # The date that chat templates see unless the spec names one. Llama 3's own template falls back to the same day.
 DEFAULT_DATE: Final = "2024-07-26"
@@ -209,6 +210,7 @@ def _template(template: str) -> Template:
 
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     environment.filters["commented"] = _commented
+    environment.filters["quoted"] = _quoted
     return environment.from_string(_source(template))
 
 
@@ -218,6 +220,11 @@ def _commented(text: str) -> str:
     if all(line.startswith("#") for line in lines):
         return "\n".join(lines)
     return "\n".join(f"# {line}".rstrip() for line in lines)
+
+
+def _quoted(text: str) -> str:
+    """The text as it stands inside a docstring, which its own triple quotes would end."""
+    return text.strip("\n").replace('"""', "'''")
 
 
 def _chat(message: str, settings: ChatSettings, tokenizer: Any | None) -> tuple[str, Spans]:

@@ -58,7 +58,7 @@ class Model(Section):
     """Executes the Python files that the model's folder brings along. Read them first."""
     scratch: Scratch | None = None
     """Builds a new model instead of loading one."""
-    prompt_template: Literal["nano", "chat", "paper-appsplus", "plain"] = "chat"
+    prompt_template: Literal["nano", "chat", "paper-appsplus", "plain", "plain-v2"] = "chat"
     """How a problem is rendered as a prompt; `chat` is the tokenizer's own chat template."""
     chat_template_arguments: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """Arguments of the tokenizer's chat template, such as `{enable_thinking: false}`."""
