@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,15 @@ from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import load
 from prlcoder.modeling.configs import context_length
 from prlcoder.modeling.model_check import check_model
-from prlcoder.modeling.model_source import ModelSource
+from prlcoder.modeling.model_source import ModelSource, unloadable
 from prlcoder.modeling.token_classifier import chosen_label
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import PromptTemplate
 
 pytestmark = pytest.mark.needs_torch
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"  # what git alone downloads
 
 
 @pytest.fixture
@@ -32,6 +36,11 @@ def folder(model_folders: dict[str, Path], tmp_path: Path) -> Path:
 def edit(file: Path, **values: Any) -> None:
     """Set fields of a JSON file."""
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def drop(file: Path, field: str) -> None:
+    """Remove a field of a JSON file."""
+    file.write_text(json.dumps({name: value for name, value in json.loads(file.read_text()).items() if name != field}))
 
 
 def truncate(folder: Path) -> None:
@@ -50,12 +59,24 @@ def test_a_right_model_is_described(folder: Path, suite: tuple[Problem, ...]) ->
     [
         (lambda f: shutil.rmtree(f), "is not a folder on this machine"),
         (lambda f: (f / "config.json").unlink(), "contains no config.json"),
-        (lambda f: (f / "config.json").write_text("{"), "config.json"),
-        (lambda f: edit(f / "config.json", model_type="nonesuch"), "config.json: model_type: update transformers"),
+        (lambda f: (f / "config.json").write_text("{"), r"config.json: is invalid JSON \(.*\); download"),
+        (lambda f: edit(f / "config.json", model_type="nonesuch"), "model_type: .* does not know 'nonesuch'; update"),
+        (lambda f: drop(f / "config.json", "model_type"), "config.json: model_type: is missing"),
         (lambda f: edit(f / "config.json", model_type="bert"), "config.json: model_type: 'bert' is no causal"),
         (truncate, "model.safetensors: is truncated or damaged"),
         (lambda f: (f / "model.safetensors").unlink(), "contains no weights"),
+        (lambda f: (f / "model.safetensors").write_bytes(b""), "model.safetensors: is empty; download"),
+        (
+            lambda f: (f / "model.safetensors").write_text(POINTER),
+            "model.safetensors: is a Git LFS pointer .* `git lfs pull`",
+        ),
+        (lambda f: (f / "tokenizer.json").write_text(POINTER), "tokenizer.json: is a Git LFS pointer"),
+        (lambda f: (f / "tokenizer.json").unlink(), "contains no tokenizer.json"),
         (lambda f: edit(f / "config.json", vocab_size=700), "config.json: vocab_size: is 700; .* have .558, 32."),
+        (
+            lambda f: edit(f / "config.json", num_key_value_heads=4),
+            "num_attention_heads and num_key_value_heads: are 4 and 4; .*k_proj",
+        ),
         (lambda f: edit(f / "config.json", num_hidden_layers=1), "num_hidden_layers: is 1, but the weights contain"),
         (lambda f: edit(f / "config.json", num_hidden_layers=3), "num_hidden_layers: is 3, but the weights lack"),
         (lambda f: edit(f / "config.json", eos_token_id=7), "config.json: eos_token_id: 7 is .* another model's"),
@@ -65,6 +86,34 @@ def test_a_model_that_cannot_be_used_is_refused(folder: Path, damage: Callable[[
     damage(folder)
     with pytest.raises(InputError, match=message):
         check_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "You are trying to access a gated repo.\n401 Client Error.",
+            r"gated, private or .*; accept its licence .*HF_TOKEN",
+        ),
+        (
+            "o/m is not a local folder and is not a valid model identifier listed on the hub",
+            "nor a repository on the hub",
+        ),
+        ("We couldn't connect to the hub to load the files", "the hub cannot be reached.; download the model where"),
+        (
+            "GGUF model with architecture own is not supported yet.",
+            "architecture own .*; give the model's original folder",
+        ),
+        (
+            "x.gguf does not start with the GGUF magic bytes",
+            "not a GGUF file, or it is truncated or damaged.; download",
+        ),
+        ("Please install the package gguf", r"install `prlcoder\[gguf\]`"),
+        ("word " * 100, r"\(word .* word \.\.\.\); check the path"),
+    ],
+)
+def test_what_transformers_reports_becomes_a_remedy(text: str, message: str) -> None:
+    assert re.search(message, str(unloadable("model", "o/m", OSError(text))))
 
 
 def test_python_code_of_a_folder_is_not_executed_without_permission(folder: Path) -> None:

@@ -33,6 +33,7 @@ def load_config(path: str) -> Any:
     try:
         return AutoConfig.from_pretrained(**source.arguments)
     except Exception as error:  # the hub, JSON and transformers raise many kinds
+        _require_family(source, path)
         raise unloadable("model", path, error) from error
 
 
@@ -44,6 +45,23 @@ def _require_config(source: ModelSource, path: str) -> None:
         f"model {path}: cannot be loaded (the folder contains no config.json); give the folder that save_pretrained or "
         "the hub's download made, with config.json, tokenizer.json and *.safetensors"
     )
+
+
+def _require_family(source: ModelSource, path: str) -> None:
+    """Raises ``InputError`` if ``config.json`` is damaged, or names no family or one that transformers lacks."""
+    import transformers
+
+    values = source.read_json("config.json")
+    if values is None or "auto_map" in values or source.gguf_file is not None:
+        return
+    family = values.get("model_type")
+    if family is None:
+        raise InputError(f"model {path}: config.json: model_type: is missing; give the complete config.json")
+    if family not in transformers.CONFIG_MAPPING:
+        raise InputError(
+            f"model {path}: config.json: model_type: the installed transformers {transformers.__version__} does not "
+            f"know {family!r}; update transformers, or choose a model of a family in docs/models.md"
+        )
 
 
 def context_length(config: Any, tokenizer: Any) -> int:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from prlcoder.errors import InputError
+from prlcoder.errors import InputError, first_line
 
 ADAPTER_CONFIG: Final = "adapter_config.json"
 TRUST_VARIABLE: Final = "PRLCODER_TRUST_REMOTE_CODE"  # "1" lets transformers execute Python files of a model folder
 MAX_REASON_CHARACTERS: Final = 200
+_LFS_POINTER: Final = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ class ModelSource:
             return None
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{file}: cannot be read as JSON ({str(error).splitlines()[0]}); download the file again"
-            ) from error
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({first_line(error)}); check its permissions") from error
+        except ValueError as error:
+            raise InputError(file_damage(file, f"is invalid JSON ({first_line(error)})")) from error
         if not isinstance(values, dict):
             raise InputError(f"{file}: contains {type(values).__name__} instead of an object; download the file again")
         return values
@@ -100,24 +101,73 @@ def trusts_remote_code() -> bool:
     return os.environ.get(TRUST_VARIABLE) == "1"
 
 
+@dataclass(frozen=True)
+class _KnownFailure:
+    """A failure that a message of ``transformers`` tells by one of its ``words``, and what the user can do about it.
+
+    Without a ``reason``, the first line of the message is shown.
+    """
+
+    words: tuple[str, ...]
+    remedy: str
+    reason: str | None = None
+
+
+_KNOWN_FAILURES: Final = (
+    _KnownFailure(
+        ("trust_remote_code",),
+        f"read that code, then set `model.trustRemoteCode: true`, or {TRUST_VARIABLE}=1 for a service",
+        "config.json: auto_map: it needs Python code from its folder, which is not executed by default",
+    ),
+    _KnownFailure(
+        ("gated repo", "401 client error", "403 client error"),
+        "accept its licence on the hub and set HF_TOKEN, or give the path of a downloaded folder",
+        "the hub refuses access: the repository is gated, private or does not exist",
+    ),
+    _KnownFailure(
+        ("valid model identifier", "repository not found", "404 client error"),
+        "check the name; set HF_TOKEN if the repository is private",
+        "it is neither a folder on this machine nor a repository on the hub",
+    ),
+    _KnownFailure(
+        ("couldn't connect", "connection error", "offline mode", "cannot find the requested files"),
+        "download the model where the hub can be reached (`hf download NAME --local-dir FOLDER`), and give the folder",
+        "it is not a folder on this machine, and the hub cannot be reached",
+    ),
+    _KnownFailure(
+        ("gguf model with architecture", "architecture not supported", "not supported yet"),
+        "give the model's original folder, or convert the file to safetensors; docs/models.md says more",
+    ),
+    _KnownFailure(
+        ("magic bytes", "cannot reshape array", "gguf magic", "mmap length"),
+        "download the file again",
+        "it is not a GGUF file, or it is truncated or damaged",
+    ),
+    _KnownFailure(("gguf",), "install `prlcoder[gguf]`, or give the model's original folder; docs/models.md says more"),
+    _KnownFailure(
+        ("deserializing", "incomplete", "header"), "a .safetensors file is truncated or damaged; download it again"
+    ),
+)
+
+
 def unloadable(what: str, path: str, error: Exception) -> InputError:
     """The error for a model or an adapter (``what``) at ``path`` that cannot be loaded, with the remedy that fits."""
-    text = str(error)
-    reason = (text.strip() or type(error).__name__).splitlines()[0][:MAX_REASON_CHARACTERS]
-    remedy = "check the path and the files in it"
-    if "trust_remote_code" in text:
-        reason = "config.json: auto_map: it needs Python code from its folder, which is not executed by default"
-        remedy = f"read that code, then set `model.trustRemoteCode: true`, or {TRUST_VARIABLE}=1 for a service"
-    elif "gated" in text.lower() or "401" in text:
-        reason = "the hub refuses access: the repository is gated, private or does not exist"
-        remedy = "accept its licence on the hub and set HF_TOKEN, or give the path of a downloaded folder"
-    elif "model type" in text or "model_type" in text:
-        remedy = "config.json: model_type: update transformers, or choose a model of a family in docs/models.md"
-    elif "GGUF" in text or "gguf" in text:
-        remedy = "install `prlcoder[gguf]`, or convert the model to safetensors; docs/models.md lists the architectures"
-    elif "deserializing" in text or "incomplete" in text.lower() or "header" in text.lower():
-        remedy = "a .safetensors file is truncated or damaged; download it again"
-    return InputError(f"{what} {path}: cannot be loaded ({reason}); {remedy}")
+    text, shown = str(error).lower(), first_line(error).removesuffix(".")
+    if len(shown) > MAX_REASON_CHARACTERS:
+        shown = shown[:MAX_REASON_CHARACTERS].rpartition(" ")[0] + " ..."
+    for known in _KNOWN_FAILURES:
+        if any(word in text for word in known.words):
+            return InputError(f"{what} {path}: cannot be loaded ({known.reason or shown}); {known.remedy}")
+    return InputError(f"{what} {path}: cannot be loaded ({shown}); check the path and the files in it")
+
+
+def file_damage(file: Path, otherwise: str = "is damaged") -> str:
+    """The message about a file that cannot be read; ``otherwise`` says what is wrong if its beginning does not."""
+    with file.open("rb") as opened:
+        beginning = opened.read(len(_LFS_POINTER))
+    if beginning == _LFS_POINTER:
+        return f"{file}: is a Git LFS pointer and not the file itself; run `git lfs pull` there, or download it again"
+    return f"{file}: {otherwise if beginning else 'is empty'}; download the file again"
 
 
 def _gguf_source(path: str) -> ModelSource:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.model_source import ModelSource
+from prlcoder.modeling.model_source import ModelSource, file_damage
 
 LENGTH_BYTES: Final = 8  # a safetensors file begins with the length of its header, little-endian
 MAX_HEADER_BYTES: Final = 100 << 20
 INDEX: Final = "model.safetensors.index.json"
+_HEAD_FIELDS: Final = ("num_attention_heads", "num_key_value_heads")
+_PROJECTION: Final = re.compile(r"\b[qkvo]_proj\b")
 _LAYER: Final = re.compile(r"\b(?:layers|h|blocks)\.(\d+)\.")
 
 Shapes = dict[str, tuple[int, ...]]  # tensor name -> shape
@@ -45,7 +47,7 @@ def read_shapes(file: Path) -> Shapes:
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
         if not 0 < length <= min(size - LENGTH_BYTES, MAX_HEADER_BYTES):
-            raise InputError(f"{file}: has no safetensors header; download the file again")
+            raise InputError(file_damage(file, "has no safetensors header"))
         try:
             header: dict[str, Any] = json.loads(opened.read(length))
         except ValueError as error:
@@ -71,7 +73,7 @@ def _check_shapes(folder: Path, config: Any, found: Shapes) -> None:
     expected, ignored = _expected_shapes(config)
     for name in sorted(expected.keys() & found.keys()):
         if expected[name] != found[name]:
-            field = _field_of(config, expected[name], found[name])
+            field = _field_of(config, name, expected[name], found[name])
             raise InputError(
                 f"{folder / 'config.json'}: {field}the configuration makes {name} {list(expected[name])}, but the "
                 f"weights have {list(found[name])}; give the config.json that belongs to these weights"
@@ -112,9 +114,13 @@ def _expected_shapes(config: Any) -> tuple[Shapes, list[re.Pattern[str]]]:
     return shapes, [re.compile(pattern) for pattern in ignored]
 
 
-def _field_of(config: Any, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
-    """The field of the configuration that a differing size comes from, if one has just this value."""
+def _field_of(config: Any, tensor: str, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
+    """The fields of the configuration that a differing size comes from: the numbers of heads for a projection of an
+    attention, else one that has just this value."""
     values = config.get_text_config().to_dict()
+    if _PROJECTION.search(tensor) and all(name in values for name in _HEAD_FIELDS):
+        heads, groups = (values[name] for name in _HEAD_FIELDS)
+        return f"{' and '.join(_HEAD_FIELDS)}: are {heads} and {groups}; "
     for ours, theirs in zip(expected, found, strict=False):
         if ours != theirs:
             named = [name for name in ("vocab_size", "hidden_size", "intermediate_size") if values.get(name) == ours]

@@ -16,6 +16,7 @@ from prlcoder.errors import InputError
 from prlcoder.modeling.adapters import below_adapters, tokenizer_location
 from prlcoder.modeling.model_source import ModelSource, unloadable
 
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")  # one of which every published folder has
 PROBE = "def f(a):\n    return a + 1\n"
 
 
@@ -31,6 +32,7 @@ def load_tokenizer(path: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(**source.arguments)
     except Exception as error:  # the hub, JSON and tokenizers raise many kinds
+        _require_files(source)
         raise unloadable("tokenizer", path, error) from error
     if _differs_from_file(source, tokenizer):
         tokenizer = _as_the_file_says(source, path)
@@ -40,6 +42,19 @@ def load_tokenizer(path: str) -> Any:
     if tokenizer.pad_token_id is None or (rows is not None and tokenizer.pad_token_id >= rows):
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _require_files(source: ModelSource) -> None:
+    """Raises ``InputError`` if a local folder has no tokenizer, or one of its files is damaged."""
+    if source.gguf_file is not None or source.folder is None:
+        return
+    if not any((source.folder / name).is_file() for name in TOKENIZER_FILES):
+        raise InputError(
+            f"model {source.location}: contains no tokenizer.json; copy tokenizer.json and tokenizer_config.json of "
+            "the same model into the folder"
+        )
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        source.read_json(name)
 
 
 def _embedding_rows(source: ModelSource) -> int | None:
