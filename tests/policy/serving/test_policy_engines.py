@@ -20,6 +20,7 @@ from prlcoder.policy.serving.live import LivePolicy, SampleEvent
 from prlcoder.policy.serving.service import start_engine
 from prlcoder.policy.serving.settings import PolicySettings
 from prlcoder.policy.transformers_engine import TransformersEngine
+from prlcoder.problems.prompts import ModelInput
 
 pytestmark = pytest.mark.needs_torch
 
@@ -96,17 +97,23 @@ async def collect(stream: AsyncGenerator[SampleEvent, None]) -> dict[tuple[int, 
     return found
 
 
-def write(served: Served, prompts: Sequence[str] = PROMPTS, **how: Any) -> dict[tuple[int, int], Text]:
+def write(served: Served, prompts: Sequence[str | ModelInput] = PROMPTS, **how: Any) -> dict[tuple[int, int], Text]:
     """``collect`` of one request."""
     found: dict[tuple[int, int], Text] = served.run(collect(served.policy.stream(prompts, Sampling(**how))))
     return found
 
 
-def greedy(model: Path, *, adapter: Path | None = None, stop: Sequence[str] = ()) -> list[str]:
-    """The greedy completions of ``PROMPTS`` by the engine that the pipeline uses."""
+def greedy(
+    model: Path,
+    prompts: Sequence[str | ModelInput] = PROMPTS,
+    *,
+    adapter: Path | None = None,
+    stop: Sequence[str] = (),
+) -> list[str]:
+    """The greedy completions by the engine that the pipeline uses."""
     checkpoint = load(str(model), adapter=None if adapter is None else str(adapter))
     engine = TransformersEngine(checkpoint, max_new_tokens=TOKENS)
-    return [text for (text,) in engine.generate(PROMPTS, samples=1, temperature=0, seed=0, stop=stop)]
+    return [text for (text,) in engine.generate(prompts, samples=1, temperature=0, seed=0, stop=stop)]
 
 
 def texts(found: dict[tuple[int, int], Text]) -> list[str]:
@@ -130,6 +137,39 @@ def test_a_sample_ends_before_a_stop_text(served: Served, policies: dict[str, Pa
     assert len(found[0, 0].ids) < TOKENS
     assert stop in served.policy.tokenizer.decode(found[0, 0].ids)
     assert stop not in served.policy.tokenizer.decode(found[0, 0].ids[:-1])
+
+
+@pytest.fixture(scope="module")
+def writes_control_tokens(policies: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The policy ``first``, except that it writes ``<pad>`` where ``first`` begins its first completion."""
+    import torch
+
+    checkpoint = load(str(policies["first"]))
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    ids = tokenizer(PROMPTS[0], return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        first = int(model(ids).logits[0, -1].argmax())
+        model.lm_head.weight[tokenizer.pad_token_id] = 2 * model.lm_head.weight[first]
+    folder = tmp_path_factory.mktemp("control")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_names_of_control_tokens_are_read_and_written_alike(served: Served, writes_control_tokens: Path) -> None:
+    name = "<pad>"
+    question = f"{name}{PROMPTS[0]}"
+    prompts = [PROMPTS[0], ModelInput(question, control=((0, len(name)),)), ModelInput(question)]
+    expected = greedy(writes_control_tokens, prompts)
+    assert expected[0].startswith(name)  # what the model writes stays visible
+    policy = served.policy
+    served.run(policy.update(policy.weights.version + 1, str(writes_control_tokens), "full"))
+    assert texts(write(served, prompts)) == expected
+    stop = expected[0][len(name) :][3:6]
+    ended = greedy(writes_control_tokens, prompts, stop=[stop])
+    assert ended[0] == expected[0][: expected[0].index(stop)]
+    assert texts(write(served, prompts, stop=(stop,))) == ended
+    assert texts(write(served, prompts, stop=(name,)))[0] == ""  # a control token's name can be a stop text
 
 
 def test_log_probabilities_are_the_models_own(served: Served, policies: dict[str, Path]) -> None:
