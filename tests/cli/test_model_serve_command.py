@@ -66,5 +66,5 @@ def test_a_model_that_cannot_be_served_is_one_message(tmp_path: Path, policies: 
     process = serve("prm", tmp_path / "ready", "--model", str(policies["first"]))
     _, errors = process.communicate()
     assert process.returncode == 2
-    assert "is not a process reward model" in errors
+    assert "is not a reward model" in errors
     assert "Traceback" not in errors

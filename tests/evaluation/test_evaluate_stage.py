@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from prlcoder.errors import InputError
 from prlcoder.evaluation import benchmark, stage
 from prlcoder.evaluation.stage_cache import StageCache
 from prlcoder.executor import Executor, ResourceLimits
+from prlcoder.modeling.reward_record import RewardRecord
 from prlcoder.mutator import RuleTeacher
 from prlcoder.problems.nano import suite
-from prlcoder.spec import Evaluation, NanoSuite, Spec
+from prlcoder.spec import Evaluation, NanoSuite, Reward, Spec
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.build import Settings, build
 
@@ -159,6 +161,36 @@ def test_a_published_benchmark_and_the_leak_test_beside_the_reward_model(
     samples = [json.loads(line) for line in found["basic/samples.jsonl"].splitlines()]
     assert {row["task_id"] for row in samples} == {"11"}  # tasks 1 to 10 are MBPP's examples, not its test
     assert {row["split"] for row in map(json.loads, found["basic/steps.jsonl"].splitlines())} == {"train", "basic"}
+
+
+def test_an_outcome_model_chooses_among_samples_beside_the_process_model_or_alone(
+    tmp_path: Path, models: dict[str, Path]
+) -> None:
+    outcome = shutil.copytree(models["reward"], tmp_path / "outcome")
+    RewardRecord("orm").write(outcome)
+    plan = {"maxNewTokens": 8, "benchmarks": [{"samples": 2}]}
+    beside = Evaluation.model_validate({**plan, "outcomeModel": str(outcome)})
+    without_policy = {name: models[name] for name in ("pretrain", "reward")}
+    stage.run(context(tmp_path / "beside", without_policy, SPEC.model_copy(update={"evaluation": beside})))
+    summary = files(tmp_path / "beside")["summary.json"]
+    best = summary["policies"]["base"]["best_of_n"]
+    assert list(best["by_score"]) == ["product", "mean", "min", "last", "outcome", "log_probability"]
+    found = summary["reward_model"]
+    assert list(found) == ["held_out_steps", "own_steps", "held_out_programs", "own_programs"]
+    assert found["own_programs"]["base"]["n"] == 3
+
+    alone = {"evaluation": Evaluation.model_validate(plan), "reward": Reward(kind="orm")}
+    given = {"pretrain": models["pretrain"], "reward": outcome}
+    stage.run(context(tmp_path / "alone", given, SPEC.model_copy(update=alone)))
+    other = files(tmp_path / "alone")["summary.json"]
+    scores = other["policies"]["base"]["best_of_n"]
+    assert (scores["score"], list(scores["by_score"])) == ("outcome", ["outcome", "log_probability"])
+    assert scores["by_score"]["outcome"] == best["by_score"]["outcome"]
+    assert other["reward_model"] == {name: found[name] for name in ("held_out_programs", "own_programs")}
+    assert found["held_out_programs"]["n"] < found["held_out_steps"]["n"]  # the canonical steps are of one program
+
+    with pytest.raises(InputError, match="is a reward model of the kind orm, not prm"):
+        stage.run(context(tmp_path / "wrong", given))
 
 
 def test_an_evaluation_does_not_go_on_with_other_problems(tmp_path: Path, models: dict[str, Path]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from prlcoder.evaluation.candidates import SampledProgram, execute, generate, rows
 from prlcoder.evaluation.discrimination import JudgedStep
 from prlcoder.evaluation.own_step_labels import JudgedProgram, known_steps
-from prlcoder.evaluation.reward_model import own_steps, reranked, step_figures
+from prlcoder.evaluation.reward_model import own_steps, reranked, step_figures, step_scores
 from prlcoder.evaluation.step_scores import ProgramScorer, ScoredProgram, aggregate
 from prlcoder.evaluation.step_view import canonical_rows, spread
 from prlcoder.evaluation.text_classifier import TextClassifier
@@ -152,14 +152,15 @@ def test_a_programs_score_is_product_mean_min_or_last_of_its_steps() -> None:
 
 def test_reranking_shows_the_product_first() -> None:
     low, high = ScoredProgram((), (0.1, 0.3)), ScoredProgram((), (0.9, 0.05))
-    found = reranked([[True, False]], [[low, high]])
+    found = reranked([[True, False]], step_scores([[low, high]]))
     assert (found["score"], found["pass@1"], found["by_score"]["min"]["pass@1"]) == ("product", 0.0, 1.0)
 
 
 def test_reranking_stands_beside_chance_the_ceiling_and_the_policys_own_likelihood() -> None:
     low, high = ScoredProgram((), (0.2,)), ScoredProgram((), (0.8,))
     samples = [[True, False], [False, True], [False, False]]
-    found = reranked(samples, [[high, low], [high, low], [high, low]], [[-0.5, -0.1], [-0.5, -0.1], [-0.5, -0.1]])
+    scores = step_scores([[high, low], [high, low], [high, low]])
+    found = reranked(samples, scores, [[-0.5, -0.1], [-0.5, -0.1], [-0.5, -0.1]])
     assert (found["random"], found["oracle"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
     # the PRM takes the first of each, the likelihood the second; each orders one of the two mixed problems rightly
     assert found["by_score"]["product"]["pass@1"] == pytest.approx(1 / 3)

@@ -91,7 +91,7 @@ def model(family: str, **more: Any) -> Any:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=more.pop("head_dim", 8),
         max_position_embeddings=128,
         initializer_range=0.2,
         **more,

@@ -50,7 +50,7 @@ def test_every_policy_is_named_once_by_what_reranking_does_to_it() -> None:
     policies = {"base": policy(0.07, 0.19), "policy": policy(-0.02, 0.04), "nll": policy(-0.1, -0.02)}
     (sentence,) = sentences(Summary.model_validate({"policies": policies}), {})
     assert sentence == (
-        "Choosing among 8 samples by the PRM (product of the steps) raises the pass@1 of Base (+13.0 points, +7.0 to "
+        "Choosing among 8 samples by the PRM (product of its steps) raises the pass@1 of Base (+13.0 points, +7.0 to "
         "+19.0), lowers the pass@1 of NLL (−6.0 points, −10.0 to −2.0) and does not measurably change the pass@1 of "
         "Step-DPO (+1.0 points, −2.0 to +4.0)."
     )

@@ -136,7 +136,8 @@ VALID = {
         model={"path": "x"}, pretrain=None, supervision=None, sft=None, reward=None, policy=None
     ),
     "supervision from a folder": changed(supervision={"teachers": [], "from": "s3://bucket/x"}),
-    "whole solutions": changed(supervision={"unit": "solution"}, reward=None, policy=None),
+    "whole solutions": changed(supervision={"unit": "solution"}, reward={"kind": "orm"}, policy=None),
+    "an outcome model beside the reward model": changed(evaluation={"outcomeModel": "runs/orm/reward"}),
     "a language model": changed(
         supervision={
             "teachers": [
@@ -238,6 +239,18 @@ INVALID: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     ("no programs for rft", changed(supervision={}, policy={"controls": [{"kind": "rft"}]}), "spec", "rft needs"),
     ("no benchmark", changed(evaluation={"benchmarks": []}), "spec", "nothing to evaluate on"),
+    (
+        "an outcome model that chooses nothing",
+        changed(evaluation={"outcomeModel": "x", "bestOfN": False}),
+        "spec",
+        "evaluation.outcomeModel: has no effect with `bestOfN: false`",
+    ),
+    (
+        "two outcome models",
+        changed(reward={"kind": "orm"}, evaluation={"outcomeModel": "x"}),
+        "spec",
+        "evaluation.outcomeModel: the run's own reward model is an outcome reward model",
+    ),
     (
         "two benchmarks of one name",
         changed(evaluation={"benchmarks": [{}, {"source": "mbpp", "name": "held-out", "path": "p"}]}),

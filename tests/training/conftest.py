@@ -17,7 +17,7 @@ from prlcoder.supervision.rows import Pair, Program, Step, SupervisionRow
 
 
 def labelled_rows(problem: Problem) -> dict[str, list[SupervisionRow]]:
-    """The canonical steps of a problem, one wrong variant of each, the pairs of both, and two programs."""
+    """The canonical steps of a problem, one wrong variant of each, the pairs of both, and the whole programs."""
     rows: dict[str, list[SupervisionRow]] = {"steps": [], "pairs": [], "programs": []}
     source = problem.canonical
     for index, part in enumerate(segment(source, "line")):
@@ -50,6 +50,11 @@ def labelled_rows(problem: Problem) -> dict[str, list[SupervisionRow]]:
             )
         rows["pairs"].append(Pair(problem.id, index, prefix, part.text, wrong, rest, "canonical", "policy"))
     rows["programs"] = [Program(problem.id, source, "chosen", "passed", origin) for origin in ("canonical", "policy")]
+    rows["programs"] += [
+        Program(problem.id, pair.prefix + pair.rejected + pair.rest, "rejected", "wrong_answer", "policy")
+        for pair in rows["pairs"]
+        if isinstance(pair, Pair)
+    ]
     return rows
 
 

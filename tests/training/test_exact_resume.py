@@ -32,6 +32,7 @@ STAGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "pretrain": (pretrain.run, {"pretrain": Pretrain(programs=48, batch_size=4, **SHORT)}),
     "sft": (sft.run, {"sft": Sft(epochs=4, batch_size=2, gradient_accumulation=2, **SHORT)}),
     "reward": (reward.run, {"reward": Reward(epochs=4, batch_tokens=300, **SHORT)}),
+    "reward-orm": (reward.run, {"reward": Reward(kind="orm", epochs=4, batch_tokens=300, **SHORT)}),
     "policy": (
         policy_stage.run,
         {
@@ -41,6 +42,14 @@ STAGES: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
 }
+STAGES["policy-tries"] = (
+    policy_stage.run,
+    {
+        "policy": Policy(
+            epochs=4, batch_tokens=300, controls=(Control(kind="nll", epochs=1, batch_tokens=300), CONTROLS[1]), **SHORT
+        )
+    },
+)
 STAGES |= {
     f"{name}-lora": (STAGES[name][0], {**STAGES[name][1], "peft": Peft(rank=2, dropout=0.1)})
     for name in ("sft", "reward", "policy")

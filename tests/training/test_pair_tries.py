@@ -14,7 +14,7 @@ from prlcoder.problems.prompts import render
 from prlcoder.spec import Dpo
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
-from prlcoder.training.examples.pair_tries import PairTrieCollator
+from prlcoder.training.examples.pair_tries import PairBinCollator, PairTrieCollator, pair_bins
 from prlcoder.training.examples.pairs import PairCollator, pair_dataset, pair_logits
 from prlcoder.training.loop.reference import reference_logps
 from prlcoder.training.losses.preference import chosen_segment_nll, dpo_loss, pair_logps, reward_margins
@@ -52,6 +52,27 @@ def test_two_pairs_of_one_program() -> None:
     assert batch["segment_span"].tolist() == [[0, 0, 1, 1, -1, -1, -1]]
     assert batch["segment_tokens"].tolist() == [2, 2]
     assert batch["weight"].tolist() == [0.5, 0.5]
+
+
+def test_bins_keep_every_pair_once_and_programs_together(pairs: Any) -> None:
+    examples = list(pairs)
+    programs = len({example["loss_denominator_id"] for example in examples})
+    for budget in (100_000, 600, 60):
+        found = pair_bins(examples, budget, seed=1)
+        flat = [pair for one in found for pair in one]
+        assert sorted(map(str, flat)) == sorted(map(str, examples))
+        sizes = [PairTrieCollator(0)(one)["input_ids"].numel() for one in found]
+        assert len(found) == 1 if budget == 100_000 else max(sizes) < 2 * 600
+    whole = pair_bins(examples, 600, seed=1)
+    spread = [{pair["loss_denominator_id"] for pair in one} for one in whole]
+    assert sum(map(len, spread)) == programs  # no program is in two batches
+
+
+def test_a_batch_of_bins_is_a_batch_of_their_pairs(pairs: Any) -> None:
+    examples = [pairs[number] for number in range(6)]
+    together, apart = PairTrieCollator(0)(examples), PairBinCollator(0)([examples[:4], examples[4:]])
+    assert together["input_ids"].tolist() == apart["input_ids"].tolist()
+    assert together["targets"].tolist() == apart["targets"].tolist()
 
 
 def losses(model: Any, batch: Any) -> torch.Tensor:

@@ -15,19 +15,31 @@ from typing import Any
 from prlcoder.errors import InputError
 from prlcoder.evaluation import leak
 from prlcoder.evaluation.candidates import SampledProgram, Verdicts, execute, generate, rows, verdict_of
+from prlcoder.evaluation.outcome_model import OutcomeFigures
 from prlcoder.evaluation.own_step_labels import JudgedProgram
 from prlcoder.evaluation.pass_metrics import gain, greedy_figures, sampled_figures
 from prlcoder.evaluation.problem_sets import benchmark_problems
-from prlcoder.evaluation.reward_model import as_segment, held_out_steps, own_steps, reranked, step_figures, whole
+from prlcoder.evaluation.reward_model import (
+    OUTCOME,
+    as_segment,
+    held_out_steps,
+    own_steps,
+    reranked,
+    step_figures,
+    step_scores,
+    whole,
+)
 from prlcoder.evaluation.stage_cache import StageCache
 from prlcoder.evaluation.step_scores import ProgramScorer
 from prlcoder.evaluation.step_view import PROBLEMS_PER_SPLIT, canonical_rows, spread, stored_steps, written_rows
 from prlcoder.evaluation.text_classifier import TextClassifier
 from prlcoder.executor import ProgramRunner, ResourceLimits
 from prlcoder.files import atomic_output, dump, write_json
+from prlcoder.modeling.reward_record import require_kind
+from prlcoder.prm.protocol import StepScorer
 from prlcoder.problems.model import digest
 from prlcoder.problems.prompts import PromptTemplate, template_digest
-from prlcoder.spec import Benchmark, Evaluation, Supervision
+from prlcoder.spec import Benchmark, Evaluation, Services, Supervision
 from prlcoder.stages.context import StageContext
 from prlcoder.stages.models import open_engine, open_scorer
 from prlcoder.supervision import Step, labelled_steps
@@ -96,7 +108,7 @@ class BenchmarkRun:
         self._by_id = {problem.id: problem for problem in self._problems}
         self._cache = StageCache(context.work / plan.title)
         self._verdicts: Verdicts = {}
-        self._scorer = self._load_scorer()
+        self._scorer, self._outcome = self._load_scorers()
 
     def write(self, output: Path) -> dict[str, Any]:
         """Write all files of the benchmark and return its summary."""
@@ -113,9 +125,10 @@ class BenchmarkRun:
             "template": {"name": self._template.name, "digest": self._template_digest()},
         }
         supervised = "supervise" in self._context.artifacts
-        steps = self._labelled() if supervised or self._scorer is not None else []
-        if self._scorer is not None:
-            summary["reward_model"] = self._reward_figures(policies, steps)
+        scored = self._scorer is not None or self._outcome is not None
+        steps = self._labelled() if supervised or scored else []
+        if scored:
+            summary["reward_model"] = {**self._step_figures(policies, steps), **self._outcome_figures(policies, steps)}
         if supervised and steps:
             summary["leak"] = self._cache.load_or_compute("leak", "leak", lambda: self._leak(steps))
         view = [*self._training_view(), *self._held_out_view(policies, steps)]
@@ -149,10 +162,21 @@ class BenchmarkRun:
 
         return template_digest(self._template, load_tokenizer(self._context.base_model()))
 
-    def _load_scorer(self) -> ProgramScorer | None:
-        if "reward" not in self._context.artifacts:
-            return None
-        scorer = open_scorer(self._context.spec.services, str(self._context.artifacts["reward"]))
+    def _load_scorers(self) -> tuple[ProgramScorer | None, ProgramScorer | None]:
+        """The process and the outcome reward model, where there is one."""
+        spec, own, other = self._context.spec, None, None
+        kind = spec.reward.kind if spec.reward is not None else "prm"
+        if "reward" in self._context.artifacts:
+            path = str(self._context.artifacts["reward"])
+            require_kind(path, kind, "spec.reward.kind")
+            own = self._program_scorer(open_scorer(spec.services, path))
+        if self._settings.outcome_model is not None:
+            require_kind(self._settings.outcome_model, "orm", "spec.evaluation.outcomeModel")
+            # The service has one model, which is the run's own, so this one is loaded here.
+            other = self._program_scorer(open_scorer(Services(), self._settings.outcome_model))
+        return (own, other) if kind == "prm" else (None, own)
+
+    def _program_scorer(self, scorer: StepScorer) -> ProgramScorer:
         problems = {problem.id: problem for problem in (*self._context.train, *self._problems)}
         return ProgramScorer(
             scorer, problems.values(), self._template, self._context.spec.segmentation, scorer.tokenizer
@@ -192,7 +216,7 @@ class BenchmarkRun:
         if self._plan.samples:
             sampled = sampled_figures([_passed(group) for group in policy.samples], self._plan.k)
             figures["sampled"] = {"temperature": self._plan.temperature, **sampled}
-            if self._scorer is not None and self._settings.best_of_n:
+            if (self._scorer is not None or self._outcome is not None) and self._settings.best_of_n:
                 figures["best_of_n"] = self._cache.load_or_compute(
                     f"{name}.best_of_n", "score", lambda: self._rerank(policy)
                 )
@@ -203,14 +227,17 @@ class BenchmarkRun:
         return figures
 
     def _rerank(self, policy: _JudgedPolicy) -> dict[str, Any]:
-        assert self._scorer is not None
+        """Best of n by every score of a program that this run has."""
         samples = policy.samples
-        scored = iter(self._scorer.programs([(one.problem_id, one.program) for group in samples for one, _ in group]))
-        return reranked(
-            [_passed(group) for group in samples],
-            [[next(scored) for _ in group] for group in samples],
-            policy.likelihoods,
-        )
+        programs = [(one.problem_id, one.program) for group in samples for one, _ in group]
+        scores: dict[str, list[list[float]]] = {}
+        if self._scorer is not None:
+            scored = iter(self._scorer.programs(programs))
+            scores |= step_scores([[next(scored) for _ in group] for group in samples])
+        if self._outcome is not None:
+            chances = iter(self._outcome.outcomes(programs))
+            scores[OUTCOME] = [[next(chances) for _ in group] for group in samples]
+        return reranked([_passed(group) for group in samples], scores, policy.likelihoods)
 
     def _labelled(self) -> list[Step]:
         """Labelled steps of problems that no training has seen."""
@@ -233,9 +260,21 @@ class BenchmarkRun:
 
         return [Step(**row) for row in self._cache.load_or_compute("labelled_steps", "label", label)]
 
-    def _reward_figures(self, policies: Mapping[str, _JudgedPolicy], steps: Sequence[Step]) -> dict[str, Any]:
+    def _outcome_figures(self, policies: Mapping[str, _JudgedPolicy], steps: Sequence[Step]) -> dict[str, Any]:
+        """The outcome reward model's figures on labelled programs and on each policy's own; empty without one."""
+        if self._outcome is None:
+            return {}
+        judged = {
+            name: [(one.problem_id, one.program, verdict == "passed") for one, verdict in policy.one_each]
+            for name, policy in policies.items()
+        }
+        return OutcomeFigures(self._outcome, self._cache).of(steps, judged)
+
+    def _step_figures(self, policies: Mapping[str, _JudgedPolicy], steps: Sequence[Step]) -> dict[str, Any]:
+        """The process reward model's figures on labelled steps and on each policy's own; empty without one."""
         scorer = self._scorer
-        assert scorer is not None
+        if scorer is None:
+            return {}
 
         def held_out() -> dict[str, Any]:
             items = [(step.problem_id, whole(step), as_segment(step)) for step in steps]

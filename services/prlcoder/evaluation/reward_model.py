@@ -3,7 +3,7 @@ among a policy's samples."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,14 @@ from prlcoder.evaluation.discrimination import JudgedStep, auroc_within, figures
 from prlcoder.evaluation.own_step_labels import JudgedProgram, known_steps
 from prlcoder.evaluation.paired_bootstrap import paired_bootstrap
 from prlcoder.evaluation.pass_metrics import best_of_n
-from prlcoder.evaluation.step_scores import AGGREGATES, ScoredProgram, aggregate
+from prlcoder.evaluation.step_scores import AGGREGATES, WHOLE, ScoredProgram, aggregate
 from prlcoder.evaluation.text_classifier import TextClassifier
 from prlcoder.executor import ProgramRunner
 from prlcoder.segmenter import Mode, Segment
 from prlcoder.supervision import Step
 
 LIKELIHOOD = "log_probability"  # the score of a program without any reward model
+OUTCOME = "outcome"  # the score of a program by an outcome reward model
 TEXT_FIGURES = ("auroc", "auroc_within_problems", "accuracy", "false_positive_rate", "ece")
 
 
@@ -70,16 +71,28 @@ def step_figures(steps: Sequence[JudgedStep], baseline: TextClassifier | None) -
     return {**found, "text": {name: by_text[name] for name in TEXT_FIGURES}, "vs_text": differences}
 
 
+def judged_programs(programs: Sequence[tuple[str, str, bool]], probabilities: Sequence[float]) -> list[JudgedStep]:
+    """Whole programs (problem id, program, whether it is right) with an outcome reward model's probabilities."""
+    return [
+        JudgedStep(right, probability, 1.0, WHOLE, problem_id, program)
+        for (problem_id, program, right), probability in zip(programs, probabilities, strict=True)
+    ]
+
+
+def step_scores(scored: Sequence[Sequence[ScoredProgram]]) -> dict[str, list[list[float]]]:
+    """The score of every program by each aggregate of its step scores."""
+    return {kind: [[aggregate(program)[kind] for program in programs] for programs in scored] for kind in AGGREGATES}
+
+
 def reranked(
     samples: Sequence[Sequence[bool]],
-    scored: Sequence[Sequence[ScoredProgram]],
+    scores: Mapping[str, Sequence[Sequence[float]]],
     likelihoods: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, Any]:
-    """Best of n by each aggregate of a program's step scores, and by the policy's own mean token log-probability
-    (``likelihoods``) if that is known; the figures of the first aggregate are repeated on top."""
-    scores = {kind: [[aggregate(program)[kind] for program in programs] for programs in scored] for kind in AGGREGATES}
+    """Best of n by each kind of score, and by the policy's own mean token log-probability (``likelihoods``) if that is
+    known; the figures of the first kind are repeated on top."""
     if likelihoods is not None:
-        scores[LIKELIHOOD] = [list(row) for row in likelihoods]
+        scores = {**scores, LIKELIHOOD: likelihoods}
     result = best_of_n(samples, scores)
     for kind, per_problem in scores.items():
         items = [
@@ -88,8 +101,9 @@ def reranked(
             for passed, score in zip(row, values, strict=True)
         ]
         result["by_score"][kind]["auroc_within_problems"] = auroc_within(items)
-    first = result["by_score"][AGGREGATES[0]]
-    return {"n": result["n"], "score": AGGREGATES[0], "pass@1": first["pass@1"], "ci95": first["ci95"], **result}
+    kind = next(iter(scores))
+    first = result["by_score"][kind]
+    return {"n": result["n"], "score": kind, "pass@1": first["pass@1"], "ci95": first["ci95"], **result}
 
 
 def whole(step: Step) -> str:

@@ -13,6 +13,7 @@ from prlcoder.problems.prompts import Prompt, PromptTemplate, render
 from prlcoder.segmenter import Mode, Segment, SegmentationError, segment
 
 AGGREGATES = ("product", "mean", "min", "last")  # where only one figure is shown, it is the first one's
+WHOLE = "program"  # kind of the only segment that an outcome reward model scores
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,16 @@ class ProgramScorer:
         """The probability of the step in each (problem id, program, step); None if the program is too long."""
         found = self._score([(id, program, [step]) for id, program, step in items])
         return [scores[0].probability if scores else None for scores in found]
+
+    def outcomes(self, items: Sequence[tuple[str, str]]) -> list[float]:
+        """The probability that an outcome reward model gives each (problem id, program) as a whole.
+
+        It is 0 for a program without any visible character and for one that is too long. Equal items are scored once.
+        """
+        distinct = [item for item in dict.fromkeys(items) if item[1].strip()]
+        found = self.steps([(id, program, Segment(0, len(program), WHOLE, program)) for id, program in distinct])
+        scores = dict(zip(distinct, found, strict=True))
+        return [scores.get(item) or 0.0 for item in items]
 
     def _score(self, items: Sequence[tuple[str, str, Sequence[Segment]]]) -> Sequence[Sequence[StepScore]]:
         """Scores of each item; empty for a program that is longer than the model's context."""

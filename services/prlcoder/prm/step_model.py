@@ -16,6 +16,7 @@ from prlcoder.modeling.configs import context_length, load_config
 from prlcoder.modeling.packing.rows import token_batch
 from prlcoder.modeling.packing.tree import TreeBatch, Trie, split_by_similarity
 from prlcoder.modeling.packing.tree_attention import reads_tries, tree_inputs
+from prlcoder.modeling.reward_record import RewardRecord
 from prlcoder.modeling.spans import encode, segment_end_token
 from prlcoder.modeling.token_classifier import chosen_label, classifier_class, has_own_class
 from prlcoder.modeling.tokenizer_check import check_tokenizer
@@ -49,6 +50,7 @@ class StepModel:
         self.chosen = chosen_label(model.config, path)
         self.batch_tokens = BATCH_TOKENS[model.device.type]
         self.template = model_template(path, tokenizer)
+        self.record = RewardRecord.of(path)
 
     @classmethod
     def load(cls, path: str) -> StepModel:
@@ -66,7 +68,7 @@ class StepModel:
         model, missing = load_weights(kind, path, dtype="auto", **own)
         if model.config.num_labels != 2 or missing:
             raise InputError(
-                f"model {path}: is not a process reward model (a token classifier with the labels rejected, chosen); "
+                f"model {path}: is not a reward model (a token classifier with the labels rejected, chosen); "
                 "give one, such as the folder `reward` of a run"
             )
         return cls(path, on_best_device(model), tokenizer)

@@ -100,9 +100,7 @@ def judging(after: PolicyScore, name: str) -> list[str]:
     low, high = score.vs_sampled.ci95
     said = "raises" if low > 0 else "lowers" if high < 0 else "does not measurably change"
     change = f"{points(score.vs_sampled.difference)} points, {points(low)} to {points(high)}"
-    return [
-        f"Taking the best of {reranked.n} samples by the PRM ({kind} of its steps) {said} {name}’s pass@1 ({change})."
-    ]
+    return [f"Taking the best of {reranked.n} samples by {names.selector(kind)} {said} {name}’s pass@1 ({change})."]
 
 
 def standing(name: str, policies: dict[str, PolicyScore], samples: Samples) -> str:

@@ -39,6 +39,17 @@ def stage(name: str) -> str:
     return STAGES.get(name, name)
 
 
+def selector(kind: str) -> str:
+    """What chooses among samples by the score ``kind``.
+
+    >>> selector("product"), selector("outcome")
+    ('the PRM (product of its steps)', 'the ORM')
+    """
+    return {"outcome": "the ORM", "log_probability": "its own log-probability"}.get(
+        kind, f"the PRM ({plain(kind)} of its steps)"
+    )
+
+
 def plain(word: str) -> str:
     """``wrong_answer`` as ``wrong answer``."""
     return word.replace("_", " ")

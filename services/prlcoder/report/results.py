@@ -11,7 +11,7 @@ from prlcoder.report import charts, names
 from prlcoder.report.records import Difference, Interval, PolicyScore, ReportedScore, Reranked, Summary
 from prlcoder.report.scales import percent, points
 
-RERANKED_HEADINGS = {"log_probability": "policy’s own log-probability"}
+RERANKED_HEADINGS = {"log_probability": "policy’s own log-probability", "outcome": "ORM"}
 
 
 @dataclass(frozen=True)

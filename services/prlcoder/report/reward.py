@@ -23,6 +23,7 @@ HEADINGS = (
     "calibration error",
 )
 DEFAULT_BENCHMARK = "held-out"  # titles do not name it
+PROGRAMS = "_programs"  # in the names of sets on which an outcome reward model was measured
 MAX_OPERATORS_SHOWN = 12
 
 
@@ -43,8 +44,9 @@ def measured_sets(
     benchmark: str, step_figures: Mapping[str, StepFigures], leak: Leak | None = None
 ) -> tuple[Measured, ...]:
     """The sets of one benchmark: labelled steps with the leak test, then the steps of each policy. Each set is
-    followed by the text-only baseline on the same steps."""
-    policies = {_policy(name): name for name in step_figures}
+    followed by the text-only baseline on the same steps. The outcome reward model's sets of programs come last."""
+    outcomes = {_policy(name): found for name, found in step_figures.items() if PROGRAMS in name}
+    policies = {_policy(name): name for name in step_figures if PROGRAMS not in name}
     found: list[Measured] = []
     for policy in names.ordered({*policies, *([""] if leak else [])}, ("", *names.POLICIES)):
         figures = step_figures.get(policies.get(policy, ""))
@@ -54,7 +56,8 @@ def measured_sets(
             found.append(leaked(benchmark, leak, figures))
         elif figures is not None and figures.text is not None:
             found.append(text_alone(figures, figures.text))
-    return tuple(found)
+    order = names.ordered(outcomes, ("", *names.POLICIES))
+    return (*found, *(measured_programs(_programs_title(policy, benchmark), outcomes[policy]) for policy in order))
 
 
 def _policy(name: str) -> str:
@@ -65,6 +68,17 @@ def _policy(name: str) -> str:
 def _title(policy: str, benchmark: str) -> str:
     on = "" if benchmark == DEFAULT_BENCHMARK else f" for {benchmark}"
     return f"Steps that {names.policy(policy)} wrote{on}" if policy else f"Labelled steps of {benchmark} problems"
+
+
+def _programs_title(policy: str, benchmark: str) -> str:
+    on = "" if benchmark == DEFAULT_BENCHMARK else f" for {benchmark}"
+    written = f"Whole programs that {names.policy(policy)} wrote{on}"
+    return f"ORM: {written if policy else f'Labelled whole programs of {benchmark} problems'}"
+
+
+def measured_programs(title: str, figures: StepFigures) -> Measured:
+    """The row of one set of whole programs, which have no position and no kind."""
+    return measured(title, figures.model_copy(update={"by_position": {}, "by_kind": {}}))
 
 
 def text_alone(figures: StepFigures, text: TextFigures) -> Measured:

@@ -41,7 +41,8 @@ def beats_text(benchmark: str, figures: StepFigures | None) -> Iterator[str]:
 
 
 def reranking(summary: Summary) -> Iterator[str]:
-    """For every policy, whether choosing the best of n samples by the PRM helps against a sample drawn at random."""
+    """For every policy, whether choosing the best of n samples by the run's reward model helps against a sample drawn
+    at random."""
     groups: dict[str, list[str]] = {"raises": [], "lowers": [], "does not measurably change": []}
     n, kind = 0, ""
     for name in names.ordered(summary.policies, names.POLICIES):
@@ -55,7 +56,7 @@ def reranking(summary: Summary) -> Iterator[str]:
             )
     clauses = [f"{effect} the pass@1 of {names.listed(policies)}" for effect, policies in groups.items() if policies]
     if clauses:
-        yield f"Choosing among {n} samples by the PRM ({kind} of the steps) {names.listed(clauses)}."
+        yield f"Choosing among {n} samples by {names.selector(kind)} {names.listed(clauses)}."
 
 
 def first_score(score: PolicyScore) -> tuple[int, str, Difference] | None:

@@ -346,6 +346,27 @@ def _benchmark_splits(spec: Spec) -> Iterator[SpecFinding]:
 
 @check(
     CelRule(
+        f"{_EVALUATED}!has(self.evaluation.outcomeModel) || self.evaluation.bestOfN",
+        "evaluation.outcomeModel: has no effect with `bestOfN: false`; remove one of them",
+    ),
+    CelRule(
+        f"{_EVALUATED}!has(self.evaluation.outcomeModel) || !has(self.reward) || self.reward.kind != 'orm'",
+        "evaluation.outcomeModel: the run's own reward model is an outcome reward model; remove one of them",
+    ),
+)
+def _outcome_model(spec: Spec) -> Iterator[SpecFinding]:
+    evaluation = spec.evaluation
+    if evaluation is None or evaluation.from_ is not None or evaluation.outcome_model is None:
+        return
+    location, remedy = ("evaluation", "outcomeModel"), "remove one of them"
+    if not evaluation.best_of_n:
+        yield SpecFinding(location, "has no effect with `bestOfN: false`", remedy)
+    if spec.reward is not None and spec.reward.kind == "orm":
+        yield SpecFinding(location, "the run's own reward model is an outcome reward model", remedy)
+
+
+@check(
+    CelRule(
         "!has(self.evaluate) || self.evaluate.nodes == 1",
         "evaluate.nodes: the stage evaluate runs in one pod; set it to 1",
     ),

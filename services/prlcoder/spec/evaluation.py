@@ -76,6 +76,8 @@ class Evaluation(Section):
     """What the policies are evaluated on."""
     best_of_n: bool = True
     """Reranks the samples with the reward model, if the run has one."""
+    outcome_model: str | None = None
+    """Folder or hub id of an outcome reward model that reranks the samples too, beside the run's own reward model."""
     batch_size: Count = 128
     """Number of programs that are generated at once."""
     max_new_tokens: Count = 512

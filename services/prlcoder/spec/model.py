@@ -71,6 +71,9 @@ class Model(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Type of the weights in the model folders that stages write, and of the frozen weights below adapters. `auto` is
     `float32`. Weights that are trained are `float32` while they train, whatever the type of the base's files."""
+    attention: Literal["sdpa", "flex", "varlen"] = "sdpa"
+    """Attention of trainings in which programs share their prefixes. `flex` and `varlen` need a GPU and are for long
+    rows; `varlen` computes attention in half precision."""
     peft: Peft | None = None
     """Trains low-rank adapters instead of all weights."""
 

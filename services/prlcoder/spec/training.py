@@ -74,8 +74,8 @@ class Sft(Training):
 class Reward(Training):
     """The reward model."""
 
-    kind: Literal["prm"] = "prm"
-    """Kind of the reward model: `prm` scores every step."""
+    kind: Literal["prm", "orm"] = "prm"
+    """Kind of the reward model: `prm` scores every step, `orm` scores a whole program once, at its end."""
     model: str = "base"
     """Model that training starts from: `base`, `sft`, or a folder or hub id."""
     epochs: Positive = 10.0
@@ -112,6 +112,8 @@ class Control(Training):
 
     kind: Literal["nll", "rft"]
     """`nll` trains on the chosen segments of the same pairs, `rft` on the policy's own passing programs."""
+    batch_tokens: Count | None = None
+    """As `policy.batchTokens`; it applies to `nll` only."""
 
 
 class Policy(Training):
@@ -123,6 +125,9 @@ class Policy(Training):
     """Model that training starts from: `base`, `sft`, or a folder or hub id."""
     learning_rate: Positive = 5e-6
     """Peak learning rate."""
+    batch_tokens: Count | None = None
+    """Number of tokens per forward pass with all pairs of a program in one batch, so that they share their prefixes.
+    Without it, and for models that cannot share prefixes, batches have `batchSize` pairs of any programs."""
     dpo: Dpo | None = None
     """Settings of DPO."""
     controls: Annotated[tuple[Control, ...], Field(json_schema_extra=unique_by("kind"))] = ()

@@ -22,6 +22,7 @@ from prlcoder.executor.verdicts import SANDBOX_ERROR, TEST_ERROR, missing_packag
 from prlcoder.mutator import RuleTeacher, Variant
 from prlcoder.mutator.equivalence import DistinctPrograms
 from prlcoder.mutator.model import BatchTeacher, RewriteSite, Teacher, propose_all
+from prlcoder.mutator.solutions import SolutionTeacher
 from prlcoder.problems.enumeration import enumeration
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import BatchSegmenter, Segment, SegmentationError, segment_each
@@ -401,13 +402,15 @@ def labelled_steps(
     executor: ProgramRunner,
     limits: ResourceLimits,
     labels: Labels = "paper",
+    unit: Unit = "segment",
 ) -> list[Step]:
     """Return the canonical steps of ``problems`` and the rule teacher's variants of them, labelled.
 
-    Steps that no test decides are left out.
+    Steps that no test decides are left out. With ``unit="solution"`` a whole solution is one step.
     """
-    teacher = RuleTeacher(seed)
+    rules = RuleTeacher(seed)
+    teacher: Teacher = rules if unit == "segment" else SolutionTeacher(rules, mode, seed)
     labelled = label(
-        problems, mode=mode, teachers=[teacher], executor=executor, limits=limits, labels=labels, seed=seed
+        problems, mode=mode, teachers=[teacher], executor=executor, limits=limits, unit=unit, labels=labels, seed=seed
     )
     return [step for step in labelled.steps if step.bucket in training_buckets(use_generated=False)]

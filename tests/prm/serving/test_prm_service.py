@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.fixtures.serving import Serve, channel, parent
 
+from prlcoder.modeling.reward_record import RewardRecord
 from prlcoder.prm.items import ProgramScores, ProgramToScore, StepSpan
 from prlcoder.prm.scoring import LocalStepScorer
 from prlcoder.prm.serving.client import PrmClient
@@ -138,17 +140,21 @@ def test_checkpoints_are_exchanged_over_the_wire(
     address, asked = f"127.0.0.1:{server.port}", programs(training_problems[:3])
     prompt, program, parts = asked[0]
     item = ProgramToScore(prompt, program, tuple(StepSpan(one.start, one.end) for one in parts))
+    calibrated = shutil.copytree(reward_models["second"], tmp_path / "calibrated")
+    RewardRecord("prm", temperature=1.5, offset=-0.25).write(calibrated)
 
     async def work() -> None:
         async with PrmClient(address) as client:
             before = await client.info()
+            assert (before.kind, before.HasField("temperature"), before.HasField("offset")) == ("", False, False)
             with pytest.raises(ServiceError, match="cannot be loaded") as refused:
                 await client.update(before.weights_version + 1, str(tmp_path))
             assert refused.value.reason == "INVALID_WEIGHTS"
             assert (await client.info()).uri == before.uri
-            await client.update(before.weights_version + 5, str(reward_models["second"]))
+            await client.update(before.weights_version + 5, str(calibrated))
             after = await client.info()
-            assert (after.uri, after.template, after.max_tokens) == (str(reward_models["second"]), "plain", 512)
+            assert (after.uri, after.template, after.max_tokens) == (str(calibrated), "plain", 512)
+            assert (after.kind, after.temperature, after.offset) == ("prm", 1.5, -0.25)
             (scored,) = await client.score([item])
             assert isinstance(scored, ProgramScores)
             assert scored.weights_version == after.weights_version == before.weights_version + 5

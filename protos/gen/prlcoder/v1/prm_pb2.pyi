@@ -71,7 +71,7 @@ class PrmServiceGetModelInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class PrmServiceGetModelInfoResponse(_message.Message):
-    __slots__ = ("uri", "weights_version", "template", "template_digest", "max_tokens", "parameters", "device")
+    __slots__ = ("uri", "weights_version", "template", "template_digest", "max_tokens", "parameters", "device", "kind", "temperature", "offset")
     URI_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_VERSION_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,9 @@ class PrmServiceGetModelInfoResponse(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
     uri: str
     weights_version: int
     template: str
@@ -86,7 +89,10 @@ class PrmServiceGetModelInfoResponse(_message.Message):
     max_tokens: int
     parameters: int
     device: str
-    def __init__(self, uri: _Optional[str] = ..., weights_version: _Optional[int] = ..., template: _Optional[str] = ..., template_digest: _Optional[str] = ..., max_tokens: _Optional[int] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ...) -> None: ...
+    kind: str
+    temperature: float
+    offset: float
+    def __init__(self, uri: _Optional[str] = ..., weights_version: _Optional[int] = ..., template: _Optional[str] = ..., template_digest: _Optional[str] = ..., max_tokens: _Optional[int] = ..., parameters: _Optional[int] = ..., device: _Optional[str] = ..., kind: _Optional[str] = ..., temperature: _Optional[float] = ..., offset: _Optional[float] = ...) -> None: ...
 
 class PrmServiceUpdateWeightsRequest(_message.Message):
     __slots__ = ("version", "uri")

@@ -13,6 +13,7 @@ of each branch, so no token is repeated. Sequences are never truncated.
 
 from __future__ import annotations
 
+from bisect import bisect, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -127,6 +128,54 @@ def split_by_branches(sequences: Sequence[Sequence[int]], budget: int) -> list[l
             size = len(sequence)
         before = sequence
     return groups
+
+
+class TrieSize:
+    """The number of nodes of a trie that sequences are added to.
+
+    >>> size = TrieSize()
+    >>> size.add([1, 2, 3]), size.add([1, 2, 4, 5]), size.added([1, 2]), size.nodes
+    (3, 2, 0, 5)
+    """
+
+    def __init__(self) -> None:
+        self.nodes = 0
+        self._sequences: list[list[int]] = []  # in the order of their tokens
+
+    def added(self, sequence: Sequence[int]) -> int:
+        """The number of nodes that this sequence would add."""
+        place = bisect(self._sequences, list(sequence))
+        beside = self._sequences[max(0, place - 1) : place + 1]  # the neighbours share the longest prefixes
+        return len(sequence) - max((common_prefix(one, sequence) for one in beside), default=0)
+
+    def add(self, sequence: Sequence[int]) -> int:
+        """Add a sequence and return the number of nodes that it has added."""
+        fresh = self.added(sequence)
+        insort(self._sequences, list(sequence))
+        self.nodes += fresh
+        return fresh
+
+
+def split_in_order(groups: Sequence[Sequence[Sequence[int]]], budget: int) -> list[list[int]]:
+    """Consecutive groups of sequences as parts, such that the trie of each part has at most ``budget`` nodes.
+
+    The sequences of a group stay together. A group that is larger than the budget is a part by itself.
+
+    >>> split_in_order([[[1, 2], [1, 3]], [[1, 2, 4]], [[1, 2, 5, 6]]], 4)
+    [[0, 1], [2]]
+    """
+    parts: list[list[int]] = []
+    size = TrieSize()
+    for number, group in enumerate(groups):
+        # The sequences of one group share little with each other beyond what they share with the part, so the sum is
+        # at most a few nodes too high.
+        if not parts or size.nodes + sum(size.added(sequence) for sequence in group) > budget:
+            parts.append([])
+            size = TrieSize()
+        parts[-1].append(number)
+        for sequence in group:
+            size.add(sequence)
+    return parts
 
 
 def split_by_similarity(sequences: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prlcoder.errors import InputError, WorkError
+from prlcoder.modeling.reward_record import RewardRecord
 from prlcoder.prm.items import ItemError, ProgramScores, ProgramToScore
 from prlcoder.prm.serving.batching import Batch, BatchLimits
 from prlcoder.problems.prompts import Prompt, PromptTemplate, render
@@ -57,7 +58,7 @@ Value: TypeAlias = "BatchOutcome | Prompt | tuple[ServedModel, float]"
 @dataclass(frozen=True)
 class ServedModel:
     """The checkpoint that scores new items. ``max_length`` is its context in tokens, ``device`` torch's name for the
-    type of its device."""
+    type of its device, ``record`` what its folder says about it."""
 
     version: int
     path: str
@@ -65,6 +66,7 @@ class ServedModel:
     max_length: int
     parameters: int
     device: str
+    record: RewardRecord
 
 
 @dataclass(frozen=True)
@@ -363,6 +365,7 @@ def _served(live: LiveScorer) -> ServedModel:
         model.max_length,
         model.model.num_parameters(),
         model.model.device.type,
+        model.record,
     )
 
 

@@ -81,7 +81,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         self, request: prm_pb2.PrmServiceGetModelInfoRequest, context: Any
     ) -> prm_pb2.PrmServiceGetModelInfoResponse:
         """Describe the model that scores new items."""
-        model = self._model.model
+        model, record = self._model.model, self._model.model.record
         return prm_pb2.PrmServiceGetModelInfoResponse(
             uri=model.path,
             weights_version=model.version,
@@ -90,6 +90,9 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
             max_tokens=model.max_length,
             parameters=model.parameters,
             device=model.device,
+            kind=record.kind or "",
+            temperature=record.temperature,
+            offset=record.offset,
         )
 
     async def UpdateWeights(

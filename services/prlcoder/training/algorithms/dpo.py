@@ -54,15 +54,15 @@ class DpoTrainer(PairTrainer):
 def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     """Train the policy on the run's preference pairs, with the initial policy as the reference."""
     pairs, dropped = start.pairs
-    model, collator, options = pair_setup(job, start)
+    setup = pair_setup(job, start)
+    model, options = setup.model, setup.options
     with options.main_process_first(desc="reference log-probabilities"):
-        pairs = add_reference_logps(pairs, model.to(options.device), start.init, collator, job.work)
+        pairs = add_reference_logps(pairs, model.to(options.device), start.init, setup.collator, job.work)
     trainer = DpoTrainer(
         model=model,
         args=options,
-        train_dataset=pairs,
         processing_class=start.tokenizer,
-        data_collator=collator,
         settings=start.pair_settings,
+        **setup.data(pairs, start.tokenizer.pad_token_id),
     )
     return {**fit_and_publish(trainer, job, start, title=title), "dropped": dropped}

@@ -37,13 +37,12 @@ class ChosenLikelihoodTrainer(PairTrainer):
 def train_on_chosen(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     """Control ``nll``: likelihood of the chosen segments."""
     pairs, _ = start.pairs
-    model, collator, options = pair_setup(job, start)
+    setup = pair_setup(job, start)
     trainer = ChosenLikelihoodTrainer(
-        model=model,
-        args=options,
-        train_dataset=pairs,
+        model=setup.model,
+        args=setup.options,
         processing_class=start.tokenizer,
-        data_collator=collator,
+        **setup.data(pairs, start.tokenizer.pad_token_id),
     )
     return fit_and_publish(trainer, job, start, title=title)
 

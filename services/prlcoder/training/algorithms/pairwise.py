@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from prlcoder.modeling.packing.rows import supports_packing
 from prlcoder.modeling.packing.tree_attention import reads_tries
-from prlcoder.training.examples.pair_tries import PairTrieCollator
+from prlcoder.training.examples.pair_tries import PairBinCollator, PairTrieCollator, pair_bins
 from prlcoder.training.examples.pairs import PairBatch, PairCollating, PairCollator, pair_logits
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import final_loss
@@ -25,6 +26,7 @@ from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit
 from prlcoder.training.losses.averaging import global_loss_denominator, share_of_step_loss
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import TrainingArguments
 
     from prlcoder.stages.context import Metrics
@@ -73,23 +75,48 @@ class PairTrainer(FixedOrderTrainer):
         super().log(logs, start_time)
 
 
-def pair_setup(job: Job, start: PolicyStart) -> tuple[Any, PairCollating, TrainingArguments]:
-    """The initial policy ready for training, the collator for it, and the training arguments.
+@dataclass(frozen=True)
+class PairSetup:
+    """The initial policy ready for training, the collator of pairs, and the training arguments.
 
-    The sides of a pair share their prefix in a trie if the model computes the same on the first pairs as on rows.
+    ``batch_tokens`` is the bound of a batch of whole programs; None if batches are of single pairs.
+    """
+
+    model: Any
+    collator: PairCollating
+    options: TrainingArguments
+    batch_tokens: int | None = None
+
+    def data(self, pairs: Dataset, pad: int) -> dict[str, Any]:
+        """The arguments ``train_dataset`` and ``data_collator`` of the trainer."""
+        if self.batch_tokens is None:
+            return {"train_dataset": pairs, "data_collator": self.collator}
+        found = pair_bins(list(pairs), self.batch_tokens, seed=self.options.seed)
+        return {"train_dataset": found, "data_collator": PairBinCollator(pad)}
+
+
+def pair_setup(job: Job, start: PolicyStart) -> PairSetup:
+    """Load the initial policy and decide how pairs become batches.
+
+    Pairs share their prefixes in a trie if the model computes the same on the first pairs as on rows. With
+    ``batchTokens`` all pairs of a program share one trie.
     """
     model = starting_policy(job, start.init)
     pad = start.tokenizer.pad_token_id
     first = start.pairs[0][:4]
-    if reads_tries(model, [*first["chosen"], *first["rejected"]], what=job.name):
-        return model, PairTrieCollator(pad), arguments(job, remove_unused_columns=False)
-    return model, PairCollator(pad, together=supports_packing(model)), arguments(job, remove_unused_columns=False)
+    budget: int | None = getattr(job.section, "batch_tokens", None)
+    if reads_tries(model, [*first["chosen"], *first["rejected"]], what=job.name, attention=job.attention):
+        if budget is not None:
+            job = replace(job, section=job.section.model_copy(update={"batch_size": 1}))  # an example is a whole batch
+        return PairSetup(model, PairTrieCollator(pad), arguments(job, remove_unused_columns=False), budget)
+    collator = PairCollator(pad, together=supports_packing(model))
+    return PairSetup(model, collator, arguments(job, remove_unused_columns=False))
 
 
 def fit_and_publish(trainer: PairTrainer, job: Job, start: PolicyStart, *, title: str) -> Metrics:
     """Train to the end, publish the model folder, and return what the report shows."""
     history = fit(trainer, job)
-    pairs = trainer.train_dataset
+    pairs, _ = start.pairs
     metrics: dict[str, float | int | str] = {
         "pairs": len(pairs),
         "programs": len(set(pairs["loss_denominator_id"][:])),

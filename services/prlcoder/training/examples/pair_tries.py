@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import torch
 
-from prlcoder.modeling.packing.tree import TreeBatch, Trie, split_by_similarity
+from prlcoder.modeling.packing.tree import TreeBatch, Trie, group_by_budget, split_by_similarity, split_in_order
 from prlcoder.training.examples.pairs import NO_SPAN, PairBatch, add_columns
+
+SIDES: Final = ("chosen", "rejected")
+
+TokenPair = Mapping[str, Any]
+
+
+def pair_bins(pairs: Sequence[TokenPair], budget: int, *, seed: int) -> list[list[TokenPair]]:
+    """Batches of pairs whose tries have about ``budget`` nodes together; the pairs of a program share a batch.
+
+    A program with more nodes is split by its forks, and its parts repeat their common prefix. The batches are fixed,
+    and training shuffles their order in every epoch. The programs are shuffled before they are grouped.
+    """
+    parts: list[list[TokenPair]] = []
+    for group in split_by_similarity([pair["chosen"] for pair in pairs]):
+        members = sorted((pairs[number] for number in group), key=lambda pair: (pair["start"], pair["rejected"]))
+        places = split_in_order([[pair["chosen"], pair["rejected"]] for pair in members], budget)
+        parts += [[members[number] for number in part] for part in places]
+    order = np.random.default_rng(seed).permutation(len(parts)).tolist()
+    shuffled = [parts[number] for number in order]
+    sizes = [len(Trie.of([pair[side] for pair in part for side in SIDES])) for part in shuffled]
+    return [[pair for number in group for pair in shuffled[number]] for group in group_by_budget(sizes, budget)]
+
+
+class PairBinCollator:
+    """Collates the batches of ``pair_bins``."""
+
+    def __init__(self, pad: int) -> None:
+        self._collate = PairTrieCollator(pad)
+
+    def __call__(self, bins: Sequence[Sequence[TokenPair]]) -> PairBatch:
+        return self._collate([pair for one in bins for pair in one])
 
 
 class PairTrieCollator:
@@ -34,7 +66,7 @@ class PairTrieCollator:
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> PairBatch:
         pairs = len(examples)
-        sequences = [example[side] for side in ("chosen", "rejected") for example in examples]
+        sequences = [example[side] for side in SIDES for example in examples]
         paths, batch = self._laid_out(sequences)
         sources: list[int] = []
         targets: list[int] = []

@@ -27,6 +27,7 @@ class Job:
     report_to: tuple[str, ...]
     template: PromptTemplate
     dtype: str = "auto"  # of the written weights, as ``model.dtype``
+    attention: str = "sdpa"  # on tries, as ``model.attention``
     peft: Peft | None = None  # None: all weights are trained
 
     @property
@@ -47,6 +48,7 @@ class Job:
             report_to=spec.tracking.report_to,
             template=context.template,
             dtype=spec.model.dtype,
+            attention=spec.model.attention,
             peft=None if name == "pretrain" else spec.model.peft,  # random weights must be trained as a whole
         )
 

@@ -1,9 +1,17 @@
-"""Stage `reward`: the process reward model R_P(d, w_<=i), a two-class head on a causal backbone (paper, section 3.2).
+"""Stage `reward`: a reward model, which is a two-class head on a causal backbone.
 
-The loss is cross-entropy at the last visible token of every labelled step and nowhere else. The programs of a problem
-go through the model in one pass, as a trie of their tokens (``docs/one-pass.md``). Labelled steps of the validation
-problems choose the best epoch and calibrate the probabilities. The stage `evaluate` measures the model on held-out
-steps.
+``kind: prm`` trains the process reward model R_P(d, w_<=i) (paper, section 3.2): the loss is cross-entropy at the last
+visible token of every labelled step and nowhere else. ``kind: orm`` trains the outcome reward model (paper, section
+4.2, "basic ORM"): the loss is cross-entropy at the last visible token of every labelled whole program, as if the
+program were one step. The programs of a problem go through the model in one pass, as a trie of their tokens
+(``docs/one-pass.md``). Labels of the validation problems choose the best epoch and calibrate the probabilities. The
+stage `evaluate` measures the model on held-out problems.
+
+TRL's ``RewardTrainer`` does not train the outcome model, for three reasons. It contrasts pairs of whole sequences, and
+a program's verdict is a label of that program alone. Its head is a sequence classifier with one output, which the PRM
+service does not load. It reads one row per program, and the variants of a solution share most of their tokens. With the
+token head of the process reward model, both kinds have one trainer, one calibration, one scorer and one service, and
+they differ in their labels alone.
 """
 
 from __future__ import annotations
@@ -11,15 +19,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from datasets import Dataset
 
-from prlcoder.errors import WorkError
+from prlcoder.errors import InputError, WorkError
 from prlcoder.modeling.adapters import STEP_LABELS, classifier_config, load_model
 from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
 from prlcoder.modeling.packing.tree_attention import reads_tries
+from prlcoder.modeling.reward_record import RewardRecord
 from prlcoder.modeling.spans import check_template
 from prlcoder.modeling.token_classifier import classifier_class
 from prlcoder.modeling.tokenizer_loading import load_tokenizer
@@ -28,9 +37,11 @@ from prlcoder.problems.prompts import render
 from prlcoder.spec import Reward
 from prlcoder.supervision.rows import training_buckets
 from prlcoder.supervision.store import read_rows
+from prlcoder.training.examples import outcomes, steps
 from prlcoder.training.examples.length_limit import within_limit
+from prlcoder.training.examples.outcomes import program_sequences
 from prlcoder.training.examples.step_tries import StepTrieCollator, bins, step_tries
-from prlcoder.training.examples.steps import COLUMNS, StepSequence, labelled_once, step_sequences
+from prlcoder.training.examples.steps import StepSequence, labelled_once, step_sequences
 from prlcoder.training.loop.finite import REMEDY
 from prlcoder.training.loop.job import Job, initial_model
 from prlcoder.training.loop.keep_best import KeepBest
@@ -42,11 +53,14 @@ from prlcoder.training.loop.step_trainer import StepTrainer
 from prlcoder.training.loop.step_validation import StepValidation, calibrate_head
 from prlcoder.training.loop.trainer import arguments, fit
 from prlcoder.training.losses.reward_model import class_weights
-from prlcoder.training.stages.validation_steps import validation_rows
+from prlcoder.training.stages.validation_steps import validation_programs, validation_rows
 
 if TYPE_CHECKING:
     from prlcoder.problems.prompts import Prompt
     from prlcoder.stages.context import Metrics, StageContext
+
+TITLES: Final = {"prm": "A process reward model", "orm": "An outcome reward model"}
+LABELLED: Final = {"prm": "steps", "orm": "programs"}
 
 
 def run(context: StageContext) -> Metrics:
@@ -56,9 +70,7 @@ def run(context: StageContext) -> Metrics:
     base = initial_model(context, section.model)
     tokenizer = load_tokenizer(base)
     prompts = _prompts(context, tokenizer)
-    learnt, dropped = _within_limit(
-        step_sequences(tokenizer, prompts, _training_rows(context)), context.spec.model.max_length
-    )
+    learnt, dropped = _within_limit(_learnt(context, tokenizer, prompts, section), context.spec.model.max_length)
     if not section.row_weights:
         learnt = labelled_once(learnt)
     model = step_classifier(base, seed=job.seed, dtype=loading_dtype(job))
@@ -70,18 +82,22 @@ def run(context: StageContext) -> Metrics:
     if section.keep_best and len(validation):
         trainer.add_callback(best)
     history = fit(trainer, job)
+    calibrated_figures = _choose_and_calibrate(model, best, validation)
     metrics: dict[str, float | int | str] = {
-        "steps_labelled": sum(len(item.positions) for item in learnt),
+        f"{LABELLED[section.kind]}_labelled": sum(len(item.positions) for item in learnt),
         "sequences": len(learnt),
         "dropped": dropped,
         "tokens": tokens,
         "token_ratio": sum(len(item.ids) for item in learnt) / tokens,
         "steps": trainer.state.global_step,
         "loss": final_loss(history),
-        **_choose_and_calibrate(model, best, validation),
+        **calibrated_figures,
     }
-    card = model_card(job, title="A process reward model", base=base, pipeline="token-classification", facts=metrics)
+    card = model_card(job, title=TITLES[section.kind], base=base, pipeline="token-classification", facts=metrics)
     publish(trainer, job, history, card)
+    if trainer.is_world_process_zero():
+        record = RewardRecord(section.kind, calibrated_figures.get("temperature"), calibrated_figures.get("offset"))
+        record.write(job.output)
     return metrics
 
 
@@ -94,7 +110,7 @@ def _within_limit(sequences: Sequence[StepSequence], max_length: int) -> tuple[l
 def _reads_tries(model: Any, learnt: Sequence[StepSequence], job: Job) -> bool:
     """Whether the model computes the same on tries as on rows, tried with the first problem's programs."""
     first = [item.ids for item in learnt if item.problem_id == learnt[0].problem_id]
-    return reads_tries(model, first, what=job.name)
+    return reads_tries(model, first, what=job.name, attention=job.attention)
 
 
 def _trainer(
@@ -128,8 +144,11 @@ def _trainer(
 def _validation(
     context: StageContext, tokenizer: Any, prompts: Mapping[str, Prompt], section: Reward, *, in_tries: bool
 ) -> StepValidation:
-    """The labelled steps of the validation problems that fit the model."""
-    sequences = step_sequences(tokenizer, prompts, validation_rows(context))
+    """The labels of the validation problems whose programs fit the model."""
+    if section.kind == "orm":
+        sequences = program_sequences(tokenizer, prompts, validation_programs(context))
+    else:
+        sequences = step_sequences(tokenizer, prompts, validation_rows(context))
     fitting = [item for item in labelled_once(sequences) if len(item.ids) <= context.spec.model.max_length]
     return StepValidation(fitting, pad=tokenizer.pad_token_id, budget=section.batch_tokens, in_tries=in_tries)
 
@@ -141,7 +160,7 @@ def _choose_and_calibrate(model: Any, best: KeepBest, validation: StepValidation
     best.restore(model)
     scored = validation.scored(model)
     if not all(math.isfinite(odds) for odds, _ in scored):  # finite weights may still give infinite scores
-        raise WorkError(f"reward: the trained model's scores of the validation steps are not finite; {REMEDY}")
+        raise WorkError(f"reward: the trained model's scores of the validation problems are not finite; {REMEDY}")
     found, calibration = auroc(scored), calibrated(scored)
     done = calibrate_head(model, calibration)
     return {
@@ -152,13 +171,29 @@ def _choose_and_calibrate(model: Any, best: KeepBest, validation: StepValidation
     }
 
 
-def _training_rows(context: StageContext) -> list[Mapping[str, Any]]:
-    """The labelled steps of the training problems. A supervision from elsewhere may hold other problems as well."""
+def _learnt(
+    context: StageContext, tokenizer: Any, prompts: Mapping[str, Prompt], section: Reward
+) -> list[StepSequence]:
+    """The labelled steps, or the labelled programs, of the training problems as token sequences."""
+    if section.kind == "prm":
+        return step_sequences(tokenizer, prompts, _training_rows(context, "steps", steps.COLUMNS))
+    rows = _training_rows(context, "programs", outcomes.COLUMNS)
+    if len({row["label"] for row in rows}) < 2:
+        found = f"only programs labelled {rows[0]['label']}" if rows else "no labelled program"
+        raise InputError(
+            f"spec.reward.kind: orm learns from right and wrong whole programs, and the supervision's table `programs` "
+            f"holds {found} for the training problems; add a teacher, or use `kind: prm`"
+        )
+    return program_sequences(tokenizer, prompts, rows)
+
+
+def _training_rows(context: StageContext, table: str, columns: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The labelled rows of the training problems. A supervision from elsewhere may hold other problems as well."""
     names = {problem.id for problem in context.train}
     buckets = training_buckets(bool(context.spec.supervision and context.spec.supervision.use_generated))
     return [
         row
-        for row in read_rows(context.artifacts["supervise"], "steps", COLUMNS)
+        for row in read_rows(context.artifacts["supervise"], table, columns)
         if row["problem_id"] in names and row["bucket"] in buckets
     ]
 
