@@ -14,7 +14,7 @@ from prlcoder.executor.verdicts import ResourceLimits
 
 
 def report(number: int, end: int) -> bytes:
-    return wire.REPORT.pack(number, end, 0, 0, 0.1, 0.1, 0.001, 0.001, 10, len(wire.COMPILED), 0, 0) + wire.COMPILED
+    return wire.REPORT.pack(number, end, 0, 0, 0.1, 0.1, 0.001, 0.001, 10, len(wire.COMPILED), 0, 0, 0) + wire.COMPILED
 
 
 def test_an_outcome_before_a_failure_in_the_same_bytes_is_finished() -> None:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from prlcoder.executor.compiled_tests import PlanCache
 from prlcoder.executor.expected_outputs import ExpectedOutputs, OracleError
 from prlcoder.executor.judging.limits import with_test_limit
-from prlcoder.executor.judging.orders import RunOutcome, Session
+from prlcoder.executor.judging.orders import LOST_TRACE, RunOutcome, Session
 from prlcoder.executor.judging.sessions import open_session
 from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, JailTask, require_profile
@@ -147,6 +147,8 @@ class _ExecutionJob:
 
     def advance(self, outcome: RunOutcome | str | None) -> None:
         """Continue the session with an outcome (None at the start), or fail it with the reason why there is none."""
+        if isinstance(outcome, str) and self._task is not None and self._task.order.trace:
+            outcome = LOST_TRACE  # the verdict is known already
         if isinstance(outcome, str):
             self._session.close()
             self._finish(ExecutionResult(None, f"sandbox_error: {outcome}", profile=self._profile))

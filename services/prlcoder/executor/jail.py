@@ -43,7 +43,7 @@ ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "M
 MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects"),
     *("operations", "class_contents", "proxies", "remote_objects"),
-    *("candidate", "link", "candidate_rpc", "own_objects", "tester_rpc", "checking", "process", "run"),
+    *("line_trace", "candidate", "link", "candidate_rpc", "own_objects", "tester_rpc", "checking", "process", "run"),
     *("site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """

@@ -87,6 +87,7 @@ class Worker:
             limits.processes,
             len(order.body),
             len(order.tester),
+            order.trace,
         )
         self.outgoing += b"".join((header, order.tester, order.body))
         task.answers.clear()  # of an earlier attempt: a task that runs again starts without records
@@ -111,7 +112,7 @@ class Worker:
         number = self._preambles.popitem(last=False)[1] if full else len(self._preambles)
         self._preambles[text] = number
         data = text.encode("utf-8", "surrogatepass")
-        self.outgoing += wire.REQUEST.pack(0, wire.PREAMBLE, number, 0, 0, 0, 0, 0, 0, len(data), 0) + data
+        self.outgoing += wire.REQUEST.pack(0, wire.PREAMBLE, number, 0, 0, 0, 0, 0, 0, len(data), 0, 0) + data
         return number
 
     def flush(self) -> None:
@@ -147,7 +148,7 @@ class Worker:
             self.head_since = time.monotonic()
             # Each report holds only the bytes since the one before, so all of them together are the run's answers.
             whole = bytes(task.answers) + outcome.answers if task.answers else outcome.answers
-            finished.append((task, RunOutcome(outcome.report, outcome.stage, whole, outcome.output)))
+            finished.append((task, outcome._replace(answers=whole)))
         return finished
 
     def _read_handshake(self) -> bool:
@@ -168,12 +169,14 @@ class Worker:
         report = wire.Report(*wire.REPORT.unpack_from(self._incoming))
         answers = wire.REPORT.size + report.stage
         output = answers + report.answers
-        end = output + report.output
+        lines = output + report.output
+        end = lines + report.lines
         if len(self._incoming) < end:
             return None
         data = bytes(memoryview(self._incoming)[:end])
         del self._incoming[:end]
-        return RunOutcome(report, data[wire.REPORT.size : answers], data[answers:output], data[output:])
+        stage = data[wire.REPORT.size : answers]
+        return RunOutcome(report, stage, data[answers:output], data[output:lines], data[lines:])
 
     def _keep_partial(self, task: JailTask, answers: bytes) -> None:
         """Add the records of a partial report, and stop the run if they already decide the verdict.

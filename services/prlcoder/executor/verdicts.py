@@ -56,6 +56,7 @@ class ExecutionRequest:
     limits: ResourceLimits | None = None  # None: the executor's limits
     all_tests: bool = False  # False: stop at the first test that does not pass
     keep_answers: bool = False  # True: the result contains the program's answers
+    trace_lines: bool = False  # True: the program runs once more, and the result has its executed lines and error line
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class ExecutionResult:
     timings_s: dict[str, float] = field(default_factory=dict)  # per part: fork, compile, run, compare
     answers: tuple[bytes | None, ...] = ()  # with keep_answers: per test the encoded value or output, or None
     test_exception: str = ""  # an exception of test code that ended the tests, with its line; "" if there was none
+    # With trace_lines: what the program's own process says of its lines, 1-based. It is untrusted data, and no verdict
+    # depends on it. ``executed_lines`` is None without it; ``error_line`` is that of the exception or syntax error.
+    executed_lines: tuple[int, ...] | None = None
+    error_line: int | None = None
 
     @property
     def passed(self) -> bool:

@@ -51,7 +51,14 @@ class RolloutOutcome:
         """The outcome of an execution. ``ValueError`` if it has no verdict: such a rollout is dropped and counted."""
         if result.verdict is None:
             raise ValueError(f"an execution without a verdict ({result.reason}) is no outcome of a rollout")
-        return cls(result.verdict, result.reason, result.tests_passed, result.tests_total)
+        return cls(
+            result.verdict,
+            result.reason,
+            result.tests_passed,
+            result.tests_total,
+            result.error_line,
+            result.executed_lines,
+        )
 
 
 @dataclass(frozen=True)

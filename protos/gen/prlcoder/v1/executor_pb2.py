@@ -27,7 +27,7 @@ from prlcoder.v1 import problem_pb2 as prlcoder_dot_v1_dot_problem__pb2
 from prlcoder.v1 import verdict_pb2 as prlcoder_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprlcoder/v1/executor.proto\x12\x0bprlcoder.v1\x1a\x17google/rpc/status.proto\x1a\x19prlcoder/v1/problem.proto\x1a\x19prlcoder/v1/verdict.proto\"\xae\x01\n\tExecution\x12\x0f\n\x07program\x18\x01 \x01(\t\x12!\n\x05tests\x18\x02 \x01(\x0b\x32\x12.prlcoder.v1.Tests\x12\x10\n\x08preamble\x18\x03 \x01(\t\x12#\n\x06limits\x18\x04 \x01(\x0b\x32\x13.prlcoder.v1.Limits\x12\x11\n\tall_tests\x18\x05 \x01(\x08\x12\r\n\x05\x66resh\x18\x06 \x01(\x08\x12\x14\n\x0ckeep_answers\x18\x07 \x01(\x08\";\n\x0e\x45xecuteRequest\x12)\n\texecution\x18\x01 \x01(\x0b\x32\x16.prlcoder.v1.Execution\"?\n\x0f\x45xecuteResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.prlcoder.v1.ExecutionResult\"|\n\x13\x45xecuteBatchRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\texecution\x18\x02 \x01(\x0b\x32\x16.prlcoder.v1.Execution\x12.\n\x04more\x18\x03 \x03(\x0b\x32 .prlcoder.v1.ExecuteBatchRequest\"\xb4\x01\n\x14\x45xecuteBatchResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.prlcoder.v1.ExecutionResultH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12/\n\x04more\x18\x04 \x03(\x0b\x32!.prlcoder.v1.ExecuteBatchResponseB\t\n\x07outcome\"\x18\n\x16GetCapabilitiesRequest\"\xb7\x02\n\x17GetCapabilitiesResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0c\n\x04jail\x18\x04 \x01(\t\x12\x0f\n\x07workers\x18\x05 \x01(\r\x12\x13\n\x0bqueue_limit\x18\x06 \x01(\r\x12+\n\x0e\x64\x65\x66\x61ult_limits\x18\x07 \x01(\x0b\x32\x13.prlcoder.v1.Limits\x12\'\n\nmax_limits\x18\x08 \x01(\x0b\x32\x13.prlcoder.v1.Limits\x12\x19\n\x11max_message_bytes\x18\t \x01(\x04\x12\x15\n\rcache_entries\x18\n \x01(\r\x12&\n\x08packages\x18\x0b \x03(\x0b\x32\x14.prlcoder.v1.Package\"(\n\x07Package\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t2\x8e\x02\n\x0f\x45xecutorService\x12\x44\n\x07\x45xecute\x12\x1b.prlcoder.v1.ExecuteRequest\x1a\x1c.prlcoder.v1.ExecuteResponse\x12W\n\x0c\x45xecuteBatch\x12 .prlcoder.v1.ExecuteBatchRequest\x1a!.prlcoder.v1.ExecuteBatchResponse(\x01\x30\x01\x12\\\n\x0fGetCapabilities\x12#.prlcoder.v1.GetCapabilitiesRequest\x1a$.prlcoder.v1.GetCapabilitiesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprlcoder/v1/executor.proto\x12\x0bprlcoder.v1\x1a\x17google/rpc/status.proto\x1a\x19prlcoder/v1/problem.proto\x1a\x19prlcoder/v1/verdict.proto\"\xc3\x01\n\tExecution\x12\x0f\n\x07program\x18\x01 \x01(\t\x12!\n\x05tests\x18\x02 \x01(\x0b\x32\x12.prlcoder.v1.Tests\x12\x10\n\x08preamble\x18\x03 \x01(\t\x12#\n\x06limits\x18\x04 \x01(\x0b\x32\x13.prlcoder.v1.Limits\x12\x11\n\tall_tests\x18\x05 \x01(\x08\x12\r\n\x05\x66resh\x18\x06 \x01(\x08\x12\x14\n\x0ckeep_answers\x18\x07 \x01(\x08\x12\x13\n\x0btrace_lines\x18\x08 \x01(\x08\";\n\x0e\x45xecuteRequest\x12)\n\texecution\x18\x01 \x01(\x0b\x32\x16.prlcoder.v1.Execution\"?\n\x0f\x45xecuteResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.prlcoder.v1.ExecutionResult\"|\n\x13\x45xecuteBatchRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\texecution\x18\x02 \x01(\x0b\x32\x16.prlcoder.v1.Execution\x12.\n\x04more\x18\x03 \x03(\x0b\x32 .prlcoder.v1.ExecuteBatchRequest\"\xb4\x01\n\x14\x45xecuteBatchResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.prlcoder.v1.ExecutionResultH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12/\n\x04more\x18\x04 \x03(\x0b\x32!.prlcoder.v1.ExecuteBatchResponseB\t\n\x07outcome\"\x18\n\x16GetCapabilitiesRequest\"\xb7\x02\n\x17GetCapabilitiesResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0c\n\x04jail\x18\x04 \x01(\t\x12\x0f\n\x07workers\x18\x05 \x01(\r\x12\x13\n\x0bqueue_limit\x18\x06 \x01(\r\x12+\n\x0e\x64\x65\x66\x61ult_limits\x18\x07 \x01(\x0b\x32\x13.prlcoder.v1.Limits\x12\'\n\nmax_limits\x18\x08 \x01(\x0b\x32\x13.prlcoder.v1.Limits\x12\x19\n\x11max_message_bytes\x18\t \x01(\x04\x12\x15\n\rcache_entries\x18\n \x01(\r\x12&\n\x08packages\x18\x0b \x03(\x0b\x32\x14.prlcoder.v1.Package\"(\n\x07Package\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t2\x8e\x02\n\x0f\x45xecutorService\x12\x44\n\x07\x45xecute\x12\x1b.prlcoder.v1.ExecuteRequest\x1a\x1c.prlcoder.v1.ExecuteResponse\x12W\n\x0c\x45xecuteBatch\x12 .prlcoder.v1.ExecuteBatchRequest\x1a!.prlcoder.v1.ExecuteBatchResponse(\x01\x30\x01\x12\\\n\x0fGetCapabilities\x12#.prlcoder.v1.GetCapabilitiesRequest\x1a$.prlcoder.v1.GetCapabilitiesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,21 +35,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prlcoder.v1.executor_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTION']._serialized_start=123
-  _globals['_EXECUTION']._serialized_end=297
-  _globals['_EXECUTEREQUEST']._serialized_start=299
-  _globals['_EXECUTEREQUEST']._serialized_end=358
-  _globals['_EXECUTERESPONSE']._serialized_start=360
-  _globals['_EXECUTERESPONSE']._serialized_end=423
-  _globals['_EXECUTEBATCHREQUEST']._serialized_start=425
-  _globals['_EXECUTEBATCHREQUEST']._serialized_end=549
-  _globals['_EXECUTEBATCHRESPONSE']._serialized_start=552
-  _globals['_EXECUTEBATCHRESPONSE']._serialized_end=732
-  _globals['_GETCAPABILITIESREQUEST']._serialized_start=734
-  _globals['_GETCAPABILITIESREQUEST']._serialized_end=758
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=761
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=1072
-  _globals['_PACKAGE']._serialized_start=1074
-  _globals['_PACKAGE']._serialized_end=1114
-  _globals['_EXECUTORSERVICE']._serialized_start=1117
-  _globals['_EXECUTORSERVICE']._serialized_end=1387
+  _globals['_EXECUTION']._serialized_end=318
+  _globals['_EXECUTEREQUEST']._serialized_start=320
+  _globals['_EXECUTEREQUEST']._serialized_end=379
+  _globals['_EXECUTERESPONSE']._serialized_start=381
+  _globals['_EXECUTERESPONSE']._serialized_end=444
+  _globals['_EXECUTEBATCHREQUEST']._serialized_start=446
+  _globals['_EXECUTEBATCHREQUEST']._serialized_end=570
+  _globals['_EXECUTEBATCHRESPONSE']._serialized_start=573
+  _globals['_EXECUTEBATCHRESPONSE']._serialized_end=753
+  _globals['_GETCAPABILITIESREQUEST']._serialized_start=755
+  _globals['_GETCAPABILITIESREQUEST']._serialized_end=779
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=782
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=1093
+  _globals['_PACKAGE']._serialized_start=1095
+  _globals['_PACKAGE']._serialized_end=1135
+  _globals['_EXECUTORSERVICE']._serialized_start=1138
+  _globals['_EXECUTORSERVICE']._serialized_end=1408
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Execution(_message.Message):
-    __slots__ = ("program", "tests", "preamble", "limits", "all_tests", "fresh", "keep_answers")
+    __slots__ = ("program", "tests", "preamble", "limits", "all_tests", "fresh", "keep_answers", "trace_lines")
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     TESTS_FIELD_NUMBER: _ClassVar[int]
     PREAMBLE_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class Execution(_message.Message):
     ALL_TESTS_FIELD_NUMBER: _ClassVar[int]
     FRESH_FIELD_NUMBER: _ClassVar[int]
     KEEP_ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    TRACE_LINES_FIELD_NUMBER: _ClassVar[int]
     program: str
     tests: _problem_pb2.Tests
     preamble: str
@@ -24,7 +25,8 @@ class Execution(_message.Message):
     all_tests: bool
     fresh: bool
     keep_answers: bool
-    def __init__(self, program: _Optional[str] = ..., tests: _Optional[_Union[_problem_pb2.Tests, _Mapping]] = ..., preamble: _Optional[str] = ..., limits: _Optional[_Union[_verdict_pb2.Limits, _Mapping]] = ..., all_tests: bool = ..., fresh: bool = ..., keep_answers: bool = ...) -> None: ...
+    trace_lines: bool
+    def __init__(self, program: _Optional[str] = ..., tests: _Optional[_Union[_problem_pb2.Tests, _Mapping]] = ..., preamble: _Optional[str] = ..., limits: _Optional[_Union[_verdict_pb2.Limits, _Mapping]] = ..., all_tests: bool = ..., fresh: bool = ..., keep_answers: bool = ..., trace_lines: bool = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
     __slots__ = ("execution",)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19prlcoder/v1/verdict.proto\x12\x0bprlcoder.v1\"\x82\x01\n\x06Limits\x12\r\n\x05\x63pu_s\x18\x01 \x01(\x01\x12\x0e\n\x06wall_s\x18\x02 \x01(\x01\x12\x12\n\nmemory_mib\x18\x03 \x01(\r\x12\x12\n\noutput_mib\x18\x04 \x01(\r\x12\x11\n\tprocesses\x18\x05 \x01(\r\x12\x13\n\x06test_s\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_test_s\"\x89\x03\n\x0f\x45xecutionResult\x12%\n\x07verdict\x18\x01 \x01(\x0e\x32\x14.prlcoder.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0ctests_passed\x18\x03 \x01(\r\x12\x13\n\x0btests_total\x18\x04 \x01(\r\x12\x0e\n\x06wall_s\x18\x05 \x01(\x01\x12\r\n\x05\x63pu_s\x18\x06 \x01(\x01\x12\x12\n\nmemory_mib\x18\x07 \x01(\x01\x12\x0f\n\x07profile\x18\x08 \x01(\t\x12=\n\ttimings_s\x18\t \x03(\x0b\x32*.prlcoder.v1.ExecutionResult.TimingsSEntry\x12\x0e\n\x06\x63\x61\x63hed\x18\n \x01(\x08\x12$\n\x07\x61nswers\x18\x0b \x03(\x0b\x32\x13.prlcoder.v1.Answer\x12\x12\n\ntest_error\x18\x0c \x01(\t\x12\x16\n\x0etest_exception\x18\r \x01(\t\x1a/\n\rTimingsSEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"&\n\x06\x41nswer\x12\x12\n\x05value\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\x08\n\x06_value*\x9b\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_PASSED\x10\x01\x12\x18\n\x14VERDICT_WRONG_ANSWER\x10\x02\x12\x19\n\x15VERDICT_RUNTIME_ERROR\x10\x03\x12\x19\n\x15VERDICT_COMPILE_ERROR\x10\x04\x12\x13\n\x0fVERDICT_TIMEOUT\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19prlcoder/v1/verdict.proto\x12\x0bprlcoder.v1\"\x82\x01\n\x06Limits\x12\r\n\x05\x63pu_s\x18\x01 \x01(\x01\x12\x0e\n\x06wall_s\x18\x02 \x01(\x01\x12\x12\n\nmemory_mib\x18\x03 \x01(\r\x12\x12\n\noutput_mib\x18\x04 \x01(\r\x12\x11\n\tprocesses\x18\x05 \x01(\r\x12\x13\n\x06test_s\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_test_s\"\xb5\x03\n\x0f\x45xecutionResult\x12%\n\x07verdict\x18\x01 \x01(\x0e\x32\x14.prlcoder.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0ctests_passed\x18\x03 \x01(\r\x12\x13\n\x0btests_total\x18\x04 \x01(\r\x12\x0e\n\x06wall_s\x18\x05 \x01(\x01\x12\r\n\x05\x63pu_s\x18\x06 \x01(\x01\x12\x12\n\nmemory_mib\x18\x07 \x01(\x01\x12\x0f\n\x07profile\x18\x08 \x01(\t\x12=\n\ttimings_s\x18\t \x03(\x0b\x32*.prlcoder.v1.ExecutionResult.TimingsSEntry\x12\x0e\n\x06\x63\x61\x63hed\x18\n \x01(\x08\x12$\n\x07\x61nswers\x18\x0b \x03(\x0b\x32\x13.prlcoder.v1.Answer\x12\x12\n\ntest_error\x18\x0c \x01(\t\x12\x16\n\x0etest_exception\x18\r \x01(\t\x12*\n\nline_trace\x18\x0e \x01(\x0b\x32\x16.prlcoder.v1.LineTrace\x1a/\n\rTimingsSEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"K\n\tLineTrace\x12\x16\n\x0e\x65xecuted_lines\x18\x01 \x03(\r\x12\x17\n\nerror_line\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\r\n\x0b_error_line\"&\n\x06\x41nswer\x12\x12\n\x05value\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\x08\n\x06_value*\x9b\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_PASSED\x10\x01\x12\x18\n\x14VERDICT_WRONG_ANSWER\x10\x02\x12\x19\n\x15VERDICT_RUNTIME_ERROR\x10\x03\x12\x19\n\x15VERDICT_COMPILE_ERROR\x10\x04\x12\x13\n\x0fVERDICT_TIMEOUT\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTIONRESULT_TIMINGSSENTRY']._loaded_options = None
   _globals['_EXECUTIONRESULT_TIMINGSSENTRY']._serialized_options = b'8\001'
-  _globals['_VERDICT']._serialized_start=612
-  _globals['_VERDICT']._serialized_end=767
+  _globals['_VERDICT']._serialized_start=733
+  _globals['_VERDICT']._serialized_end=888
   _globals['_LIMITS']._serialized_start=43
   _globals['_LIMITS']._serialized_end=173
   _globals['_EXECUTIONRESULT']._serialized_start=176
-  _globals['_EXECUTIONRESULT']._serialized_end=569
-  _globals['_EXECUTIONRESULT_TIMINGSSENTRY']._serialized_start=522
-  _globals['_EXECUTIONRESULT_TIMINGSSENTRY']._serialized_end=569
-  _globals['_ANSWER']._serialized_start=571
-  _globals['_ANSWER']._serialized_end=609
+  _globals['_EXECUTIONRESULT']._serialized_end=613
+  _globals['_EXECUTIONRESULT_TIMINGSSENTRY']._serialized_start=566
+  _globals['_EXECUTIONRESULT_TIMINGSSENTRY']._serialized_end=613
+  _globals['_LINETRACE']._serialized_start=615
+  _globals['_LINETRACE']._serialized_end=690
+  _globals['_ANSWER']._serialized_start=692
+  _globals['_ANSWER']._serialized_end=730
 # @@protoc_insertion_point(module_scope)

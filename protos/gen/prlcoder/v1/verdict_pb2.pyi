@@ -38,7 +38,7 @@ class Limits(_message.Message):
     def __init__(self, cpu_s: _Optional[float] = ..., wall_s: _Optional[float] = ..., memory_mib: _Optional[int] = ..., output_mib: _Optional[int] = ..., processes: _Optional[int] = ..., test_s: _Optional[float] = ...) -> None: ...
 
 class ExecutionResult(_message.Message):
-    __slots__ = ("verdict", "reason", "tests_passed", "tests_total", "wall_s", "cpu_s", "memory_mib", "profile", "timings_s", "cached", "answers", "test_error", "test_exception")
+    __slots__ = ("verdict", "reason", "tests_passed", "tests_total", "wall_s", "cpu_s", "memory_mib", "profile", "timings_s", "cached", "answers", "test_error", "test_exception", "line_trace")
     class TimingsSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class ExecutionResult(_message.Message):
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
     TEST_ERROR_FIELD_NUMBER: _ClassVar[int]
     TEST_EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    LINE_TRACE_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
     reason: str
     tests_passed: int
@@ -72,7 +73,16 @@ class ExecutionResult(_message.Message):
     answers: _containers.RepeatedCompositeFieldContainer[Answer]
     test_error: str
     test_exception: str
-    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[str] = ..., tests_passed: _Optional[int] = ..., tests_total: _Optional[int] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ..., memory_mib: _Optional[float] = ..., profile: _Optional[str] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., cached: bool = ..., answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ..., test_error: _Optional[str] = ..., test_exception: _Optional[str] = ...) -> None: ...
+    line_trace: LineTrace
+    def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[str] = ..., tests_passed: _Optional[int] = ..., tests_total: _Optional[int] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ..., memory_mib: _Optional[float] = ..., profile: _Optional[str] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., cached: bool = ..., answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ..., test_error: _Optional[str] = ..., test_exception: _Optional[str] = ..., line_trace: _Optional[_Union[LineTrace, _Mapping]] = ...) -> None: ...
+
+class LineTrace(_message.Message):
+    __slots__ = ("executed_lines", "error_line")
+    EXECUTED_LINES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_LINE_FIELD_NUMBER: _ClassVar[int]
+    executed_lines: _containers.RepeatedScalarFieldContainer[int]
+    error_line: int
+    def __init__(self, executed_lines: _Optional[_Iterable[int]] = ..., error_line: _Optional[int] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("value",)

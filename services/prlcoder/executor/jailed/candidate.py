@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from prlcoder.executor.jailed import wire
+from prlcoder.executor.jailed import line_trace, wire
 from prlcoder.executor.jailed.values import encode
 
 ANSWERS_FD: Final = 3
@@ -78,6 +78,7 @@ def load(preamble: CodeType | None, code: CodeType, namespace: dict[str, Any], w
         exec(code, namespace)
     except BaseException as error:
         write_record(wire.LOADED, wire.RAISED, class_name(error))
+        line_trace.note_error(error)
         return False
     return True
 
@@ -97,6 +98,7 @@ def answer_calls(body: tuple[Any, ...], preamble: CodeType | None, code: CodeTyp
             write_record(index, wire.ANSWER, payload)
         except BaseException as error:
             write_record(index, wire.RAISED, class_name(error))
+            line_trace.note_error(error)
             if not keep_going:
                 return CRASH_EXIT
     return CLEAN_EXIT
@@ -120,8 +122,10 @@ def run_stdio(preamble: CodeType | None, code: CodeType) -> int:
         exec(code, namespace)
     except SystemExit as exit_request:
         status = _exit_code(exit_request.code)
+        line_trace.note_error(exit_request)
     except BaseException as error:
         write_record(wire.LOADED, wire.RAISED, class_name(error))
+        line_trace.note_error(error)
         status = CRASH_EXIT
     return _finish(status, write_record)
 

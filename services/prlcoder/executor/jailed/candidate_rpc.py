@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from prlcoder.executor.jailed import candidate, wire
+from prlcoder.executor.jailed import candidate, line_trace, wire
 from prlcoder.executor.jailed.link import READY, Channel, Link
 from prlcoder.executor.jailed.proxies import derive
 
@@ -121,7 +121,11 @@ class CandidateLink(Link):
             return random.seed(target, *arguments)
         if operation == "derive":
             return derive(target, *arguments)
-        return super().perform(operation, target, arguments, keywords)
+        try:
+            return super().perform(operation, target, arguments, keywords)
+        except BaseException as error:
+            line_trace.note_error(error)
+            raise
 
 
 def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType) -> int:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from prlcoder.executor.jailed import candidate, candidate_rpc, checking, tester_rpc, wire
+from prlcoder.executor.jailed import candidate, candidate_rpc, checking, line_trace, tester_rpc, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
 
@@ -28,8 +28,8 @@ Preamble = candidate.CodeType | str | None
 class ZygoteFds:
     """The zygote's open files.
 
-    ``control`` and ``stop`` come from the supervisor. ``answers``, ``verdict``, ``stdin`` and ``stdout`` are memory
-    files that one run after the other uses. ``status`` is a pipe whose write end is closed before any code of a
+    ``control`` and ``stop`` come from the supervisor. ``answers``, ``verdict``, ``stdin``, ``stdout`` and ``lines`` are
+    memory files that one run after the other uses. ``status`` is a pipe whose write end is closed before any code of a
     candidate runs, so that only trusted code can write to it.
     """
 
@@ -39,6 +39,7 @@ class ZygoteFds:
     verdict: int
     stdin: int
     stdout: int
+    lines: int
     status: int
     status_end: int
     wakeup_fd: int  # readable after a child has ended, where the kernel lacks PID descriptors (gVisor); else -1
@@ -79,16 +80,31 @@ def run_candidate_process(
         _confine(kernel, request)
         code = preamble if isinstance(preamble, str) else candidate.compile_program(body[0])
         stage = code.encode() if isinstance(code, str) else wire.COMPILED
+        if request.trace and isinstance(code, str):
+            line_trace.note_syntax_error(body[0], fds.lines)
         os.write(fds.status_end, TIMES.pack(started, time.perf_counter()) + stage)
         if not isinstance(code, str) and not isinstance(preamble, str):
-            if channel >= 0:
-                os.dup2(channel, candidate.CHANNEL_FD)
-            os.closerange(candidate.ANSWERS_FD + 1 + (channel >= 0), 1 << 16)
+            _keep_files(fds, channel, bool(request.trace))
             candidate.prepare_interpreter()
+            if request.trace:
+                line_trace.start(code)
             status = candidate.CRASH_EXIT
             status = _run_candidate(request.kind, body, preamble, code)
     finally:
         os._exit(status)
+
+
+def _keep_files(fds: ZygoteFds, channel: int, trace: bool) -> None:
+    """Close every file that the candidate does not use, and move the others to their places."""
+    own = candidate.ANSWERS_FD + 1
+    if channel >= 0:
+        os.dup2(channel, candidate.CHANNEL_FD)
+        own += 1
+    if trace:
+        os.dup2(fds.lines, line_trace.TRACE_FD)
+        os.closerange(own, line_trace.TRACE_FD)
+        own = line_trace.TRACE_FD + 1
+    os.closerange(own, 1 << 16)
 
 
 def _confine(kernel: Kernel, request: wire.ZygoteRequest) -> None:
@@ -254,7 +270,7 @@ class ZygoteRun:
         answers = os.pread(self._fds.answers, self._request.output + 1, self._partial_sent)
         if answers:
             self._partial_sent += len(answers)
-            header = wire.REPORT.pack(self._request.number, wire.PARTIAL, 0, 0, 0, 0, 0, 0, 0, 0, len(answers), 0)
+            header = wire.REPORT.pack(self._request.number, wire.PARTIAL, 0, 0, 0, 0, 0, 0, 0, 0, len(answers), 0, 0)
             write_all(self._fds.control, header + answers)
 
     def end(self) -> None:
@@ -283,7 +299,7 @@ class ZygoteRun:
             started, compiled = TIMES.unpack_from(self._status_text, 1)
             fork, compiling = started - self._began, compiled - started
             stage = self._status_text[1 + TIMES.size :]
-        answers, output = self._contents()
+        answers, output, lines = self._contents()
         first, second = self.candidate, self.tester
         header = wire.REPORT.pack(
             self._request.number,
@@ -298,17 +314,19 @@ class ZygoteRun:
             len(stage),
             len(answers),
             len(output),
+            len(lines),
         )
-        return b"".join((header, stage, answers, output)), bool(self._status_text)
+        return b"".join((header, stage, answers, output, lines)), bool(self._status_text)
 
-    def _contents(self) -> tuple[bytes, bytes]:
+    def _contents(self) -> tuple[bytes, bytes, bytes]:
         """Read the memory files and empty them for the next run. One byte above the limit means too much output."""
         fds, limit = self._fds, self._request.output + 1
         answers = _read_and_empty(fds.answers, limit, self._partial_sent)
+        lines = _read_and_empty(fds.lines, line_trace.RECORD_BYTES, 0) if self._request.trace else b""
         if self._request.kind == wire.STDIO:
             os.ftruncate(fds.stdin, 0)
-            return answers, _read_and_empty(fds.stdout, limit, 0)
-        return answers, _read_and_empty(fds.verdict, limit, 0) if self.tester else b""
+            return answers, _read_and_empty(fds.stdout, limit, 0), lines
+        return answers, _read_and_empty(fds.verdict, limit, 0) if self.tester else b"", lines
 
 
 def _messages(stop: int) -> list[bytes]:

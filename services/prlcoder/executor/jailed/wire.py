@@ -2,8 +2,8 @@
 
 Supervisor to zygote: ``REQUEST`` and its bodies. The zygote reads only headers. A body is read by the process that
 needs it, so the zygote never holds a program, and a candidate never finds another program in its memory.
-Zygote to supervisor: ``READY`` once, then for each run ``REPORT``, the stage text, the candidate's records and the
-``output``: standard output of a standard input/output program, or the tester's records.
+Zygote to supervisor: ``READY`` once, then for each run ``REPORT``, the stage text, the candidate's records, the
+``output`` (standard output of a standard input/output program, or the tester's records) and the record of its lines.
 Candidate to zygote: ``RECORD`` frames in a memory file. Bytes that are not a well-formed frame in order are ignored.
 """
 
@@ -52,6 +52,7 @@ class ZygoteRequest(NamedTuple):
     processes: int
     body: int
     tester: int
+    trace: int  # 1: record the lines that the program executes
 
 
 class Report(NamedTuple):
@@ -69,10 +70,11 @@ class Report(NamedTuple):
     stage: int
     answers: int
     output: int
+    lines: int
 
 
-REQUEST: Final = struct.Struct("<QBHdddQQIII")
-REPORT: Final = struct.Struct("<QBiiddddQIII")
+REQUEST: Final = struct.Struct("<QBHdddQQIIIB")
+REPORT: Final = struct.Struct("<QBiiddddQIIII")
 RECORD: Final = struct.Struct("<IiB")
 
 

@@ -47,7 +47,7 @@ def open_fds(control: int, stop: int) -> ZygoteFds:
         return read_end
 
     own_control, own_stop = move(control), move(stop)
-    answers, verdict, stdin, stdout = (move(os.memfd_create(f"file{number}")) for number in range(4))
+    answers, verdict, stdin, stdout, lines = (move(os.memfd_create(f"file{number}")) for number in range(5))
     status, status_end = (move(end) for end in os.pipe())
     os.dup2(answers, candidate.ANSWERS_FD)
     os.set_blocking(status, False)
@@ -59,6 +59,7 @@ def open_fds(control: int, stop: int) -> ZygoteFds:
         verdict,
         stdin,
         stdout,
+        lines,
         status,
         status_end,
         -1 if has_pid_descriptors() else open_wakeup_pipe(),

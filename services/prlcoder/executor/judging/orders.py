@@ -21,18 +21,24 @@ class Order(NamedTuple):
     limits: ResourceLimits
     certain: Callable[[bytes], bool] | None = None
     test_s: float = 0.0  # CPU seconds per call, 0 without such a limit
+    trace: bool = False  # record the lines that the program executes; nothing else of such a run counts
 
 
 class RunOutcome(NamedTuple):
     """How a run went: the zygote's report, the stage text, the candidate's records, and the output.
 
-    ``output`` is standard output for a standard input/output program and the tester's records for a tester.
+    ``output`` is standard output for a standard input/output program and the tester's records for a tester. ``lines``
+    is the record of a traced run.
     """
 
     report: wire.Report
     stage: bytes
     answers: bytes
     output: bytes
+    lines: bytes = b""
 
+
+# The outcome of a traced run that the sandbox has lost.
+LOST_TRACE: Final = RunOutcome(wire.Report(0, wire.BROKEN, 0, 0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0), b"", b"", b"")
 
 Session = Generator[Order, RunOutcome, ExecutionResult]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prlcoder.executor.compiled_tests import CallPlan, FaultyTests, Plan, SplitPlan, StdioPlan
 from prlcoder.executor.judging.calls import run_calls, run_calls_apart
+from prlcoder.executor.judging.line_traces import with_lines
 from prlcoder.executor.judging.orders import Session
 from prlcoder.executor.judging.stdio import run_on_inputs
 from prlcoder.executor.judging.tally import Tally
@@ -14,6 +15,11 @@ from prlcoder.executor.verdicts import ExecutionRequest, ResourceLimits
 def open_session(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, profile: str) -> Session:
     """The session that executes ``item`` with the plan of its tests, whose limits are ``with_test_limit``. The result
     names the profile."""
+    session = _session_of(item, plan, limits, profile)
+    return with_lines(item, session) if item.trace_lines else session
+
+
+def _session_of(item: ExecutionRequest, plan: Plan, limits: ResourceLimits, profile: str) -> Session:
     if isinstance(plan, CallPlan):
         return run_calls(item, plan, limits, profile)
     if isinstance(plan, SplitPlan):

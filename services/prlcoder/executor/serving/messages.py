@@ -56,7 +56,14 @@ def write_result(result: ExecutionResult) -> verdict_pb2.ExecutionResult:
         answers=[verdict_pb2.Answer(value=answer) for answer in result.answers],
         test_error=result.test_error,
         test_exception=result.test_exception,
+        line_trace=_write_lines(result),
     )
+
+
+def _write_lines(result: ExecutionResult) -> verdict_pb2.LineTrace | None:
+    if result.executed_lines is None:
+        return None
+    return verdict_pb2.LineTrace(executed_lines=result.executed_lines, error_line=result.error_line)
 
 
 def read_result(message: verdict_pb2.ExecutionResult) -> ExecutionResult:
@@ -74,4 +81,12 @@ def read_result(message: verdict_pb2.ExecutionResult) -> ExecutionResult:
         dict(message.timings_s),
         tuple(answer.value if answer.HasField("value") else None for answer in message.answers),
         message.test_exception,
+        *_read_lines(message),
     )
+
+
+def _read_lines(message: verdict_pb2.ExecutionResult) -> tuple[tuple[int, ...] | None, int | None]:
+    if not message.HasField("line_trace"):
+        return None, None
+    trace = message.line_trace
+    return tuple(trace.executed_lines), trace.error_line if trace.HasField("error_line") else None

@@ -32,5 +32,6 @@ class ExecutionWriter:
             limits=None if item.limits is None else write_limits(item.limits),
             all_tests=item.all_tests,
             keep_answers=item.keep_answers,
+            trace_lines=item.trace_lines,
             fresh=fresh,
         )

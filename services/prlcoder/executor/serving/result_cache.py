@@ -37,5 +37,5 @@ class ResultCache:
 
 def execution_key(item: ExecutionRequest, tests: bytes) -> bytes:
     """Digest of everything that a verdict depends on; ``tests`` is the digest of the tests."""
-    parts = (item.program, item.preamble, item.limits, item.all_tests, item.keep_answers)
+    parts = (item.program, item.preamble, item.limits, item.all_tests, item.keep_answers, item.trace_lines)
     return hashlib.sha256(tests + repr(parts).encode("utf-8", "surrogatepass")).digest()

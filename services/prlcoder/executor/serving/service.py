@@ -165,7 +165,13 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         tests, digest = self._tests.read(message.tests, "execution.tests")
         limits = read_limits(message.limits, "execution.limits", settings.default_limits, settings.max_limits)
         item = ExecutionRequest(
-            message.program, tests, message.preamble, limits, message.all_tests, message.keep_answers
+            message.program,
+            tests,
+            message.preamble,
+            limits,
+            message.all_tests,
+            message.keep_answers,
+            message.trace_lines,
         )
         return item, execution_key(item, digest)
 

@@ -5,5 +5,6 @@
 - ``step_tries.py``: the same on tries, which share prefixes, and their collator.
 - ``pairs.py``: preference pairs, their collator and the fields of their batch.
 - ``pair_tries.py``: their collator on tries.
+- ``online_pairs.py``: preference pairs from fresh rollouts.
 - ``length_limit.py``: the rule that long examples are left out and counted, never truncated.
 """
