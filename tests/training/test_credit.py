@@ -41,6 +41,11 @@ def test_a_bonus_counts_the_last_step_twice() -> None:
     assert found == {1: 0.8, 4: 0.6, 6: -0.4, 8: 0.4}
 
 
+def test_last_rewards_the_last_step_that_is_not_neutral() -> None:
+    assert credit("last", rollout(step_rewards=REWARDS, outcome_reward=0.5)) == {8: 0.2, 9: 0.5}
+    assert credit("last", rollout(step_rewards=(0.7, 0.8, 0.6, -0.4, None))) == {6: -0.4}
+
+
 def test_mean_divides_by_the_steps_that_are_rewarded() -> None:
     assert credit("mean", rollout(step_rewards=REWARDS)) == {1: 0.2, 4: 0.15, 6: -0.1, 8: 0.05}
     neutral = (0.7, 0.8, None, -0.4, 0.2)

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Final
 
 from prlcoder.training.credit import filter as consistency_filter
-from prlcoder.training.credit import first_error, gated, mean, minimum, outcome, total
+from prlcoder.training.credit import first_error, gated, last, mean, minimum, outcome, total
 from prlcoder.training.credit.settings import CreditSettings, FinalStep
 from prlcoder.training.rollouts import Rollout
 
@@ -52,6 +52,7 @@ CREDIT_RULES: Final[Mapping[str, CreditRule]] = MappingProxyType(
         "min": CreditRule(minimum.credit, needs_step_rewards=True),
         "gated": CreditRule(gated.credit, needs_step_rewards=True),
         "first-error": CreditRule(first_error.credit, needs_first_wrong_step=True),
+        "last": CreditRule(last.credit, needs_step_rewards=True),
         "filter": CreditRule(consistency_filter.credit, select=consistency_filter.select),
     }
 )
