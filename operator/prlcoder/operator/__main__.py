@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from typing import Any
 
 import kopf
 
@@ -17,7 +19,9 @@ def main() -> None:
     settings = OperatorSettings.from_environment()
     scope = {"namespaces": [settings.namespace]} if settings.namespace else {"clusterwide": True}
     probe = f"http://0.0.0.0:{settings.probe_port}/healthz" if settings.probe_port else None
-    asyncio.run(kopf.operator(registry=registry(settings), liveness_endpoint=probe, **scope))
+    # kopf's own identity contains the user's name, and a container's user need not have one.
+    identity: Any = socket.gethostname()
+    asyncio.run(kopf.operator(registry=registry(settings), liveness_endpoint=probe, identity=identity, **scope))
 
 
 if __name__ == "__main__":
