@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/prlcoder
 
-.PHONY: help setup setup-vllm setup-gvisor setup-cluster quickstart test lint protos requirements clean
+.PHONY: help setup setup-vllm setup-gvisor setup-cluster setup-e2e quickstart test e2e lint protos requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -43,11 +43,22 @@ setup-gvisor: setup ## Build gVisor's runsc for the sandbox's tests (needs Go; t
 setup-cluster: setup ## Build Kubernetes' control plane for the operator's tests (needs Go and etcd; minutes, kept in ~/.cache)
 	$(VENV)/bin/python -m tests.cluster.binaries
 
+NODE_PACKAGES := etcd-server runc containernetworking-plugins debootstrap iptables conntrack iproute2 util-linux
+
+setup-e2e: setup ## Install and build what a cluster of one node needs (Debian, root and Go; ten minutes, kept in ~/.cache)
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(NODE_PACKAGES)
+	$(VENV)/bin/python -m tests.e2e.binaries
+
 quickstart: setup ## Train a tiny policy on this machine and see pass@1 rise (minutes)
 	$(RUN) run examples/quickstart.yaml
 
 test: setup ## All tests that a laptop can run (at most 15 minutes on two cores)
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
+
+E2E := tests/e2e
+
+e2e: setup ## Real pods on a cluster of one node, or on PRLCODER_E2E_CONTEXT (root; see tests/e2e/README.md)
+	$(VENV)/bin/python -m pytest -m e2e $(E2E)
 
 lint: setup ## ruff, ruff format and mypy, as CI runs them
 	$(VENV)/bin/ruff check .
@@ -59,11 +70,17 @@ protos: ## Generate protos/gen anew from protos/prlcoder, with a compiler of its
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
 
+COMPILE_FOR_IMAGES := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+  -c requirements/dev.txt
+
 requirements: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	$(COMPILE) -c requirements/constraints.in --extra train --extra services -o requirements/run.txt
 	$(COMPILE) -c requirements/constraints.in --extra train --extra services --extra operator --extra gguf --extra dev -o requirements/dev.txt
 	$(COMPILE) -c requirements/dev.txt --override requirements/overrides.in \
 	  --extra train --extra services --extra vllm-cpu -o requirements/vllm-cpu.txt
+	$(COMPILE_FOR_IMAGES) requirements/build.in -o requirements/build.txt
+	$(COMPILE_FOR_IMAGES) requirements/operator.in -o requirements/operator.txt
+	$(COMPILE_FOR_IMAGES) pyproject.toml --extra services -o requirements/services.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  requirements/codegen.in -o requirements/codegen.txt
 
