@@ -104,6 +104,16 @@ def test_the_server_renders_and_cuts_as_the_pipeline_does(
     )
 
 
+def test_a_score_says_whether_its_segment_is_a_step(stub: prm_pb2_grpc.PrmServiceStub) -> None:
+    program = 'def f():\n    """Nothing."""\n    return 1\n'
+    (cut,) = score(stub, prm_pb2.ScoreItem(program=program, mode=LINE))
+    assert [one.is_step for one in cut.scores.steps] == [False, False, True]
+    segments = [segmenter_pb2.Segment(start=one.start, end=one.end) for one in cut.scores.steps]
+    (given,) = score(stub, prm_pb2.ScoreItem(program=program, segments=segmenter_pb2.Segments(segments=segments)))
+    assert not any(one.HasField("is_step") for one in given.scores.steps)
+    assert [one.logit for one in given.scores.steps] == pytest.approx([one.logit for one in cut.scores.steps], abs=1e-4)
+
+
 def test_each_item_has_its_own_error_and_the_others_their_scores(stub: prm_pb2_grpc.PrmServiceStub) -> None:
     outside = segmenter_pb2.Segments(segments=[segmenter_pb2.Segment(start=0, end=9)])
     given = problem_pb2.Prompt(text="# x\ndef f():", given="def f():")

@@ -27,7 +27,7 @@ from prlcoder.v1 import problem_pb2 as prlcoder_dot_v1_dot_problem__pb2
 from prlcoder.v1 import segmenter_pb2 as prlcoder_dot_v1_dot_segmenter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15prlcoder/v1/prm.proto\x12\x0bprlcoder.v1\x1a\x17google/rpc/status.proto\x1a\x19prlcoder/v1/problem.proto\x1a\x1bprlcoder/v1/segmenter.proto\"\xed\x01\n\tScoreItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x07problem\x18\x02 \x01(\x0b\x32\x14.prlcoder.v1.ProblemH\x00\x12%\n\x06prompt\x18\x03 \x01(\x0b\x32\x13.prlcoder.v1.PromptH\x00\x12\x0f\n\x07program\x18\x04 \x01(\t\x12-\n\x04mode\x18\x05 \x01(\x0e\x32\x1d.prlcoder.v1.SegmentationModeH\x01\x12)\n\x08segments\x18\x06 \x01(\x0b\x32\x15.prlcoder.v1.SegmentsH\x01\x42\t\n\x07\x63ontextB\x0e\n\x0csegmentation\"K\n\tStepScore\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12\r\n\x05logit\x18\x04 \x01(\x01\"L\n\nStepScores\x12%\n\x05steps\x18\x01 \x03(\x0b\x32\x16.prlcoder.v1.StepScore\x12\x17\n\x0fweights_version\x18\x02 \x01(\x04\"u\n\x0bScoreResult\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x06scores\x18\x02 \x01(\x0b\x32\x17.prlcoder.v1.StepScoresH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\":\n\x11ScoreStepsRequest\x12%\n\x05items\x18\x01 \x03(\x0b\x32\x16.prlcoder.v1.ScoreItem\"?\n\x12ScoreStepsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.prlcoder.v1.ScoreResult\"\x1f\n\x1dPrmServiceGetModelInfoRequest\"\x81\x02\n\x1ePrmServiceGetModelInfoResponse\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x17\n\x0fweights_version\x18\x02 \x01(\x04\x12\x10\n\x08template\x18\x03 \x01(\t\x12\x17\n\x0ftemplate_digest\x18\x04 \x01(\t\x12\x12\n\nmax_tokens\x18\x05 \x01(\r\x12\x12\n\nparameters\x18\x06 \x01(\x04\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x0c\n\x04kind\x18\x08 \x01(\t\x12\x18\n\x0btemperature\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\n \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_temperatureB\t\n\x07_offset\">\n\x1ePrmServiceUpdateWeightsRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0b\n\x03uri\x18\x02 \x01(\t\"K\n\x1fPrmServiceUpdateWeightsResponse\x12\x17\n\x0fweights_version\x18\x01 \x01(\x04\x12\x0f\n\x07pause_s\x18\x02 \x01(\x01\x32\xb0\x02\n\nPrmService\x12M\n\nScoreSteps\x12\x1e.prlcoder.v1.ScoreStepsRequest\x1a\x1f.prlcoder.v1.ScoreStepsResponse\x12g\n\x0cGetModelInfo\x12*.prlcoder.v1.PrmServiceGetModelInfoRequest\x1a+.prlcoder.v1.PrmServiceGetModelInfoResponse\x12j\n\rUpdateWeights\x12+.prlcoder.v1.PrmServiceUpdateWeightsRequest\x1a,.prlcoder.v1.PrmServiceUpdateWeightsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15prlcoder/v1/prm.proto\x12\x0bprlcoder.v1\x1a\x17google/rpc/status.proto\x1a\x19prlcoder/v1/problem.proto\x1a\x1bprlcoder/v1/segmenter.proto\"\xed\x01\n\tScoreItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x07problem\x18\x02 \x01(\x0b\x32\x14.prlcoder.v1.ProblemH\x00\x12%\n\x06prompt\x18\x03 \x01(\x0b\x32\x13.prlcoder.v1.PromptH\x00\x12\x0f\n\x07program\x18\x04 \x01(\t\x12-\n\x04mode\x18\x05 \x01(\x0e\x32\x1d.prlcoder.v1.SegmentationModeH\x01\x12)\n\x08segments\x18\x06 \x01(\x0b\x32\x15.prlcoder.v1.SegmentsH\x01\x42\t\n\x07\x63ontextB\x0e\n\x0csegmentation\"m\n\tStepScore\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12\r\n\x05logit\x18\x04 \x01(\x01\x12\x14\n\x07is_step\x18\x05 \x01(\x08H\x00\x88\x01\x01\x42\n\n\x08_is_step\"L\n\nStepScores\x12%\n\x05steps\x18\x01 \x03(\x0b\x32\x16.prlcoder.v1.StepScore\x12\x17\n\x0fweights_version\x18\x02 \x01(\x04\"u\n\x0bScoreResult\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x06scores\x18\x02 \x01(\x0b\x32\x17.prlcoder.v1.StepScoresH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\":\n\x11ScoreStepsRequest\x12%\n\x05items\x18\x01 \x03(\x0b\x32\x16.prlcoder.v1.ScoreItem\"?\n\x12ScoreStepsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.prlcoder.v1.ScoreResult\"\x1f\n\x1dPrmServiceGetModelInfoRequest\"\x81\x02\n\x1ePrmServiceGetModelInfoResponse\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x17\n\x0fweights_version\x18\x02 \x01(\x04\x12\x10\n\x08template\x18\x03 \x01(\t\x12\x17\n\x0ftemplate_digest\x18\x04 \x01(\t\x12\x12\n\nmax_tokens\x18\x05 \x01(\r\x12\x12\n\nparameters\x18\x06 \x01(\x04\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x0c\n\x04kind\x18\x08 \x01(\t\x12\x18\n\x0btemperature\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\n \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_temperatureB\t\n\x07_offset\">\n\x1ePrmServiceUpdateWeightsRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0b\n\x03uri\x18\x02 \x01(\t\"K\n\x1fPrmServiceUpdateWeightsResponse\x12\x17\n\x0fweights_version\x18\x01 \x01(\x04\x12\x0f\n\x07pause_s\x18\x02 \x01(\x01\x32\xb0\x02\n\nPrmService\x12M\n\nScoreSteps\x12\x1e.prlcoder.v1.ScoreStepsRequest\x1a\x1f.prlcoder.v1.ScoreStepsResponse\x12g\n\x0cGetModelInfo\x12*.prlcoder.v1.PrmServiceGetModelInfoRequest\x1a+.prlcoder.v1.PrmServiceGetModelInfoResponse\x12j\n\rUpdateWeights\x12+.prlcoder.v1.PrmServiceUpdateWeightsRequest\x1a,.prlcoder.v1.PrmServiceUpdateWeightsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,23 +37,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCOREITEM']._serialized_start=120
   _globals['_SCOREITEM']._serialized_end=357
   _globals['_STEPSCORE']._serialized_start=359
-  _globals['_STEPSCORE']._serialized_end=434
-  _globals['_STEPSCORES']._serialized_start=436
-  _globals['_STEPSCORES']._serialized_end=512
-  _globals['_SCORERESULT']._serialized_start=514
-  _globals['_SCORERESULT']._serialized_end=631
-  _globals['_SCORESTEPSREQUEST']._serialized_start=633
-  _globals['_SCORESTEPSREQUEST']._serialized_end=691
-  _globals['_SCORESTEPSRESPONSE']._serialized_start=693
-  _globals['_SCORESTEPSRESPONSE']._serialized_end=756
-  _globals['_PRMSERVICEGETMODELINFOREQUEST']._serialized_start=758
-  _globals['_PRMSERVICEGETMODELINFOREQUEST']._serialized_end=789
-  _globals['_PRMSERVICEGETMODELINFORESPONSE']._serialized_start=792
-  _globals['_PRMSERVICEGETMODELINFORESPONSE']._serialized_end=1049
-  _globals['_PRMSERVICEUPDATEWEIGHTSREQUEST']._serialized_start=1051
-  _globals['_PRMSERVICEUPDATEWEIGHTSREQUEST']._serialized_end=1113
-  _globals['_PRMSERVICEUPDATEWEIGHTSRESPONSE']._serialized_start=1115
-  _globals['_PRMSERVICEUPDATEWEIGHTSRESPONSE']._serialized_end=1190
-  _globals['_PRMSERVICE']._serialized_start=1193
-  _globals['_PRMSERVICE']._serialized_end=1497
+  _globals['_STEPSCORE']._serialized_end=468
+  _globals['_STEPSCORES']._serialized_start=470
+  _globals['_STEPSCORES']._serialized_end=546
+  _globals['_SCORERESULT']._serialized_start=548
+  _globals['_SCORERESULT']._serialized_end=665
+  _globals['_SCORESTEPSREQUEST']._serialized_start=667
+  _globals['_SCORESTEPSREQUEST']._serialized_end=725
+  _globals['_SCORESTEPSRESPONSE']._serialized_start=727
+  _globals['_SCORESTEPSRESPONSE']._serialized_end=790
+  _globals['_PRMSERVICEGETMODELINFOREQUEST']._serialized_start=792
+  _globals['_PRMSERVICEGETMODELINFOREQUEST']._serialized_end=823
+  _globals['_PRMSERVICEGETMODELINFORESPONSE']._serialized_start=826
+  _globals['_PRMSERVICEGETMODELINFORESPONSE']._serialized_end=1083
+  _globals['_PRMSERVICEUPDATEWEIGHTSREQUEST']._serialized_start=1085
+  _globals['_PRMSERVICEUPDATEWEIGHTSREQUEST']._serialized_end=1147
+  _globals['_PRMSERVICEUPDATEWEIGHTSRESPONSE']._serialized_start=1149
+  _globals['_PRMSERVICEUPDATEWEIGHTSRESPONSE']._serialized_end=1224
+  _globals['_PRMSERVICE']._serialized_start=1227
+  _globals['_PRMSERVICE']._serialized_end=1531
 # @@protoc_insertion_point(module_scope)

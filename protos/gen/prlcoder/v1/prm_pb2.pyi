@@ -25,16 +25,18 @@ class ScoreItem(_message.Message):
     def __init__(self, id: _Optional[str] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ..., prompt: _Optional[_Union[_problem_pb2.Prompt, _Mapping]] = ..., program: _Optional[str] = ..., mode: _Optional[_Union[_segmenter_pb2.SegmentationMode, str]] = ..., segments: _Optional[_Union[_segmenter_pb2.Segments, _Mapping]] = ...) -> None: ...
 
 class StepScore(_message.Message):
-    __slots__ = ("start", "end", "probability", "logit")
+    __slots__ = ("start", "end", "probability", "logit", "is_step")
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     LOGIT_FIELD_NUMBER: _ClassVar[int]
+    IS_STEP_FIELD_NUMBER: _ClassVar[int]
     start: int
     end: int
     probability: float
     logit: float
-    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ..., probability: _Optional[float] = ..., logit: _Optional[float] = ...) -> None: ...
+    is_step: bool
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ..., probability: _Optional[float] = ..., logit: _Optional[float] = ..., is_step: bool = ...) -> None: ...
 
 class StepScores(_message.Message):
     __slots__ = ("steps", "weights_version")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
@@ -27,6 +29,11 @@ from prlcoder.segmenter.serving.messages import read_mode, read_segments
 from prlcoder.v1 import prm_pb2, prm_pb2_grpc, segmenter_pb2
 
 
+class _ReadItem(NamedTuple):
+    item: ProgramToScore
+    are_steps: tuple[bool, ...] | None  # per segment; None if the caller segmented the program
+
+
 class PrmService(prm_pb2_grpc.PrmServiceServicer):
     """Scores batches. Items of several calls share passes over the model."""
 
@@ -47,7 +54,7 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         """Load the model, start the worker, and check that a program can be segmented and scored."""
         await self._model.start()
         proof = prm_pb2.ScoreItem(program="pass\n", mode=segmenter_pb2.SEGMENTATION_MODE_LINE)
-        await self._model.score([ProgramToScore(Prompt("", "", ""), proof.program, await self._steps(proof, "proof"))])
+        await self._model.score([(await self._read_item(proof, "proof")).item])
 
     @property
     def healthy(self) -> bool:
@@ -69,12 +76,11 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
             read = await asyncio.gather(
                 *(self._read(item, f"items[{number}]") for number, item in enumerate(request.items))
             )
-            scored = iter(await self._model.score([item for item in read if isinstance(item, ProgramToScore)]))
-        outcomes = [next(scored) if isinstance(item, ProgramToScore) else item for item in read]
-        results = [
-            _result(item.id, outcome, f"items[{number}]")
-            for number, (item, outcome) in enumerate(zip(request.items, outcomes, strict=True))
-        ]
+            scored = iter(await self._model.score([one.item for one in read if isinstance(one, _ReadItem)]))
+        results = []
+        for number, (message, one) in enumerate(zip(request.items, read, strict=True)):
+            outcome, are_steps = (next(scored), one.are_steps) if isinstance(one, _ReadItem) else (one, None)
+            results.append(_result(message.id, outcome, are_steps, f"items[{number}]"))
         return prm_pb2.ScoreStepsResponse(results=results)
 
     async def GetModelInfo(
@@ -110,16 +116,28 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
         named = self._settings.template
         return PromptTemplate(named) if named else self._model.model.template
 
-    async def _read(self, message: prm_pb2.ScoreItem, field: str) -> ProgramToScore | Exception:
+    async def _read(self, message: prm_pb2.ScoreItem, field: str) -> _ReadItem | Exception:
         """The item, or the exception that says why it is invalid."""
         try:
             if not message.program:
                 raise invalid(f"{field}.program", "is empty; send the program, or its beginning")
-            return ProgramToScore(
-                await self._prompt(message, field), message.program, await self._steps(message, field)
-            )
+            return await self._read_item(message, field)
         except Exception as error:
             return error
+
+    async def _read_item(self, message: prm_pb2.ScoreItem, field: str) -> _ReadItem:
+        prompt = await self._prompt(message, field)
+        if message.WhichOneof("segmentation") == "segments":
+            given = read_segments(message.segments, message.program, f"{field}.segments")
+            spans = tuple(StepSpan(one.start, one.end) for one in given)
+            return _ReadItem(ProgramToScore(prompt, message.program, spans), None)
+        mode = read_mode(message.mode, f"{field}.mode")
+        segments = await self._cutting.run(cut, message.program, mode)
+        if isinstance(segments, str):
+            raise invalid(f"{field}.program", f"cannot be segmented ({segments})")
+        spans = tuple(StepSpan(start, end) for start, end, _ in segments)
+        are_steps = tuple(is_step for _, _, is_step in segments)
+        return _ReadItem(ProgramToScore(prompt, message.program, spans), are_steps)
 
     async def _prompt(self, message: prm_pb2.ScoreItem, field: str) -> Prompt:
         match message.WhichOneof("context"):
@@ -131,16 +149,6 @@ class PrmService(prm_pb2_grpc.PrmServiceServicer):
             case "prompt":
                 return read_prompt(message.prompt, f"{field}.prompt")
         return Prompt("", "", "")
-
-    async def _steps(self, message: prm_pb2.ScoreItem, field: str) -> tuple[StepSpan, ...]:
-        if message.WhichOneof("segmentation") == "segments":
-            segments = read_segments(message.segments, message.program, f"{field}.segments")
-            return tuple(StepSpan(one.start, one.end) for one in segments)
-        mode = read_mode(message.mode, f"{field}.mode")
-        steps = await self._cutting.run(cut, message.program, mode)
-        if isinstance(steps, str):
-            raise invalid(f"{field}.program", f"cannot be segmented ({steps})")
-        return tuple(StepSpan(*ends) for ends in steps)
 
 
 def create(arguments: argparse.Namespace, limits: ServerLimits, registry: CollectorRegistry) -> PrmService:
@@ -155,12 +163,16 @@ def create(arguments: argparse.Namespace, limits: ServerLimits, registry: Collec
     return PrmService(limits, settings, registry)
 
 
-def _result(identity: str, outcome: ProgramScores | Exception, field: str) -> prm_pb2.ScoreResult:
+def _result(
+    identity: str, outcome: ProgramScores | Exception, are_steps: Sequence[bool] | None, field: str
+) -> prm_pb2.ScoreResult:
     result = prm_pb2.ScoreResult(id=identity)
     if isinstance(outcome, ProgramScores):
         result.scores.weights_version = outcome.weights_version
-        for step in outcome.steps:
-            result.scores.steps.add(start=step.start, end=step.end, probability=step.probability, logit=step.logit)
+        for step, is_step in zip(outcome.steps, are_steps or repeat(None), strict=False):
+            result.scores.steps.add(
+                start=step.start, end=step.end, probability=step.probability, logit=step.logit, is_step=is_step
+            )
     elif isinstance(outcome, TooLongError):
         fail(result, CallError(grpc.StatusCode.INVALID_ARGUMENT, "TOO_LONG", str(outcome), field=f"{field}.program"))
     else:
@@ -171,9 +183,9 @@ def _result(identity: str, outcome: ProgramScores | Exception, field: str) -> pr
 # --- on a worker ----------------------------------------------------------------------------------------------------
 
 
-def cut(program: str, mode: Mode) -> list[tuple[int, int]] | str:
-    """Start and end of each segment, or why the program cannot be segmented."""
+def cut(program: str, mode: Mode) -> list[tuple[int, int, bool]] | str:
+    """Start and end of each segment and whether it is a step, or why the program cannot be segmented."""
     try:
-        return [(one.start, one.end) for one in segment(program, mode)]
+        return [(one.start, one.end, one.is_step) for one in segment(program, mode)]
     except SegmentationError as error:
         return str(error)
