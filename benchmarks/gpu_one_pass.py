@@ -32,7 +32,7 @@ import torch
 from prlcoder.modeling.packing.tree import Trie
 from prlcoder.modeling.packing.tree_attention import ON_GPU, attend_with
 from prlcoder.training.examples.pair_tries import PairTrieCollator
-from prlcoder.training.examples.pairs import PairCollator, pair_logits
+from prlcoder.training.examples.pairs import PairCollator, target_logps
 from prlcoder.training.losses.preference import pair_logps
 
 PROMPT, STEP, BRANCHES = 400, 12, 2  # tokens, tokens, per step
@@ -102,7 +102,7 @@ def one_step(model: Any, work: Sequence[Any]) -> list[torch.Tensor]:
     """Forward and backward passes over all pairs; returns the log-probabilities of both sides."""
     found = []
     for batch in work:
-        chosen, rejected = pair_logps(pair_logits(model, batch), batch)
+        chosen, rejected = pair_logps(target_logps(model, batch), batch)
         (rejected - chosen).sum().backward()
         found += [chosen.detach(), rejected.detach()]
     model.zero_grad(set_to_none=True)

@@ -14,7 +14,7 @@ weights, without gradient checkpointing:
 
 The pairs of an optimiser step are sorted by length and divided into forward passes of at most ``--budget`` tokens with
 padding; ``--budgets`` tries several for each mode, and the fastest one counts. Reference log-probabilities are computed
-before, by the same model, and timed apart.
+before, by the same model on tries, and timed apart.
 
 Every mode runs in a process of its own, so that its peak of memory is its own. Printed are wall and CPU seconds of
 forward and backward passes and optimiser steps, tokens with padding, peak memory, the reference's seconds, and against
@@ -96,12 +96,12 @@ def make_model(tokenizer: Any, hidden: int, layers: int) -> Any:
 
 def our_loss(model: Any, collate: Any) -> MeanLoss:
     """The product's own loss, on tries or on packed rows."""
-    from prlcoder.training.examples.pairs import pair_logits
+    from prlcoder.training.examples.pairs import target_logps
     from prlcoder.training.losses.preference import dpo_loss, pair_logps, reward_margins
 
     def mean_loss(pairs: Sequence[Pair]) -> tuple[torch.Tensor, int]:
         batch = collate(pairs)
-        logps = pair_logps(pair_logits(model, batch), batch)
+        logps = pair_logps(target_logps(model, batch), batch)
         references = batch["ref_chosen_logps"], batch["ref_rejected_logps"]
         return dpo_loss(reward_margins(*logps, *references, beta=BETA)).mean(), batch["input_ids"].numel()
 
@@ -225,7 +225,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     pairs = make_pairs(problems, tokenizer, arguments.segmentation)
     model = make_model(tokenizer, arguments.hidden, arguments.layers)
     began = time.perf_counter()
-    chosen, rejected = reference_logps(pairs, model, collator("tries" if arguments.mode == "tries" else "packed", pad))
+    chosen, rejected = reference_logps(pairs, model, collator("tries", pad))
     reference_s = time.perf_counter() - began
     for pair, left, right in zip(pairs, chosen.tolist(), rejected.tolist(), strict=True):
         pair.update(ref_chosen_logps=left, ref_rejected_logps=right)
@@ -270,15 +270,15 @@ def report(found: dict[str, dict[str, Any]]) -> None:
         f"{base['problems']} problems, {base['pairs']:,} pairs, {base['steps']} optimiser steps; "
         f"{base['parameters']:,} parameters, vocabulary {base['vocabulary']:,}"
     )
-    names = ("wall s", "CPU s", "tokens", "peak MiB", "ref. s", "pass", "time", "tokens", "effic.", "memory", "loss")
-    print(f"{'':12}" + "".join(f"{name:>10}" for name in names))
+    names = ("wall s", "CPU s", "tokens", "peak MiB", "ref. s", "pass", "time", "CPU", "tokens", "effic.", "memory")
+    print(f"{'':12}" + "".join(f"{name:>10}" for name in (*names, "loss")))
     for mode, one in found.items():
-        wall, tokens = one["wall_s"] / base["wall_s"], one["tokens"] / base["tokens"]
+        wall, cpu, tokens = (one[name] / base[name] for name in ("wall_s", "cpu_s", "tokens"))
         gap = max(abs(a - b) / abs(b) for a, b in zip(one["losses"], base["losses"], strict=True))
         measured = f"{one['wall_s']:10.2f}{one['cpu_s']:10.2f}{one['tokens']:10,}{one['peak_mib']:10,.0f}"
         measured += f"{one['reference_s']:10.2f}{one['pass_tokens']:10,}"
         memory = base["peak_mib"] / one["peak_mib"]
-        print(f"{mode:12}{measured}{wall:10.2f}{tokens:10.2f}{wall / tokens:10.2f}{memory:10.2f}{gap:10.0e}")
+        print(f"{mode:12}{measured}{wall:10.2f}{cpu:10.2f}{tokens:10.2f}{wall / tokens:10.2f}{memory:10.2f}{gap:10.0e}")
 
 
 def main() -> None:
@@ -295,20 +295,24 @@ def main() -> None:
         "--budgets", type=int, nargs="+", default=[2048, 8192], metavar="TOKENS", help="per forward pass of the rows"
     )
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--results", type=Path, help="file that keeps finished modes, so that a run can be continued")
     parser.add_argument("--mode", choices=MODES, help=argparse.SUPPRESS)
     parser.add_argument("--pass-tokens", type=int, default=2048, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.mode:
         print(json.dumps(measure(arguments)))
         return
-    found: dict[str, dict[str, Any]] = {}
-    for mode in arguments.modes:
+    kept = arguments.results
+    found: dict[str, dict[str, Any]] = json.loads(kept.read_text()) if kept is not None and kept.exists() else {}
+    for mode in [mode for mode in arguments.modes if mode not in found]:
         for budget in [arguments.budget] if mode == "tries" else arguments.budgets:
             command = [sys.executable, str(Path(__file__)), *sys.argv[1:], "--mode", mode, "--pass-tokens", str(budget)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             one = json.loads(done.stdout.splitlines()[-1])
             if mode not in found or one["wall_s"] < found[mode]["wall_s"]:
                 found[mode] = one
+        if kept is not None:
+            kept.write_text(json.dumps(found))
     report(found)
 
 

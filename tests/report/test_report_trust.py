@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from prlcoder.report.records import StepFigures, Summary
+from prlcoder.report.reward import measured_sets
 from prlcoder.report.trust import sentences
 
 
@@ -58,3 +59,23 @@ def test_every_policy_is_named_once_by_what_reranking_does_to_it() -> None:
 
 def test_without_figures_nothing_is_said() -> None:
     assert sentences(NOTHING, {}) == ()
+
+
+def test_the_outcome_models_programs_are_rows_of_their_own() -> None:
+    (figures,) = steps(0.0, 0.1).values()
+    found = {"held_out_steps": figures, "held_out_programs": figures, "own_programs/base": figures}
+    titles = [one.title for one in measured_sets("held-out", found)]
+    assert titles == [
+        "Labelled steps of held-out problems",
+        "The text of these steps alone",
+        "ORM: labelled whole programs of held-out problems",
+        "ORM: whole programs that Base wrote",
+    ]
+
+
+def test_the_outcome_model_as_the_only_selector() -> None:
+    change = {"difference": 0.1, "ci95": [0.05, 0.15]}
+    best = {"n": 8, "by_score": {"outcome": {"pass@1": 0.5, "n": 300, "vs_sampled": change}}}
+    summary = Summary.model_validate({"policies": {"base": {"pass@1": 0.5, "n": 300, "best_of_n": best}}})
+    (sentence,) = sentences(summary, {})
+    assert sentence.startswith("Choosing among 8 samples by the ORM raises the pass@1 of Base (+10.0 points")

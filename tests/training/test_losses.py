@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from prlcoder.training.losses.averaging import loss_denominator_ids, pair_weights, share_of_step_loss
-from prlcoder.training.losses.preference import dpo_loss, reward_margins, span_logps
+from prlcoder.training.losses.log_probabilities import span_sums, token_logps
+from prlcoder.training.losses.preference import dpo_loss, reward_margins
 
 pytestmark = pytest.mark.needs_torch
 
@@ -17,9 +18,9 @@ def test_the_log_probability_of_a_span_is_the_sum_over_its_tokens() -> None:
     # Two tokens in the vocabulary; odds 3:1, 1:1, 1:3 for token 0 at three places.
     logits = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0], [0.0, math.log(3)]]])
     targets = torch.tensor([[0, 1, 1]])
-    found = span_logps(logits, targets, torch.tensor([[1, -1, 1]]), 3)
+    found = span_sums(token_logps(logits, targets), torch.tensor([[1, -1, 1]]), 3)
     assert found.tolist() == pytest.approx([0.0, 2 * math.log(3 / 4), 0.0])
-    first, second, _ = span_logps(logits, targets, torch.tensor([[0, 0, 1]]), 3).tolist()
+    first, second, _ = span_sums(token_logps(logits, targets), torch.tensor([[0, 0, 1]]), 3).tolist()
     assert (first, second) == pytest.approx((math.log(3 / 4) + math.log(1 / 2), math.log(3 / 4)))
 
 

@@ -15,7 +15,7 @@ from prlcoder.spec import Dpo
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples.pair_tries import PairBinCollator, PairTrieCollator, pair_bins
-from prlcoder.training.examples.pairs import PairCollator, pair_dataset, pair_logits
+from prlcoder.training.examples.pairs import PairCollator, pair_dataset, target_logps
 from prlcoder.training.loop.reference import reference_logps
 from prlcoder.training.losses.preference import chosen_segment_nll, dpo_loss, pair_logps, reward_margins
 
@@ -77,10 +77,10 @@ def test_a_batch_of_bins_is_a_batch_of_their_pairs(pairs: Any) -> None:
 
 def losses(model: Any, batch: Any) -> torch.Tensor:
     """DPO with the likelihood term, per pair."""
-    logits = pair_logits(model, batch)
-    chosen, rejected = pair_logps(logits, batch)
+    logps = target_logps(model, batch)
+    chosen, rejected = pair_logps(logps, batch)
     margins = reward_margins(chosen, rejected, torch.full_like(chosen, -3.0), torch.full_like(chosen, -4.0), beta=0.3)
-    return dpo_loss(margins) + 0.5 * chosen_segment_nll(logits, batch)
+    return dpo_loss(margins) + 0.5 * chosen_segment_nll(logps, batch)
 
 
 @pytest.mark.parametrize("model_name", ["nano", "llama", "qwen2"])

@@ -21,7 +21,7 @@ from prlcoder.problems.prompts import render
 from prlcoder.spec import Control, Dpo, Policy
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
-from prlcoder.training.examples.pairs import PairCollator, pair_dataset, pair_logits
+from prlcoder.training.examples.pairs import PairCollator, pair_dataset, target_logps
 from prlcoder.training.loop.job import initial_model
 from prlcoder.training.loop.reference import reference_logps
 from prlcoder.training.losses.preference import pair_logps
@@ -58,7 +58,7 @@ def test_batched_log_probabilities_are_those_of_each_sequence_alone(
             expected = sum(logs[place - 1, pair[name][place]].item() for place in places)
             assert found[side, index] == pytest.approx(expected, abs=1e-4)
     batch = PairCollator(0, together=True)([pairs[0]])
-    assert pair_logps(pair_logits(model, batch), batch)[0].item() == pytest.approx(found[0, 0], abs=1e-4)
+    assert pair_logps(target_logps(model, batch), batch)[0].item() == pytest.approx(found[0, 0], abs=1e-4)
 
 
 def test_origins_lengths_and_weights(make_context: Callable[..., StageContext], tmp_path: Path) -> None:

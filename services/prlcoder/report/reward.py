@@ -72,8 +72,8 @@ def _title(policy: str, benchmark: str) -> str:
 
 def _programs_title(policy: str, benchmark: str) -> str:
     on = "" if benchmark == DEFAULT_BENCHMARK else f" for {benchmark}"
-    written = f"Whole programs that {names.policy(policy)} wrote{on}"
-    return f"ORM: {written if policy else f'Labelled whole programs of {benchmark} problems'}"
+    written = f"whole programs that {names.policy(policy)} wrote{on}"
+    return f"ORM: {written if policy else f'labelled whole programs of {benchmark} problems'}"
 
 
 def measured_programs(title: str, figures: StepFigures) -> Measured:

@@ -4,7 +4,7 @@
 every layer unchanged, so no model is patched. The attention implementation of the model's configuration decides on the
 form:
 
-- ``sdpa`` takes booleans, a dense mask of L x L per row;
+- ``sdpa`` takes booleans, a dense mask of L x L per row, or what ``eager`` takes;
 - ``eager`` adds the mask to the scores, so it needs 0 and minus infinity (booleans would be silently wrong);
 - ``flex_attention`` takes a ``BlockMask``, which skips blocks of 128 x 128 that are masked as a whole;
 - ``prlcoder_varlen`` takes no mask but the runs of the trie (``varlen_attention``).
@@ -87,10 +87,16 @@ def _attention(model: Any, position_ids: torch.Tensor, ends: torch.Tensor) -> di
     if implementation == FLEX:
         return {"attention_mask": tree_block_mask(ends)}
     mask = tree_mask(ends)
-    if implementation == "eager":
+    if implementation == "eager" or _sdpa_would_convert(model):
         lowest = torch.finfo(model.dtype).min
         mask = torch.zeros(mask.shape, dtype=model.dtype, device=ends.device).masked_fill_(~mask, lowest)
     return {"attention_mask": mask}
+
+
+def _sdpa_would_convert(model: Any) -> bool:
+    """Whether ``sdpa`` makes an additive mask of the booleans itself, in every layer anew, as it does on a CPU."""
+    on_cpu = model.device.type == "cpu" and model.dtype == torch.float32
+    return on_cpu and not torch.is_autocast_enabled("cpu")
 
 
 def tree_block_mask(ends: torch.Tensor) -> Any:

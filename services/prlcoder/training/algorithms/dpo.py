@@ -25,15 +25,15 @@ class DpoTrainer(PairTrainer):
         super().__init__(*args, **kwargs)
         self._settings = settings
 
-    def pair_losses(self, logits: torch.Tensor, batch: PairBatch) -> torch.Tensor:
+    def pair_losses(self, logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
         """DPO loss per pair plus the weighted likelihood loss, ``(B,)``."""
-        losses = dpo_loss(self._margins(logits, batch))
-        return losses + self._settings.nll_weight * chosen_segment_nll(logits, batch)
+        losses = dpo_loss(self._margins(logps, batch))
+        return losses + self._settings.nll_weight * chosen_segment_nll(logps, batch)
 
-    def _margins(self, logits: torch.Tensor, batch: PairBatch) -> torch.Tensor:
+    def _margins(self, logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
         """The reward margin of each pair, ``(B,)``, recorded with its parts under the names that the field logs."""
         beta = self._settings.beta
-        policy_chosen_logps, policy_rejected_logps = pair_logps(logits, batch)
+        policy_chosen_logps, policy_rejected_logps = pair_logps(logps, batch)
         ref_chosen_logps, ref_rejected_logps = batch["ref_chosen_logps"], batch["ref_rejected_logps"]
         margins = reward_margins(
             policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta=beta

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class ChosenLikelihoodTrainer(PairTrainer):
     """Maximises the likelihood of the chosen segments alone."""
 
-    def pair_losses(self, logits: torch.Tensor, batch: PairBatch) -> torch.Tensor:
+    def pair_losses(self, logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
         """Negative log-likelihood per token of each chosen segment, ``(B,)``."""
-        nll = chosen_segment_nll(logits, batch)
+        nll = chosen_segment_nll(logps, batch)
         self.record({"nll": nll})
         return nll
 

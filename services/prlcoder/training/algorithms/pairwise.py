@@ -16,7 +16,7 @@ import torch
 from prlcoder.modeling.packing.rows import supports_packing
 from prlcoder.modeling.packing.tree_attention import reads_tries
 from prlcoder.training.examples.pair_tries import PairBinCollator, PairTrieCollator, pair_bins
-from prlcoder.training.examples.pairs import PairBatch, PairCollating, PairCollator, pair_logits
+from prlcoder.training.examples.pairs import PairBatch, PairCollating, PairCollator, target_logps
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
@@ -43,8 +43,8 @@ class PairTrainer(FixedOrderTrainer):
         self._sums: dict[str, float] = {}
 
     @abstractmethod
-    def pair_losses(self, logits: torch.Tensor, batch: PairBatch) -> torch.Tensor:
-        """The loss of each pair, ``(B,)``, from the logits ``(R, K, V)`` that ``batch`` asks for."""
+    def pair_losses(self, logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
+        """The loss of each pair, ``(B,)``, from the log-probabilities of the batch's targets, ``(R, K)``."""
 
     def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list[Any], Any]:
         """The micro-batches of one optimiser step, and the denominator of its loss over all ranks."""
@@ -58,7 +58,7 @@ class PairTrainer(FixedOrderTrainer):
         self, model: Any, inputs: PairBatch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Scalar loss of one micro-batch: its share of the optimiser step's loss."""
-        total = (inputs["weight"] * self.pair_losses(pair_logits(model, inputs), inputs)).sum()
+        total = (inputs["weight"] * self.pair_losses(target_logps(model, inputs), inputs)).sum()
         return share_of_step_loss(total, num_items_in_batch, self.accelerator.num_processes)
 
     def record(self, values: dict[str, torch.Tensor]) -> None:

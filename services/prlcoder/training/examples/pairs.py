@@ -16,6 +16,7 @@ from prlcoder.spec import Dpo
 from prlcoder.telemetry.progress import Progress
 from prlcoder.training.examples.length_limit import dataset_within_limit
 from prlcoder.training.losses.averaging import loss_denominator_ids, pair_weights
+from prlcoder.training.losses.log_probabilities import in_full, token_logps
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -157,19 +158,23 @@ def _span_ids(ids: Sequence[int], start: int, span: int) -> list[int]:
     return [NO_SPAN] * start + [span] * (len(ids) - start)
 
 
-def pair_logits(model: Any, batch: PairBatch) -> torch.Tensor:
-    """The model's logits for ``batch["targets"]``, ``(R, K, V)``; ``(1, K, V)`` if the rows are tries."""
+def target_logps(model: Any, batch: PairBatch) -> torch.Tensor:
+    """The log-probabilities of ``batch["targets"]``, ``(R, K)``; ``(1, K)`` if the rows are tries. At least float32.
+
+    In a trie, one row of logits predicts several targets. It is normalised once, and no row is copied per target.
+    """
     if "sources" not in batch:
-        logits: torch.Tensor = model(
+        logits = model(
             input_ids=batch["input_ids"],
             position_ids=batch["position_ids"],
             use_cache=batch["use_cache"],
             logits_to_keep=batch["logits_to_keep"],
         ).logits
-        return logits
+        return token_logps(logits, batch["targets"])
     whole = getattr(model, "module", model)  # the model inside DistributedDataParallel
     arguments = tree_arguments(whole, batch["input_ids"], batch["position_ids"], batch["ends"])
     columns, sources = batch["logits_to_keep"], batch["sources"]
-    logits = model(**arguments, logits_to_keep=columns).logits
+    scores = in_full(model(**arguments, logits_to_keep=columns).logits)
     width = batch["input_ids"].shape[1]
-    return logits[sources // width, torch.searchsorted(columns, sources % width)][None]
+    rows, places = sources // width, torch.searchsorted(columns, sources % width)
+    return (scores[rows, places, batch["targets"][0]] - scores.logsumexp(-1)[rows, places])[None]

@@ -17,7 +17,7 @@ import torch
 
 from prlcoder.files import atomic_path
 from prlcoder.telemetry.progress import Progress
-from prlcoder.training.examples.pairs import PairCollating, pair_logits
+from prlcoder.training.examples.pairs import PairCollating, target_logps
 from prlcoder.training.losses.preference import pair_logps
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def reference_logps(pairs: Sequence[Any], model: Any, collator: PairCollating) -
         for indices in _batches(examples):
             batch: Any = collator([examples[index] for index in indices])
             batch = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in batch.items()}
-            for side, logps in enumerate(pair_logps(pair_logits(model, batch), batch)):
+            for side, logps in enumerate(pair_logps(target_logps(model, batch), batch)):
                 found[side, indices] = logps.float().cpu().numpy()
             tokens = sum(len(examples[index]["chosen"]) + len(examples[index]["rejected"]) for index in indices)
             progress.advance(len(indices), tokens=tokens)

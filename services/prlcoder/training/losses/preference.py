@@ -7,39 +7,28 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import logsigmoid
 
+from prlcoder.training.losses.log_probabilities import span_sums
+
 if TYPE_CHECKING:
     from prlcoder.training.examples.pairs import PairBatch
 
 
-def span_logps(logits: torch.Tensor, targets: torch.Tensor, span_ids: torch.Tensor, spans: int) -> torch.Tensor:
-    """Sum of ``log p(token | tokens before it)`` over the tokens of each span, ``(spans,)``, at least in float32.
-
-    ``logits`` ``(R, K, V)`` predict ``targets`` ``(R, K)``. ``span_ids`` ``(R, K)`` holds the number of the span that a
-    target belongs to; a negative number means that it belongs to none.
-    """
-    # Half precision has too few digits for a sum over hundreds of log-probabilities.
-    scores = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    logps = scores.gather(-1, targets[..., None])[..., 0] - scores.logsumexp(-1)
-    counted = span_ids >= 0
-    return logps.new_zeros(spans).index_add(0, span_ids[counted], logps[counted])
-
-
-def pair_logps(logits: torch.Tensor, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor]:
+def pair_logps(logps: torch.Tensor, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probabilities of the compared tokens of the chosen and of the rejected sides, ``(B,)`` each.
 
-    ``logits`` ``(R, K, V)`` are those of ``examples.pairs.pair_logits``.
+    ``logps`` ``(R, K)`` are those of ``examples.pairs.target_logps``.
     """
     sequences = 2 * len(batch["loss_denominator_ids"])
-    logps = span_logps(logits, batch["targets"], batch["completion_span"], sequences)
-    chosen_logps, rejected_logps = logps.chunk(2)  # the chosen sides are numbered first
+    sides = span_sums(logps, batch["completion_span"], sequences)
+    chosen_logps, rejected_logps = sides.chunk(2)  # the chosen sides are numbered first
     return chosen_logps, rejected_logps
 
 
-def chosen_segment_nll(logits: torch.Tensor, batch: PairBatch) -> torch.Tensor:
+def chosen_segment_nll(logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
     """Negative log-likelihood of each pair's whole chosen segment, ``(B,)``: the mean over the segment's tokens, so
     that long segments do not dominate."""
     pairs = len(batch["loss_denominator_ids"])
-    return -span_logps(logits, batch["targets"], batch["segment_span"], pairs) / batch["segment_tokens"]
+    return -span_sums(logps, batch["segment_span"], pairs) / batch["segment_tokens"]
 
 
 def reward_margins(
