@@ -33,6 +33,11 @@ class Checkpoint:
     tokenizer: Any
     ends: list[int]
 
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any) -> Checkpoint:
+        """A model that is in memory already, such as one in training. It shares its weights with the checkpoint."""
+        return cls(model, tokenizer, _ends(tokenizer, model))
+
     @property
     def max_length(self) -> int:
         """Maximum number of tokens of prompt and completion together."""
@@ -52,7 +57,7 @@ def load(path: str, *, adapter: str | None = None) -> Checkpoint:
         raise InputError(f"model {path}: lacks weights ({missing[0]}); give a complete checkpoint of a causal model")
     if adapter is not None:
         model = _merged(model, adapter)
-    return Checkpoint(on_best_device(model), tokenizer, _ends(tokenizer, model))
+    return Checkpoint.of(on_best_device(model), tokenizer)
 
 
 def load_weights(kind: Any, path: str, *, dtype: torch.dtype | str, **settings: Any) -> tuple[Any, list[str]]:

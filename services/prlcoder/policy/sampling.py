@@ -23,6 +23,8 @@ class Sampling:
     - ``first_prompt``: number of the first prompt if this request is one part of a larger one. The draws depend on the
       prompts' numbers, so the parts give the same samples as the whole.
     - ``log_probabilities``: return those of the model itself, at temperature 1.
+    - ``at_temperature``: return the log-probabilities at ``temperature`` instead; ``top_k`` and ``top_p`` do not change
+      them. Only an engine in this process does so.
     - ``whole``: a sample arrives in one piece, at its end.
     """
 
@@ -35,6 +37,7 @@ class Sampling:
     seed: int | None = None
     first_prompt: int = 0
     log_probabilities: bool = False
+    at_temperature: bool = False
     whole: bool = False
 
     @property

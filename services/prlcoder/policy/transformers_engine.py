@@ -179,7 +179,8 @@ class TransformersEngine:
         """Append a token to each open row, and finish the rows that it ends."""
         chosen = None
         if sampling.log_probabilities:
-            chosen = torch.log_softmax(logits.float(), dim=-1).gather(-1, tokens[:, None])[:, 0].tolist()
+            scale = sampling.temperature if sampling.at_temperature and sampling.temperature else 1.0
+            chosen = torch.log_softmax(logits.float() / scale, dim=-1).gather(-1, tokens[:, None])[:, 0].tolist()
         for line, (row, token, writes) in enumerate(zip(rows, tokens.tolist(), open_, strict=True)):
             if not writes:
                 continue

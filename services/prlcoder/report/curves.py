@@ -46,6 +46,7 @@ class Panel:
     title: str
     caption: str
     chart: Markup
+    legend: tuple[tuple[str, str], ...] = ()  # class and name of each line, if there are several
 
 
 def panels(logs: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, tuple[Panel, ...]]:

@@ -81,7 +81,7 @@ def controls(policies: dict[str, PolicyScore], samples: Samples) -> list[str]:
                 f"{names.policy(name)} ({percent(policies[name].pass_at_1)} %)"
             )
     said = {
-        "better": "did better than Step-DPO",
+        "better": f"did better than {names.policy('policy')}",
         "level": "did as well, as far as the intervals tell",
         "worse": "did worse",
     }

@@ -50,6 +50,7 @@ class RunFiles:
     programs: tuple[ReportedProgram, ...]
     samples: Samples
     logs: dict[str, tuple[dict[str, Any], ...]]
+    updates: tuple[dict[str, Any], ...] = ()  # of a policy that was trained by reinforcement learning
     further: tuple[Summary, ...] = ()  # of the benchmarks after the first
     step_figures: dict[str, dict[str, StepFigures]] = field(default_factory=dict)
     """By benchmark, then by the keys of ``summary.json`` that lead to them, joined by ``/``."""
@@ -80,6 +81,7 @@ def load(folder: Path) -> RunFiles:
         programs=_programs(folder / "evaluation" / "steps.jsonl"),
         samples=_samples(folder / "evaluation" / "samples.jsonl"),
         logs=_logs(folder),
+        updates=_rows(folder / "policy" / "updates.jsonl"),
         further=further,
         step_figures={one.benchmark: _step_figures(one.reward_model, path) for one, path in evaluated},
     )
@@ -123,6 +125,10 @@ def _programs(path: Path) -> tuple[ReportedProgram, ...]:
     if not path.is_file():
         return ()
     return tuple(_parse(ReportedProgram, value, path, number) for number, value in read_objects(path))
+
+
+def _rows(path: Path) -> tuple[dict[str, Any], ...]:
+    return tuple(row for _, row in read_objects(path)) if path.is_file() else ()
 
 
 def _samples(path: Path) -> Samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 
 VERDICTS = ("passed", "wrong_answer", "runtime_error", "timeout", "compile_error")
 LEVELS = ("easy", "medium", "hard")
@@ -14,6 +15,12 @@ POLICIES = {
     "nll": ("NLL", "control: likelihood of the same pairs' chosen segments, without the contrast"),
     "rft": ("RFT", "control: the base fine-tuned on its own programs that pass"),
 }
+ALGORITHMS = {
+    "dpo": POLICIES["policy"],
+    "ppo": ("PPO", "the base after reinforcement learning by PPO on its own programs"),
+    "rloo": ("RLOO", "the base after reinforcement learning by RLOO on its own programs"),
+    "grpo": ("GRPO", "the base after reinforcement learning by GRPO on its own programs"),
+}
 STAGES = {
     "pretrain": "Pre-training",
     "supervise": "Supervision",
@@ -24,18 +31,34 @@ STAGES = {
 }
 
 
+_algorithm: ContextVar[str] = ContextVar("algorithm", default="dpo")
+
+
+def trained_by(algorithm: str) -> None:
+    """Set the algorithm of the run that is being drawn: the trained policy is named for it."""
+    _algorithm.set(algorithm)
+
+
+def _named(name: str) -> tuple[str, str]:
+    if name == "policy":
+        return ALGORITHMS.get(_algorithm.get(), (_algorithm.get(), ""))
+    return POLICIES.get(name, (name, ""))
+
+
 def policy(name: str) -> str:
     """A policy's short name; an unknown policy keeps its own."""
-    return POLICIES[name][0] if name in POLICIES else name
+    return _named(name)[0]
 
 
 def policy_meaning(name: str) -> str:
     """One line that says how a policy was made; empty for an unknown policy."""
-    return POLICIES[name][1] if name in POLICIES else ""
+    return _named(name)[1]
 
 
 def stage(name: str) -> str:
     """A stage's name as a heading."""
+    if name == "policy" and _algorithm.get() != "dpo":
+        return f"Policy ({policy(name)})"
     return STAGES.get(name, name)
 
 

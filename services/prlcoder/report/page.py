@@ -25,6 +25,7 @@ from prlcoder.report.scales import duration, percent, points
 from prlcoder.report.supervision import statistics
 from prlcoder.report.timings import finished_at, stage_rows, total_seconds, unfinished
 from prlcoder.report.trust import sentences
+from prlcoder.report.updates import rl_report
 from prlcoder.report.viewer import viewer_data
 
 
@@ -43,6 +44,7 @@ def build(run_folder: Path) -> Path:
 
 def render(run: RunFiles) -> str:
     """The whole page as text."""
+    names.trained_by(run.manifest.spec.algorithm)
     style, script = _asset("style.css"), _asset("viewer.js")
     environment = Environment(autoescape=True, trim_blocks=True, undefined=StrictUndefined)
     text = environment.from_string(_asset("template.html")).render(
@@ -84,6 +86,7 @@ def _sections(run: RunFiles) -> dict[str, Any]:
         "viewer": viewer,
         "problems": max(viewer.total, sum(_sizes(run.splits)) if run.splits else 0),
         "curves": [(heading(name), plots) for name, plots in panels(run.logs).items()],
+        "rl": rl_report(run.updates),
         "has_validation": any("eval_loss" in row for rows in run.logs.values() for row in rows),
         "trust": [text for one in summaries for text in sentences(one, run.step_figures[one.benchmark])],
         "has_reward": state is not None and "reward" in state.stages,

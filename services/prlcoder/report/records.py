@@ -39,6 +39,12 @@ class ReportedSpec(ReportRecord):
     model: dict[str, Any] = {}
     problems: ProblemSource
     segmentation: str = "block"
+    policy: dict[str, Any] | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm that trains the policy."""
+        return str((self.policy or {}).get("algorithm", "dpo"))
 
 
 class Manifest(ReportRecord):

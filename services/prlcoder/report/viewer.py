@@ -19,7 +19,6 @@ from prlcoder.report.records import ReportedProgram, ReportedStep, ReportedVaria
 
 BUDGET_BYTES = 1_700_000  # of packed problems; the rest of the page takes about 100 kB
 PROGRAMS = ("canonical", *names.POLICIES)
-TITLES = {"canonical": "Canonical solution", **{name: names.policy(name) for name in names.POLICIES}}
 SPLITS = ("test", "validation", "train")
 
 
@@ -54,8 +53,12 @@ def viewer_data(programs: Iterable[ReportedProgram], budget: int = BUDGET_BYTES)
         if used > budget:
             break
         problems.append(packed)
-    data = {"words": list(words.numbers), "titles": TITLES, "problems": problems}
+    data = {"words": list(words.numbers), "titles": _titles(), "problems": problems}
     return ViewerData(Markup(script_safe(_dump(data))), len(problems), len(by_problem))
+
+
+def _titles() -> dict[str, str]:
+    return {"canonical": "Canonical solution", **{name: names.policy(name) for name in names.POLICIES}}
 
 
 def mixed(problems: list[list[ReportedProgram]]) -> list[list[ReportedProgram]]:

@@ -10,6 +10,7 @@ from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Trac
 from prlcoder.spec.evaluation import Benchmark, Evaluation
 from prlcoder.spec.model import Model, Peft, Scratch
 from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
+from prlcoder.spec.rl import RL_ALGORITHMS, Rl, RlCorrection, RlCredit, RlKl, RlReward, RlValue
 from prlcoder.spec.section import Section
 from prlcoder.spec.stages import STAGES, StageDefinition
 from prlcoder.spec.supervision import (
@@ -24,6 +25,7 @@ from prlcoder.spec.training import Control, Dpo, Policy, Pretrain, Reward, Sft, 
 from prlcoder.spec.trainingrun import Metadata, Spec, TrainingRun
 
 __all__ = [
+    "RL_ALGORITHMS",
     "STAGES",
     "Benchmark",
     "ClusterFields",
@@ -42,6 +44,12 @@ __all__ = [
     "Pretrain",
     "Problems",
     "Reward",
+    "Rl",
+    "RlCorrection",
+    "RlCredit",
+    "RlKl",
+    "RlReward",
+    "RlValue",
     "RulesTeacher",
     "Scratch",
     "Section",

@@ -15,6 +15,8 @@ from prlcoder.spec.cluster import ClusterFields
 from prlcoder.spec.document import FieldPath
 from prlcoder.spec.evaluation import Benchmark
 from prlcoder.spec.problems import Select
+from prlcoder.spec.rl import RL_ALGORITHMS
+from prlcoder.spec.rl_checks import policy_contradictions
 from prlcoder.spec.section import CelRule
 from prlcoder.spec.stages import STAGES
 from prlcoder.spec.trainingrun import Spec, TrainingRun
@@ -133,16 +135,17 @@ def _prompt_template(spec: Spec) -> Iterator[SpecFinding]:
         yield SpecFinding(("model", "promptTemplate"), "a model from scratch has no chat template", remedy)
 
 
-def _needs_supervision(name: str) -> CelRule:
+def _needs_supervision(name: str, unless: str = "false") -> CelRule:
     return CelRule(
-        f"!has(self.{name}) || has(self.{name}.from) || has(self.supervision)",
+        f"!has(self.{name}) || has(self.{name}.from) || has(self.supervision) || {unless}",
         f"{name}: needs supervision and the spec has none; add `supervision`",
     )
 
 
-@check(_needs_supervision("reward"), _needs_supervision("policy"))
+@check(_needs_supervision("reward"), _needs_supervision("policy", "self.policy.algorithm != 'dpo'"))
 def _supervision_given(spec: Spec) -> Iterator[SpecFinding]:
-    for name, stage in (("reward", spec.reward), ("policy", spec.policy)):
+    learns_from_rows = None if spec.policy is None or spec.policy.algorithm in RL_ALGORITHMS else spec.policy
+    for name, stage in (("reward", spec.reward), ("policy", learns_from_rows)):
         if stage is not None and stage.from_ is None and spec.supervision is None:
             remedy = "add `supervision`, or `supervision: {from: FOLDER}` to take a finished one"
             yield SpecFinding((name,), "needs supervision and the spec has none", remedy)
@@ -270,6 +273,21 @@ def _rft_programs(spec: Spec) -> Iterator[SpecFinding]:
         if control.kind == "rft" and "policy" not in _origins(spec):
             remedy = "add `{kind: policy}` to supervision.teachers"
             yield SpecFinding(("policy", "controls", index), "rft needs programs that the policy wrote", remedy)
+
+
+@check(
+    CelRule(
+        "!has(self.policy) || has(self.policy.from) || !has(self.policy.rl) || self.policy.algorithm != 'dpo'",
+        "policy.rl: `algorithm: dpo` does not read it; remove it, or set algorithm to ppo",
+    ),
+    CelRule(
+        "!has(self.policy) || has(self.policy.from) || !has(self.policy.dpo) || self.policy.algorithm == 'dpo'",
+        "policy.dpo: the algorithm does not read it; remove it, or set algorithm to dpo",
+    ),
+)
+def _policy_settings(spec: Spec) -> Iterator[SpecFinding]:
+    for location, what, remedy in policy_contradictions(spec):
+        yield SpecFinding(("policy", *location), what, remedy)
 
 
 @check()  # in the CRD, `kind` is the key of the list

@@ -86,7 +86,8 @@ def _values(annotation: Any, info: FieldInfo | None = None) -> str:
         text = "map of strings"
     elif isinstance(annotation, type) and issubclass(annotation, Section):
         kind = annotation.model_fields.get("kind")
-        text = f"`kind: {get_args(kind.annotation)[0]}`" if kind and kind.is_required() else "section"
+        one = kind is not None and kind.is_required() and len(get_args(kind.annotation)) == 1
+        text = f"`kind: {get_args(kind.annotation)[0]}`" if kind and one else "section"
     else:
         text = {
             str: "text",

@@ -29,7 +29,7 @@ STAGES: Final = MappingProxyType(
             StageDefinition("supervise", "supervision", "supervision", ("pretrain",), ("manifest.json", "steps")),
             StageDefinition("sft", "sft", "sft", ("pretrain", "supervise"), _MODEL),
             StageDefinition("reward", "reward", "reward", _TRAINED, _MODEL),
-            StageDefinition("policy", "policy", "policy", _TRAINED, _MODEL),
+            StageDefinition("policy", "policy", "policy", (*_TRAINED, "reward"), _MODEL),
             StageDefinition("evaluate", "evaluation", "evaluation", (*_TRAINED, "reward", "policy"), ("summary.json",)),
         )
     }

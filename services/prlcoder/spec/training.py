@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from prlcoder.spec.rl import RL_ALGORITHMS, Rl
 from prlcoder.spec.section import Count, Fraction, NonNegative, Positive, Section, unique_by
 
 LearningRateScheduler = Literal["linear", "cosine", "constant", "cosine_with_min_lr"]
@@ -119,8 +120,9 @@ class Control(Training):
 class Policy(Training):
     """Improvement of the policy. Only the section that `algorithm` names may be given beside it."""
 
-    algorithm: Literal["dpo"] = "dpo"
-    """Algorithm that trains the policy."""
+    algorithm: Literal["dpo", "ppo", "rloo", "grpo"] = "dpo"
+    """Algorithm that trains the policy: step-level DPO on pairs, or reinforcement learning with a value model (`ppo`),
+    a leave-one-out baseline (`rloo`) or a group baseline (`grpo`). See docs/algorithms.md."""
     init: str = "base"
     """Model that training starts from: `base`, `sft`, or a folder or hub id."""
     learning_rate: Positive = 5e-6
@@ -130,6 +132,9 @@ class Policy(Training):
     Without it, and for models that cannot share prefixes, batches have `batchSize` pairs of any programs."""
     dpo: Dpo | None = None
     """Settings of DPO."""
+    rl: Rl | None = None
+    """Settings of `ppo`, `rloo` and `grpo`. They count updates: of the fields above, `epochs` does not apply, a batch
+    is `batchSize` rollouts, and the learning rate changes from update to update."""
     controls: Annotated[tuple[Control, ...], Field(json_schema_extra=unique_by("kind"))] = ()
     """Likelihood-only controls that are trained beside the policy."""
 
@@ -137,6 +142,13 @@ class Policy(Training):
     @classmethod
     def _fill_in_algorithm(cls, data: Any) -> Any:
         """The section of the chosen algorithm has its defaults when it is left out; the others stay absent."""
-        if isinstance(data, dict) and data.get("algorithm", "dpo") == "dpo" and data.get("dpo") is None:
-            return {**data, "dpo": {}}
-        return data
+        if not isinstance(data, dict):
+            return data
+        algorithm = data.get("algorithm", "dpo")
+        member = "rl" if algorithm in RL_ALGORITHMS else algorithm
+        if member not in ("dpo", "rl"):
+            return data
+        given = {} if data.get(member) is None else data[member]
+        if algorithm == "ppo" and isinstance(given, dict) and given.get("value") is None:
+            given = {**given, "value": {}}
+        return {**data, member: given}

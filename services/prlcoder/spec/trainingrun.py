@@ -94,8 +94,15 @@ class TrainingRun(Section):
             "reward": self.spec.reward.model if self.spec.reward else None,
         }
         unread = {"sft"} if stage in starts and starts[stage] != "sft" else set()
+        if stage == "policy" and not self._policy_reads_reward():
+            unread.add("reward")
         present = self.stages()
         return tuple(other for other in STAGES[stage].reads if other in present and other not in unread)
+
+    def _policy_reads_reward(self) -> bool:
+        """Whether the policy is trained with the reward model's scores, or its value model starts from it."""
+        rl = self.spec.policy.rl if self.spec.policy else None
+        return rl is not None and (rl.scores_steps or (rl.value is not None and rl.value.init == "reward"))
 
     def given(self, stage: str) -> str | None:
         """The `from` in the section of ``stage``: a finished folder that is used instead of running the stage."""

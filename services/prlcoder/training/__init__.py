@@ -7,6 +7,7 @@
 - ``rewards/`` and ``credit/``: what is rewarded in a rollout, and how the reward is distributed over its tokens.
 - ``masks/`` and ``curricula/``: which tokens are trained, and where completions begin.
 - ``advantages.py``: from rewards per token, or per program, to advantages.
+- ``rl/``: reinforcement learning: rollouts, updates, the value model, checkpoints, the log.
 - ``examples/``: from supervision rows to tokenised examples and batches.
 - ``loop/``: what all trainings share: starting models, arguments, exact resuming, order, publishing.
 

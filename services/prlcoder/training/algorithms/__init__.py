@@ -43,6 +43,9 @@ _HERE: Final = __name__
 ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(
     {
         "dpo": Algorithm(f"{_HERE}.dpo", "train", "A policy improved by step-level DPO"),
+        "ppo": Algorithm(f"{_HERE}.rl", "train", "A policy improved by PPO"),
+        "rloo": Algorithm(f"{_HERE}.rl", "train", "A policy improved by RLOO"),
+        "grpo": Algorithm(f"{_HERE}.rl", "train", "A policy improved by GRPO"),
         # the controls: likelihood training without any contrast
         "nll": Algorithm(f"{_HERE}.likelihood", "train_on_chosen", "A control: likelihood of the chosen segments"),
         "rft": Algorithm(f"{_HERE}.likelihood", "train_on_passing", "A control: the policy's own passing programs"),

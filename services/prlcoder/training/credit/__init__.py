@@ -9,7 +9,7 @@ How to add a rule:
 
 1. One module in this folder with ``credit(rollout: Rollout, settings: CreditSettings) -> tuple[float, ...]``.
    ``placement.rewards_at`` puts the rewards of steps and of the outcome at their tokens.
-2. One line in ``CREDIT_RULES``, with what the rule needs, and its name in the spec (``spec/rl.py: CreditRule``).
+2. One line in ``CREDIT_RULES``, with what the rule needs, and its name in the spec (``spec/rl.py: CreditRuleName``).
 3. One test in ``tests/training/test_credit.py`` with numbers worked out by hand.
 """
 

@@ -55,8 +55,15 @@ class FiniteGuard(TrainerCallback):  # type: ignore[misc]  # transformers has no
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
         """Called with the gradients of a whole step, before they change the weights."""
+        self.check_gradients(model, state.global_step + 1)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+        """Called after each optimiser step, before a checkpoint is saved."""
+        self.check_weights(model, state.global_step)
+
+    def check_gradients(self, model: Any, step: int) -> None:
+        """Check the losses noted since the last call, and the gradients that ``step`` is about to apply."""
         losses, self._losses = self._losses, []
-        step = state.global_step + 1
         if losses and not all_finite(losses):
             bad = next(loss.item() for loss in losses if not all_finite([loss]))
             raise self._error(step, f"the loss is {bad}")
@@ -64,11 +71,11 @@ class FiniteGuard(TrainerCallback):  # type: ignore[misc]  # transformers has no
         if not all_finite([gradient for _, gradient in gradients]):
             raise self._error(step, f"the gradient of {first_not_finite(gradients)} contains a NaN or an infinity")
 
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
-        """Called after each optimiser step, before a checkpoint is saved."""
+    def check_weights(self, model: Any, step: int) -> None:
+        """Check the trained weights after ``step``."""
         trained = [(name, weight.detach()) for name, weight in model.named_parameters() if weight.requires_grad]
         if not all_finite([weight for _, weight in trained]):
-            raise self._error(state.global_step, f"the weight {first_not_finite(trained)} became NaN or infinite")
+            raise self._error(step, f"the weight {first_not_finite(trained)} became NaN or infinite")
 
     def _error(self, step: int, what: str) -> WorkError:
         checkpoint = latest_checkpoint(self._work)

@@ -20,13 +20,18 @@ from prlcoder.training.loop.starting_model import saved_dtype
 
 
 def publish(trainer: Trainer, job: Job, history: Sequence[dict[str, Any]], card: str) -> None:
+    """Write the model folder of a finished ``Trainer``, in the process of rank 0."""
+    if trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        write_model_folder(model, trainer.processing_class, job, history, card)
+
+
+def write_model_folder(model: Any, tokenizer: Any, job: Job, history: Sequence[dict[str, Any]], card: str) -> None:
     """Write the model folder: weights, tokenizer, template digest, model card, training log, tracker files."""
-    if not trainer.is_world_process_zero():
-        return
     job.output.mkdir(parents=True, exist_ok=True)
-    save_model(trainer.accelerator.unwrap_model(trainer.model), job)
-    trainer.processing_class.save_pretrained(job.output)
-    template = job.template.record(trainer.processing_class)
+    save_model(model, job)
+    tokenizer.save_pretrained(job.output)
+    template = job.template.record(tokenizer)
     (job.output / TEMPLATE_FILE).write_text(json.dumps(template, indent=2) + "\n")
     (job.output / "training_log.json").write_text(json.dumps(list(history), indent=1) + "\n")
     (job.output / "README.md").write_text(card)

@@ -7,7 +7,7 @@ How to add a term:
 
 1. One module in this folder with ``steps(rollout, context) -> (S,)``, one reward or None (neutral) per segment, or
    ``outcome(rollout, context) -> float``.
-2. One line in ``TERMS``, and its name in the spec (``spec/rl.py: RewardKind``).
+2. One line in ``TERMS``, and its name in the spec (``spec/rl.py: RewardTermKind``).
 3. One test in ``tests/training/test_rewards.py`` with numbers worked out by hand.
 """
 

@@ -1,0 +1,145 @@
+"""The updates of reinforcement learning: reward by component, pass rate, divergence, length, and what was dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prlcoder.report import charts, names
+from prlcoder.report.curves import Panel, thinned, track
+from prlcoder.report.scales import duration, number
+from prlcoder.report.supervision import Bar
+
+Row = Mapping[str, Any]
+PARTS: Final = {
+    "rollout": "sampling",
+    "verdicts": "waiting for verdicts",
+    "scores": "step scores",
+    "logps": "old log-probabilities",
+    "update": "optimiser steps",
+}
+DROPPED: Final = {
+    "sandbox_error": "the sandbox failed",
+    "test_error": "the tests are at fault",
+    "prompt_too_long": "the prompt fills the context",
+    "over_length": "longer than model.maxLength",
+    "over_reward_model_length": "longer than the reward model’s context",
+    "group_without_variance": "all programs of the problem have the same reward",
+    "alone_in_group": "the only program left of its problem",
+    "filtered": "the credit rule left it out",
+    "truncated": "cut at maxNewTokens; not trained on",
+}
+LINES: Final = ("policy", "control", "passed", "wrong_answer", "runtime_error", "base")
+"""Classes of the lines of a plot, in the order of its quantities."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One plot: the keys of its quantities in a row of the log with their names, its unit, and a floor of its axis."""
+
+    title: str
+    keys: tuple[tuple[str, str], ...]
+    unit: str
+    floor: float | None = None
+
+
+CURVES: Final = (
+    Curve("pass rate and reward model", (("pass_rate", "passing"), ("prm_mean", "mean PRM score")), "share", 0.0),
+    Curve("divergence from the initial policy", (("kl", "KL"),), "nats per token"),
+    Curve("length", (("length", "completion"),), "tokens", 0.0),
+    Curve("entropy", (("entropy", "entropy"),), "nats per token", 0.0),
+    Curve("clipped tokens", (("clip_fraction", "clipped"),), "share", 0.0),
+    Curve("value model", (("explained_variance", "explained variance"),), "share of the returns’ variance"),
+)
+
+
+@dataclass(frozen=True)
+class RlReport:
+    """What the page shows of a policy's updates."""
+
+    facts: tuple[tuple[str, str], ...]
+    panels: tuple[Panel, ...]
+    dropped: tuple[Bar, ...]
+    parts: tuple[Bar, ...]
+
+
+def rl_report(rows: Sequence[Row]) -> RlReport | None:
+    """The figures of all updates; None if the policy was not trained by reinforcement learning."""
+    if not rows:
+        return None
+    of_policy = [row for row in rows if row.get("phase") == "policy"] or list(rows)
+    panels = [_reward_panel(of_policy), *(_panel(curve, rows if _of_value(curve) else of_policy) for curve in CURVES)]
+    sampled = sum(int(row["sampled"]) for row in rows)
+    facts = (
+        (f"{len(of_policy):,}", "updates of the policy"),
+        (f"{sampled:,}", "programs sampled"),
+        (f"{sum(int(row['trained']) for row in rows):,}", "programs trained on"),
+    )
+    return RlReport(facts, tuple(panel for panel in panels if panel), _dropped(rows, sampled), _parts(rows))
+
+
+def _of_value(curve: Curve) -> bool:
+    return curve.title == "value model"
+
+
+def _reward_panel(rows: Sequence[Row]) -> Panel | None:
+    """The mean reward of a program by component, and in all."""
+    components = names.ordered(
+        {name for row in rows for name in row.get("rewards", {})}, ("total", "process", "verdict")
+    )
+    curve = Curve("reward", tuple((f"rewards.{name}", names.plain(name)) for name in components), "mean per program")
+    return _panel(curve, rows)
+
+
+def _panel(curve: Curve, rows: Sequence[Row]) -> Panel | None:
+    """The plot; None if no row has any of its quantities."""
+    flat = [{**row, **{f"rewards.{key}": value for key, value in row.get("rewards", {}).items()}} for row in rows]
+    lines = [
+        charts.Series(LINES[place % len(LINES)], label, tuple(thinned(points)))
+        for place, (key, label) in enumerate(curve.keys)
+        if (points := track([{"step": row.get("update"), **row} for row in flat], key))
+    ]
+    if not lines:
+        return None
+    told = "; ".join(f"{one.label} {number(one.points[0][1])} → {number(one.points[-1][1])}" for one in lines)
+    chart = charts.line_plot(lines, "update", curve.unit, f"{curve.title} by update: {told}", curve.floor)
+    return Panel(curve.title, told, chart, tuple((one.name, one.label) for one in lines) if len(lines) > 1 else ())
+
+
+def _dropped(rows: Sequence[Row], sampled: int) -> tuple[Bar, ...]:
+    """The programs that were not trained on, by reason."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update({name: int(count) for name, count in row.get("dropped", {}).items()})
+    return tuple(
+        Bar(
+            DROPPED.get(name, names.plain(name)),
+            f"{100 * count / sampled:.1f} %",
+            f"{count:,}",
+            charts.bar(count / sampled, "rejected", f"{names.plain(name)}: {count:,} of {sampled:,}"),
+        )
+        for name, count in counts.most_common()
+        if count
+    )
+
+
+def _parts(rows: Sequence[Row]) -> tuple[Bar, ...]:
+    """The time of all updates by part."""
+    totals: Counter[str] = Counter()
+    for row in rows:
+        totals.update({name: float(value) for name, value in row.get("seconds", {}).items()})  # type: ignore[arg-type]
+    whole = sum(totals.values()) or 1.0
+    return tuple(
+        Bar(
+            PARTS.get(name, names.plain(name)),
+            duration(seconds),
+            f"{100 * seconds / whole:.0f} %",
+            charts.bar(
+                seconds / whole, "policy", f"{PARTS.get(name, name)}: {100 * seconds / whole:.0f} % of the time"
+            ),
+        )
+        for name in names.ordered(totals, PARTS)
+        if (seconds := totals[name])
+    )

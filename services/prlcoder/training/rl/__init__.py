@@ -1,0 +1,13 @@
+"""Reinforcement learning from the policy's own rollouts, in one process.
+
+An update is rollout -> verdict and step scores -> credit -> advantage -> optimiser steps. ``algorithms/rl.py`` is the
+loop. Everything but its first and its last part is a pure function: ``credit/``, ``rewards/``, ``advantages.py``,
+``losses/``.
+
+- ``schedule.py``: the problems, the minibatches and the learning rate of an update.
+- ``collecting.py``: rollouts: sampled, executed, scored. ``scoring.py``: the reward model's scores of their steps.
+- ``token_batch.py``: rollouts as tensors. ``value_model.py``: the value model of PPO.
+- ``learner.py``: the models with their optimisers, and an update of them. ``estimates.py``: rewards, advantages and
+  returns per token.
+- ``state.py``: checkpoints. ``update_log.py``: what is logged of an update.
+"""

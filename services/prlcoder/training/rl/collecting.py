@@ -1,0 +1,258 @@
+"""Collects the rollouts of an update: samples programs, executes them, and has their steps scored.
+
+Programs are executed while others are still being sampled. A rollout that cannot be learnt from is dropped and counted
+by its reason. It never gets a reward of 0 in place of the reward that it would have had.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from prlcoder.errors import WorkError
+from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner
+from prlcoder.lru_cache import LruCache
+from prlcoder.modeling.spans import encode
+from prlcoder.policy.sampling import Piece, Sampling, Unread
+from prlcoder.problems.completions import extract_program
+from prlcoder.problems.model import Problem
+from prlcoder.problems.prompts import Prompt, PromptTemplate
+from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError
+from prlcoder.supervision.first_wrong_step import FailingProgram, first_wrong_steps
+from prlcoder.training.credit import CREDIT_RULES
+from prlcoder.training.rl.schedule import problem_numbers
+from prlcoder.training.rl.scoring import ProgramKey, RolloutScorer
+from prlcoder.training.rollouts import Rollout, RolloutOutcome, SampledCompletion, place_programs
+
+if TYPE_CHECKING:
+    from prlcoder.policy.transformers_engine import TransformersEngine
+    from prlcoder.spec import Rl
+
+KNOWN_RESULTS: Final = 20_000  # programs whose result is kept; a policy often writes a program again
+PROMPT_TOO_LONG: Final = "prompt_too_long"
+OVER_LENGTH: Final = "over_length"
+OVER_REWARD_MODEL_LENGTH: Final = "over_reward_model_length"
+
+
+@dataclass(frozen=True)
+class RolloutTask:
+    """A problem to write programs for, and its prompt for the policy."""
+
+    problem: Problem
+    prompt: Prompt
+    prompt_ids: tuple[int, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, prompt: Prompt, tokenizer: Any) -> RolloutTask:
+        """The task with its prompt as the engine tokenises it."""
+        return cls(problem, prompt, tuple(encode(tokenizer, prompt.question).ids))
+
+
+@dataclass
+class Collection:
+    """The rollouts of one update, in the order of problems and samples, and what was left out."""
+
+    rollouts: list[Rollout] = field(default_factory=list)
+    sampled: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)  # by reason
+    seconds: dict[str, float] = field(default_factory=dict)  # by part: rollout, verdicts, scores
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A completion, and the program that was read from it."""
+
+    task: RolloutTask
+    piece: Piece
+    program: str
+
+    @property
+    def key(self) -> ProgramKey:
+        return self.task.problem.id, self.program
+
+
+@dataclass(frozen=True)
+class RolloutCollector:
+    """Everything that a rollout needs. ``tasks`` are those of training."""
+
+    engine: TransformersEngine
+    executor: ProgramRunner
+    segmenter: BatchSegmenter
+    scorer: RolloutScorer | None
+    tasks: Sequence[RolloutTask]
+    template: PromptTemplate
+    mode: Mode
+    settings: Rl
+    stop: tuple[str, ...]
+    seed: int
+    max_length: int
+    known: LruCache[ProgramKey, ExecutionResult] = field(default_factory=lambda: LruCache(KNOWN_RESULTS))
+
+    def collect(self, update: int, version: int) -> Collection:
+        """The rollouts of an update by the engine's present weights, which have had ``version`` updates.
+
+        ``WorkError`` if no rollout is left, or if the reward model's scores are not finite.
+        """
+        numbers = problem_numbers(len(self.tasks), self.settings.prompts, seed=self.seed, update=update)
+        found = Collection(sampled=len(numbers) * self.settings.samples)
+        written, results = self._execute(found, self._write(found, [self.tasks[number] for number in numbers], update))
+        kept = self._with_verdict(found, written, results)
+        rollouts = self._with_first_wrong_steps(found, self._rollouts(kept, results, version))
+        found.rollouts = self._with_scores(found, rollouts)
+        if not found.rollouts:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in found.dropped.items())
+            raise WorkError(f"policy: update {update}: no rollout of {found.sampled} is left ({reasons})")
+        return found
+
+    def _write(self, found: Collection, tasks: Sequence[RolloutTask], update: int) -> Iterator[_Written]:
+        """The finished completions, in the order in which they end."""
+        rl = self.settings
+        sampling = Sampling(
+            samples=rl.samples,
+            temperature=rl.temperature,
+            top_p=rl.top_p,
+            max_tokens=rl.max_new_tokens,
+            stop=self.stop,
+            seed=self.seed,
+            first_prompt=update * rl.prompts,  # so that every update draws other numbers
+            log_probabilities=True,
+            at_temperature=True,
+            whole=True,
+        )
+        found.seconds["rollout"] = 0.0
+        pieces = self.engine.stream([task.prompt.question for task in tasks], sampling)
+        while True:
+            started = time.perf_counter()
+            piece = next(pieces, None)
+            found.seconds["rollout"] += time.perf_counter() - started
+            if piece is None:
+                return
+            if isinstance(piece, Unread):
+                found.dropped[PROMPT_TOO_LONG] += rl.samples
+                continue
+            task = tasks[piece.prompt]
+            yield _Written(task, piece, extract_program(task.problem, self.template, piece.text, held=task.prompt.held))
+
+    def _execute(
+        self, found: Collection, completions: Iterator[_Written]
+    ) -> tuple[list[_Written], dict[ProgramKey, ExecutionResult]]:
+        """All completions in the order of problems and samples, and the result of each distinct program."""
+        written: list[_Written] = []
+        results: dict[ProgramKey, ExecutionResult] = {}
+        asked: dict[ProgramKey, None] = {}  # a set in order
+        all_tests = any(term.kind == "verdict" and term.adaptive for term in self.settings.rewards)
+
+        def requests() -> Iterator[ExecutionRequest]:
+            for one in completions:
+                written.append(one)
+                if (known := self.known.get(one.key)) is not None:
+                    results[one.key] = known
+                elif one.key not in asked:
+                    asked[one.key] = None
+                    problem = one.task.problem
+                    yield ExecutionRequest(
+                        one.program,
+                        problem.tests,
+                        problem.preamble,
+                        all_tests=all_tests,
+                        trace_lines=self.settings.traces_lines,
+                    )
+
+        started = time.perf_counter()
+        found_results = list(self.executor.run(requests()))
+        found.seconds["verdicts"] = time.perf_counter() - started - found.seconds["rollout"]
+        for key, result in zip(asked, found_results, strict=True):
+            results[key] = result
+            if result.verdict is not None:
+                self.known.put(key, result)
+        return sorted(written, key=lambda one: (one.piece.prompt, one.piece.sample)), results
+
+    def _with_verdict(
+        self, found: Collection, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult]
+    ) -> list[_Written]:
+        """The completions that can be trained on; the others are counted by their reason."""
+        kept = []
+        for one in written:
+            if results[one.key].verdict is None:
+                found.dropped[results[one.key].outcome] += 1
+            elif len(one.task.prompt_ids) + len(one.piece.ids) > self.max_length:
+                found.dropped[OVER_LENGTH] += 1
+            else:
+                kept.append(one)
+        return kept
+
+    def _rollouts(
+        self, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult], version: int
+    ) -> list[Rollout]:
+        """The rollouts without scores."""
+        distinct = list(dict.fromkeys(one.program for one in written))
+        cut = zip(distinct, self.segmenter(distinct, self.mode), strict=True)
+        segments = {text: () if isinstance(parts, SegmentationError) else tuple(parts) for text, parts in cut}
+        samples = [_sample(one, segments[one.program]) for one in written]
+        placements = place_programs(self.engine.tokenizer, samples)
+        return [
+            Rollout(
+                problem_id=one.task.problem.id,
+                group=one.piece.prompt,
+                prompt_ids=sample.prompt_ids,
+                completion_ids=sample.completion_ids,
+                finished=one.piece.finish == "stop",
+                sampling_logps=one.piece.log_probabilities,
+                weights_version=version,
+                program=one.program,
+                segments=sample.segments,
+                segment_ends=placement.segment_ends,
+                outcome=RolloutOutcome.of(results[one.key]),
+                token_lines=placement.token_lines,
+            )
+            for one, sample, placement in zip(written, samples, placements, strict=True)
+        ]
+
+    def _with_first_wrong_steps(self, found: Collection, rollouts: list[Rollout]) -> list[Rollout]:
+        """The rollouts with the first wrong step of the failing ones, if the credit rule asks the execution for it."""
+        credit = self.settings.credit
+        if not CREDIT_RULES[credit.rule].needs_first_wrong_step or credit.by != "execution":
+            return rollouts
+        started = time.perf_counter()
+        problems = {task.problem.id: task.problem for task in self.tasks}
+        failing = [n for n, one in enumerate(rollouts) if one.segments and not one.outcome.passed]
+        programs = []
+        for number in failing:
+            problem = problems[rollouts[number].problem_id]
+            (canonical,) = self.segmenter([problem.canonical], self.mode)
+            assert not isinstance(canonical, SegmentationError)  # a canonical solution is a Python program
+            programs.append(FailingProgram(problem, rollouts[number].segments, canonical))
+        for number, wrong in zip(failing, first_wrong_steps(programs, self.executor.run), strict=True):
+            if wrong is not None:
+                rollouts[number] = replace(rollouts[number], first_wrong_step=wrong.index)
+        found.seconds["verdicts"] += time.perf_counter() - started
+        return rollouts
+
+    def _with_scores(self, found: Collection, rollouts: Sequence[Rollout]) -> list[Rollout]:
+        """The rollouts with the scores of their steps. Without a reward model they stay as they are."""
+        if self.scorer is None:
+            return list(rollouts)
+        started = time.perf_counter()
+        scores = self.scorer.score({(one.problem_id, one.program): one.segments for one in rollouts})
+        kept = []
+        for one in rollouts:
+            own = scores[one.problem_id, one.program]
+            if own is None:
+                found.dropped[OVER_REWARD_MODEL_LENGTH] += 1
+            else:
+                kept.append(replace(one, step_scores=own))
+        found.seconds["scores"] = time.perf_counter() - started
+        return kept
+
+
+def _sample(one: _Written, segments: tuple[Segment, ...]) -> SampledCompletion:
+    return SampledCompletion(one.task.prompt, one.task.prompt_ids, one.piece.ids, one.piece.text, one.program, segments)
+
+
+def has_tests(problem: Problem) -> bool:
+    """Whether the problem has at least one test."""
+    tests: Any = problem.tests
+    return bool(tests.source.strip() if hasattr(tests, "source") else tests.cases)

@@ -1,0 +1,110 @@
+"""One update: rollouts, rewards, advantages, optimiser steps, and the row of the log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from prlcoder.spec import Policy, Rl, RlValue
+from prlcoder.training.rl.collecting import Collection, RolloutCollector
+from prlcoder.training.rl.estimates import TokenSignals, estimated
+from prlcoder.training.rl.learner import Learner
+from prlcoder.training.rl.rewarding import TRUNCATED, Rewarded, comparable, rewarded
+from prlcoder.training.rl.schedule import learning_rate_share
+from prlcoder.training.rollouts import Rollout
+
+
+class Updates:
+    """All updates of a training: first those of the value model alone, then those of the policy."""
+
+    def __init__(self, section: Policy, collector: RolloutCollector, learner: Learner) -> None:
+        self._section, self._rl = section, section.rl or Rl()
+        self._collector, self._learner = collector, learner
+        self._problems = {task.problem.id: task.problem for task in collector.tasks}
+        self._value_only = 0
+        if section.algorithm == "ppo":
+            self._value_only = (self._rl.value or RlValue()).pretrain_updates
+
+    @property
+    def total(self) -> int:
+        """The number of all updates."""
+        return self._value_only + self._rl.updates
+
+    def make(self, update: int) -> dict[str, Any]:
+        """Make the update of this number, from 0. Returns the row of the log."""
+        of_policy = update - self._value_only
+        share = 0.0 if of_policy < 0 else learning_rate_share(self._section, of_policy, self._rl.updates)
+        with self._learner.precision():
+            found = self._collector.collect(update, version=max(0, of_policy))
+        every = rewarded(found.rollouts, self._rl, self._problems)
+        kept = comparable(every, self._section.algorithm, self._rl, found.dropped)
+        learnt: dict[str, float] = {}
+        if kept.rollouts:
+            learnt = self._learn(kept, update, share, found.seconds)
+        return {
+            "update": update + 1,
+            "phase": "policy" if share else "value",
+            "step": self._learner.steps,
+            "learning_rate": share * self._section.learning_rate,
+            "trained": sum(one.finished for one in kept.rollouts),
+            **_of_programs(found, every),
+            **learnt,
+            "seconds": {name: round(seconds, 3) for name, seconds in found.seconds.items()},
+        }
+
+    def _learn(self, kept: Rewarded, update: int, share: float, seconds: dict[str, float]) -> dict[str, float]:
+        """The optimiser steps on rollouts that can be compared. Returns their figures for the log."""
+        learner, rollouts = self._learner, kept.rollouts
+        with _timed(seconds, "logps"):
+            old = learner.logps(rollouts)
+            reference = learner.reference_logps(rollouts) if self._rl.kl.coefficient else None
+            values = None if learner.value is None else learner.values(rollouts)
+        executed = self._rl.mask == "executed"
+        signals = TokenSignals.of(rollouts, kept.rewards, old, reference, values, executed=executed)
+        targets, figures = estimated(signals, self._section.algorithm, self._rl)
+        with _timed(seconds, "update"):
+            figures |= learner.update(rollouts, targets, update, policy_share=share)
+        return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - started
+
+
+def _of_programs(found: Collection, every: Rewarded) -> dict[str, Any]:
+    """Figures of all programs of an update that have a verdict, whether they are trained on or not."""
+    rollouts = every.rollouts
+    scores = [score for one in rollouts for score in one.step_scores or () if score is not None]
+    cut = sum(not one.finished for one in rollouts)
+    return {
+        "sampled": found.sampled,
+        "dropped": dict(found.dropped + Counter({TRUNCATED: cut})),
+        "tokens": sum(len(one.completion_ids) for one in rollouts),
+        "pass_rate": _mean([one.outcome.passed for one in rollouts]),
+        "verdicts": dict(Counter(one.outcome.verdict.value for one in rollouts)),
+        "rewards": every.means(),
+        **({"prm_mean": _mean(scores)} if scores else {}),
+        "length": _mean([len(one.completion_ids) for one in rollouts]),
+        "segments": _mean([len(one.segments) for one in rollouts]),
+        "lowest_step_last": _lowest_step_last(rollouts),
+    }
+
+
+def _lowest_step_last(rollouts: Sequence[Rollout]) -> float:
+    """The share of scored programs whose lowest step is the last. A reward model that has become an outcome model has a
+    high one."""
+    scored = [
+        [score for score in one.step_scores if score is not None] for one in rollouts if one.step_scores is not None
+    ]
+    return _mean([scores.index(min(scores)) == len(scores) - 1 for scores in scored if len(scores) > 1])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
