@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import uuid
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +76,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     The folder is made if it is missing. ``WorkError`` if the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")  # pods may share process ids
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

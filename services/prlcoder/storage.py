@@ -1,4 +1,4 @@
-"""Locations of files and folders: a local path or any fsspec URI, opened and listed through one interface.
+"""Locations of files and folders: a local path or any fsspec URI, read, written and listed through one interface.
 
 Local paths go through ``pathlib``, so that a command over a local file does not import fsspec. Every exception of a
 remote driver becomes an ``OSError``, which the readers turn into messages.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -52,6 +54,11 @@ class Location:
         return Location(f"{self.name.rstrip('/')}/{child}", f"{self.path.rstrip('/')}/{child}", self.system)
 
     @property
+    def local(self) -> bool:
+        """Whether this is a path of this machine."""
+        return self.system is None or "file" in _protocols(self.system)
+
+    @property
     def file_name(self) -> str:
         """The last part of the path."""
         return Path(self.path).name
@@ -77,6 +84,49 @@ class Location:
             return cast("IO[bytes]", gzip.open(self.path, "rb")) if compressed else Path(self.path).open("rb")
         raw = io.BufferedReader(_RemoteFile(_called(self.system.open, self.path, "rb")), _BUFFER_BYTES)
         return cast("IO[bytes]", gzip.open(raw, "rb") if compressed else raw)
+
+    def read_bytes(self) -> bytes | None:
+        """The content of a file as it is stored, or None if there is no such file; ``OSError`` if it cannot be read."""
+        try:
+            if self.system is None:
+                return Path(self.path).read_bytes()
+            return bytes(_called(self.system.cat_file, self.path))
+        except FileNotFoundError:
+            return None
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write a file of an object store, which appears as a whole; ``OSError`` if it cannot be written."""
+        _called(self._remote.pipe_file, self.path, data)
+
+    def upload(self, source: Path) -> None:
+        """Copy a file of this machine to an object store, where it appears as a whole."""
+        _called(self._remote.put_file, str(source), self.path)
+
+    def download(self, target: Path) -> None:
+        """Copy a file of an object store to this machine. The folder of ``target`` exists."""
+        _called(self._remote.get_file, self.path, str(target))
+
+    def files(self) -> dict[str, int]:
+        """The files in and below this folder of an object store, by their relative paths, with their sizes in bytes."""
+        _called(self._remote.invalidate_cache)
+        found = _called(self._remote.find, self.path, detail=True)
+        start = len(self.path.rstrip("/")) + 1
+        return {str(path)[start:]: int(facts["size"]) for path, facts in found.items()}
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove these files of this folder of an object store; those that are gone already do not matter."""
+        if names:
+            with suppress(FileNotFoundError):
+                _called(self._remote.rm, [f"{self.path.rstrip('/')}/{name}" for name in names])
+
+    @property
+    def _remote(self) -> Any:
+        assert self.system is not None  # paths of this machine are written with pathlib
+        return self.system
+
+
+def _protocols(system: Any) -> tuple[str, ...]:
+    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
 
 
 class _RemoteFile(io.RawIOBase):

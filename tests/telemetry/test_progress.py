@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from prlcoder.telemetry.progress import Progress
+from prlcoder.telemetry.progress import Progress, outermost, pieces_of_work
 
 
 class Lines(io.StringIO):
@@ -96,3 +96,17 @@ def test_a_terminal_s_line_rewrites_itself() -> None:
         assert terminal.written.wait(30)
     assert terminal.getvalue().startswith("sft: 0 steps, 0:00\x1b[K\r")
     assert terminal.getvalue().endswith("sft: 0 steps, 0:00\x1b[K\n")
+
+
+def test_the_counts_of_the_outermost_work_can_be_asked_for() -> None:
+    assert outermost() is None
+    with Progress("sft", total=100, unit="steps", done=40, stream=io.StringIO()) as progress:
+        before = pieces_of_work()
+        progress.advance(2, note="loss 1.0", tokens=10)
+        with Progress("score", total=9, unit="programs", stream=io.StringIO()):
+            seen = outermost()
+        assert seen is not None
+        assert (seen.label, seen.unit, seen.done, seen.total) == ("sft", "steps", 42, 100)
+        assert (seen.finished, seen.tokens, seen.note) == (2, 10, "loss 1.0")
+        assert pieces_of_work() == before + 1
+    assert outermost() is None

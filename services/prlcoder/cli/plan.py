@@ -8,7 +8,8 @@ from pathlib import Path
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
 from prlcoder.runs.folder import RunFolder
-from prlcoder.runs.plan import PlannedStage, check_given, check_same_spec, observe, plan
+from prlcoder.runs.given import check_given
+from prlcoder.runs.plan import PlannedStage, check_same_spec, observe, plan
 from prlcoder.spec import Spec
 from prlcoder.text import aligned
 
@@ -20,9 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the plan and change nothing."""
+    """Print the plan and change nothing in the run."""
     training_run = load_manifest(arguments)
     folder = RunFolder.of(training_run)
+    if (store := folder.store()) is not None:
+        store.fetch(())
     check_same_spec(training_run, folder)
     check_given(training_run)
     state = observe(training_run, folder)

@@ -16,6 +16,7 @@ from typing import Final
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
 from prlcoder.spec import Services, TrainingRun
+from prlcoder.storage import Location, location
 
 EXIT_CODE: Final = 75  # EX_TEMPFAIL of sysexits.h: a later attempt may succeed
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -43,8 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _storage(training_run: TrainingRun) -> Iterator[str]:
-    """Check that files can be written and renamed: publishing is a rename."""
-    folder = Path((training_run.spec.storage.uri or "runs").removeprefix("file://"))
+    """Check that files can be written, and renamed where the storage is a folder: publishing is a rename there."""
+    place = location(training_run.spec.storage.uri or "runs")
+    if not place.local:
+        yield from _object_store(place)
+        return
+    folder = Path(place.path)
     probe, renamed = (folder / f".preflight-{os.getpid()}{end}" for end in ("", ".renamed"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +58,15 @@ def _storage(training_run: TrainingRun) -> Iterator[str]:
         renamed.unlink()
     except OSError as error:
         yield f"storage: {folder} cannot be written ({error.strerror}); check the volume and who owns it"
+
+
+def _object_store(place: Location) -> Iterator[str]:
+    name = f".preflight-{socket.gethostname()}-{os.getpid()}"
+    try:
+        (place / name).write_bytes(b"x")
+        place.remove([name])
+    except OSError as error:
+        yield f"storage: {place.name} cannot be written ({error}); check the URI, its credentials and the rights on it"
 
 
 def _shared_memory() -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.files import read_json, write_json
+from prlcoder.stages.checkpoints import checkpoint_saved
 
 
 @dataclass
@@ -25,6 +26,7 @@ class StageCache:
             started = time.monotonic()
             result = compute()
             write_json(path, {"seconds": time.monotonic() - started, "result": result})
+            checkpoint_saved(name)
         data = read_json(path)
         self.seconds[kind] = round(self.seconds.get(kind, 0.0) + data["seconds"], 3)
         return data["result"]

@@ -18,6 +18,7 @@ from prlcoder.executor import cgroups, jail
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.judging.orders import MIB, Order, RunOutcome
 from prlcoder.executor.packages import PackageFolder
+from prlcoder.telemetry.progress import note_work
 
 ORDERS_PER_WORKER: Final = 2  # one runs, and the next waits in the socket so that the jail is never idle
 MAX_ATTEMPTS: Final = 3
@@ -344,6 +345,8 @@ class JailPool:
             self._selector.modify(worker.jail.control, events, worker)
 
     def _deliver(self, worker: Worker, finished: list[tuple[JailTask, RunOutcome]]) -> None:
+        if finished:
+            note_work()
         if finished and self._single_use:
             self._replace(worker, "")
         for task, outcome in finished:

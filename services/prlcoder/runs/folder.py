@@ -14,16 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from prlcoder.files import write_json
+from prlcoder.runs.object_store import RECORD, ObjectStore, scratch_folder
 from prlcoder.runs.state import StageRecord
 from prlcoder.spec import STAGES, TrainingRun
 from prlcoder.storage import Location
 
-RECORD = "stage.json"
-
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths in the folder of one run. The local engine needs a location on this machine."""
+    """Paths in the folder of one run. Where the run is kept in an object store, they are in its scratch folder."""
 
     location: Location
 
@@ -35,7 +34,11 @@ class RunFolder:
     @property
     def path(self) -> Path:
         """The folder as a path of this machine."""
-        return Path(self.location.path).expanduser()
+        return Path(self.location.path).expanduser() if self.location.local else scratch_folder(self.location)
+
+    def store(self) -> ObjectStore | None:
+        """The object store in which the run is kept, or None for a run on this machine."""
+        return None if self.location.local else ObjectStore(self.location, self.path)
 
     @property
     def manifest(self) -> Path:

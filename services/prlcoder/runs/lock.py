@@ -20,11 +20,11 @@ from prlcoder.runs.state import now
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at ``path``; ``WorkError`` naming the process that holds it already."""
+def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file at ``path``; ``WorkError`` naming the process that holds it already, or ``wait`` for it."""
     with path.open("a+", encoding="utf-8") as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EAGAIN):
                 raise

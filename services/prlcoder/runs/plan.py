@@ -10,9 +10,8 @@ from typing import Literal
 from prlcoder.errors import InputError
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.state import FINISHED_STATUSES, RunState, StageRecord, load_state
-from prlcoder.spec import STAGES, TrainingRun, manifest
+from prlcoder.spec import TrainingRun, manifest
 from prlcoder.spec.diff import differences
-from prlcoder.storage import location
 
 Action = Literal["done", "given", "run", "resume"]
 
@@ -78,32 +77,6 @@ def check_stage(name: str, known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         guess = f"did you mean `{near[0]}`? " if near else ""
         raise InputError(f"{name}: this run has no such stage; {guess}its stages are: {', '.join(known)}")
-
-
-def check_given(run: TrainingRun) -> dict[str, Path]:
-    """The folders that stages are taken from, by stage; ``InputError`` for a folder that is not finished."""
-    given: dict[str, Path] = {}
-    for name in run.stages():
-        uri = run.given(name)
-        if uri is None:
-            continue
-        folder = Path(location(uri).path).expanduser()
-        if not folder.is_dir():
-            raise InputError(f"{uri}: spec's `from` of stage {name}: no such folder; give a finished {name} folder")
-        missing = missing_in(folder, name)
-        if missing is not None:
-            what = f"holds no {missing}, so it is no finished {name} folder"
-            raise InputError(f"{uri}: spec's `from` of stage {name}: {what}; give a finished one")
-        given[name] = folder
-    return given
-
-
-def missing_in(folder: Path, stage: str) -> str | None:
-    """The first file that a finished folder of ``stage`` holds and ``folder`` does not; None if nothing is missing."""
-    for files in STAGES[stage].holds:
-        if not any((folder / name).exists() for name in files.split("|")):
-            return files.replace("|", " or ")
-    return None
 
 
 def plan(run: TrainingRun, folder: RunFolder, state: RunState) -> list[PlannedStage]:

@@ -17,14 +17,30 @@ import threading
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 _CHUNK_BYTES = 65536
+_FINISH_S = 5.0  # how long a process that ends itself waits for the last lines
+
+
+@dataclass(frozen=True)
+class OpenTranscript:
+    """A transcript that is being written. ``shown`` is the descriptor of the standard error that is still shown."""
+
+    shown: int
+    stop: int
+    copier: threading.Thread
+
+    def finish(self) -> None:
+        """Copy what has been printed until now, for a process that is about to end without leaving the block."""
+        os.write(self.stop, b".")
+        self.copier.join(_FINISH_S)
 
 
 @contextmanager
-def transcript(path: Path, heading: str) -> Iterator[None]:
+def transcript(path: Path, heading: str) -> Iterator[OpenTranscript]:
     """Append everything that is printed inside the block to ``path``, after a line with ``heading``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
@@ -38,7 +54,7 @@ def transcript(path: Path, heading: str) -> Iterator[None]:
         try:
             os.dup2(writing, 1)
             os.dup2(writing, 2)
-            yield
+            yield OpenTranscript(standard[1], stop, copier)
         finally:
             _flush()
             os.dup2(standard[0], 1)

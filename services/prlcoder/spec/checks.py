@@ -18,7 +18,6 @@ from prlcoder.spec.problems import Select
 from prlcoder.spec.rl import RL_ALGORITHMS
 from prlcoder.spec.rl_checks import policy_contradictions
 from prlcoder.spec.section import CelRule
-from prlcoder.spec.stages import STAGES
 from prlcoder.spec.trainingrun import Spec, TrainingRun
 
 ORIGIN_BY_TEACHER = {"rules": "mutation", "llm": "mutation", "policy": "policy"}
@@ -62,11 +61,6 @@ def check(*rules: CelRule, at: tuple[str, ...] = ()) -> Callable[[Finder], Finde
 def findings(run: TrainingRun) -> list[SpecFinding]:
     """All contradictions in ``run``, in the order of its fields."""
     return _below_spec(finding for check in CHECKS for finding in check.find(run.spec))
-
-
-def local_findings(run: TrainingRun) -> list[SpecFinding]:
-    """The parts of ``run`` that the local engine cannot execute: folders that are not on this machine."""
-    return _below_spec(_remote_folders(run.spec))
 
 
 def ignored_locally(run: TrainingRun) -> list[str]:
@@ -423,17 +417,6 @@ def _fields_of(location: FieldPath, benchmark: Benchmark) -> Iterator[SpecFindin
         for field, info in Select.model_fields.items():
             if field != "difficulty" and getattr(benchmark.select, field) != info.default:
                 yield SpecFinding((*location, "select", field), f"{benchmark.source} has no {field}", "remove it")
-
-
-def _remote_folders(spec: Spec) -> Iterator[SpecFinding]:
-    """The local engine copies nothing over the network."""
-    given: list[tuple[FieldPath, str | None]] = [(("storage", "uri"), spec.storage.uri)]
-    for stage in STAGES.values():
-        section = getattr(spec, stage.section)
-        given.append(((stage.section, "from"), None if section is None else section.from_))
-    for location, uri in given:
-        if uri is not None and "://" in uri and not uri.startswith("file://"):
-            yield SpecFinding(location, f"{uri} is not on this machine", "copy it here and give its folder")
 
 
 def _repeated(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from prlcoder.executor import ProgramRunner
 from prlcoder.problems.model import Problem
@@ -18,6 +19,9 @@ from prlcoder.spec import Spec
 from prlcoder.stages.services import open_executor
 
 Metrics = Mapping[str, float | int | str]
+Shard = tuple[int, int]
+"""The i-th of n shards, counted from 1: it takes the i-th of every n problems."""
+WHOLE: Final[Shard] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class StageContext:
     train: tuple[Problem, ...]
     validation: tuple[Problem, ...]
     test: tuple[Problem, ...]
+    shard: Shard = WHOLE
+    """Part of the problems that this process works on. A stage that is given a shard publishes nothing; the engine
+    merges what all shards have left in their work folders."""
 
     def executor(self) -> AbstractContextManager[ProgramRunner]:
         """A sandbox with the run's settings, in this process or behind an address."""

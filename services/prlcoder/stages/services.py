@@ -29,6 +29,7 @@ from prlcoder.mutator import RuleTeacher, Teacher, Variant
 from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError, segment_each
 from prlcoder.spec import ExecutionSettings as ExecutionSection
 from prlcoder.spec import RulesTeacher, Services
+from prlcoder.telemetry.progress import note_work
 
 if TYPE_CHECKING:  # gRPC is imported only where an address is given
     from prlcoder.rpc.address import Address
@@ -112,6 +113,7 @@ class RemoteExecutor(ClosingRunner):
                     yield replace(item, limits=item.limits or self._limits)
 
         for result in self._client.run(sent()):
+            note_work()
             while not drawn.popleft():
                 yield replace(NOT_TEXT, profile=self.profile)
             yield result

@@ -22,6 +22,7 @@ from prlcoder.mutator.model import BatchTeacher, Teacher
 from prlcoder.mutator.solutions import SolutionTeacher
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import BatchSegmenter, Mode, segment_each
+from prlcoder.stages.checkpoints import checkpoint_saved
 from prlcoder.supervision import store
 from prlcoder.supervision.labelling import Labels, Unit, label, with_criticality
 from prlcoder.supervision.pairs import pairs
@@ -92,6 +93,7 @@ def build(
                 if number not in done:
                     _build_shard(folder, number, group, settings, teachers, executor, policy, segmenter)
                     progress.advance(len(group))
+                    checkpoint_saved(f"shard-{number}")
         manifest = {**assemble(folder, describe(settings)), **identity, "versions": versions()}
         store.finish(folder, manifest)
         return manifest, False

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 from prlcoder.executor import ResourceLimits
 from prlcoder.modeling.spans import check_template
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import render
 from prlcoder.spec import LlmTeacher, PolicyTeacher, RulesTeacher
-from prlcoder.stages.context import Metrics, StageContext
+from prlcoder.stages.context import WHOLE, Metrics, StageContext
 from prlcoder.stages.models import open_engine
 from prlcoder.stages.services import segmenter
 from prlcoder.supervision import store
 from prlcoder.supervision.build import PolicyFor, Settings, build
+from prlcoder.supervision.merging import merge
 from prlcoder.supervision.policy_teacher import PolicySource
 from prlcoder.supervision.statistics import render as render_counts
 from prlcoder.supervision.teachers import described, proposing
+
+BUILD: Final = "build"  # below the work folder
 
 
 def run(context: StageContext) -> Metrics:
@@ -35,15 +40,16 @@ def run(context: StageContext) -> Metrics:
         unit=spec.supervision.unit,
         use_generated=spec.supervision.use_generated,
         pairs_per_segment=spec.supervision.pairs_per_segment,
+        shard=context.shard,
         limits=limits,
         described=[describe(teacher, context) for teacher in spec.supervision.teachers],
     )
-    teachers = proposing(spec.supervision.teachers, spec.services, seed=spec.seed, folder=context.work / "build")
+    teachers = proposing(spec.supervision.teachers, spec.services, seed=spec.seed, folder=context.work / BUILD)
     policy = next((teacher for teacher in spec.supervision.teachers if isinstance(teacher, PolicyTeacher)), None)
     with context.executor() as executor:
         manifest, _ = build(
             lambda: iter(context.train),
-            context.work / "build",
+            context.work / BUILD,
             settings,
             teachers=teachers,
             executor=executor,
@@ -51,7 +57,29 @@ def run(context: StageContext) -> Metrics:
             segmenter=segmenter(spec.services),
         )
     print(render_counts(manifest["counts"]))
-    store.publish(context.work / "build", context.output)
+    if context.shard == WHOLE:
+        store.publish(context.work / BUILD, context.output)
+    return metrics_of(manifest)
+
+
+def merge_shards(folders: Sequence[Path], scratch: Path, output: Path) -> Metrics:
+    """Publish in ``output`` what the shards have left in their work ``folders``, as one build would have published it.
+
+    ``scratch`` is a folder that does not exist yet.
+    """
+    manifest = merge([folder / BUILD for folder in folders], scratch)
+    print(render_counts(manifest["counts"]))
+    store.publish(scratch, output)
+    return metrics_of(manifest)
+
+
+def shard_finished(folder: Path) -> bool:
+    """Whether the shard with this work folder has been built."""
+    return (folder / BUILD / store.MANIFEST).exists()
+
+
+def metrics_of(manifest: Mapping[str, Any]) -> Metrics:
+    """The figures of a supervision that a run records."""
     counts = manifest["counts"]
     names = ("problems", "steps", "pairs", "executions", "quarantined")
     return {

@@ -10,12 +10,28 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TextIO
 
 LINE_PERIOD_S: Final = 10.0  # between two lines of a log
 TERMINAL_PERIOD_S: Final = 0.2  # between two versions of the line on a terminal
 CLOCK_PERIOD_S: Final = 1.0  # between two versions on a terminal while nothing is finished
+
+
+@dataclass(frozen=True)
+class ProgressSnapshot:
+    """What a progress has counted so far. ``finished`` are the units and ``tokens`` the tokens of this process alone;
+    ``done`` includes what an earlier process had finished."""
+
+    label: str
+    unit: str
+    done: int
+    total: int | None
+    finished: int
+    tokens: int
+    elapsed_s: float
+    note: str
 
 
 class Progress:
@@ -51,12 +67,27 @@ class Progress:
 
     def advance(self, count: int = 1, note: str = "", tokens: int = 0) -> None:
         """Count ``count`` more units and ``tokens`` more tokens as done."""
+        note_work()
         with self._lock:
             self._done += count
             self._tokens += tokens
             self._note = note or self._note
             if time.monotonic() - self._shown >= self._period:
                 self._show(self._end)
+
+    def snapshot(self) -> ProgressSnapshot:
+        """The counts as they are now."""
+        with self._lock:
+            return ProgressSnapshot(
+                label=self._label,
+                unit=self._unit,
+                done=self._done,
+                total=self._total,
+                finished=self._done - self._initial,
+                tokens=self._tokens,
+                elapsed_s=max(time.monotonic() - self._start, 1e-9),
+                note=self._note,
+            )
 
     def _show(self, end: str, note: str | None = None) -> None:
         self._shown, self._final = time.monotonic(), True
@@ -85,6 +116,7 @@ class Progress:
                     self._show(self._end)
 
     def __enter__(self) -> Self:
+        restart_clock()
         _ACTIVE.append(self)
         threading.Thread(target=self._tick, name=f"progress of {self._label}", daemon=True).start()
         return self
@@ -100,6 +132,38 @@ class Progress:
 
 
 _ACTIVE: Final[list[Progress]] = []  # nested work, the innermost last; only that one shows the clock
+_last_work = time.monotonic()  # when this process last finished a piece of any work, or started another one
+_pieces = 0
+
+
+def note_work() -> None:
+    """Record that a piece of work was finished just now. ``Progress`` does so itself; long work without one calls
+    it."""
+    global _pieces
+    _pieces += 1
+    restart_clock()
+
+
+def restart_clock() -> None:
+    """Let ``idle_s`` count from now, because other work begins."""
+    global _last_work
+    _last_work = time.monotonic()
+
+
+def pieces_of_work() -> int:
+    """How many pieces of work this process has noted."""
+    return _pieces
+
+
+def idle_s() -> float:
+    """Seconds since this process last finished a piece of any work, or started another one."""
+    return time.monotonic() - _last_work
+
+
+def outermost() -> ProgressSnapshot | None:
+    """The counts of the outermost work that is under way, or None. Any thread may ask."""
+    active = list(_ACTIVE)
+    return active[0].snapshot() if active else None
 
 
 def _clock(seconds: float) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from prlcoder.errors import WorkError
 from prlcoder.spec import STAGES
+from prlcoder.stages.checkpoints import checkpoint_saved
 from prlcoder.stages.context import Metrics, StageContext
+from prlcoder.telemetry.progress import Progress
 
 UNITS = 4
 SUMMARY = {
@@ -40,13 +42,16 @@ def run(context: StageContext) -> Metrics:
     name = context.output.parent.name
     done = sorted(path.name for path in context.work.glob("unit-*"))
     print(f"{name} begins with {len(done)} units")
-    for unit in range(UNITS):
-        _trouble(name, unit, context)
-        kept = context.work / f"unit-{unit}"
-        if not kept.exists():
-            temporary = kept.with_suffix(".tmp")
-            temporary.write_text(_digest(name, unit, context))
-            temporary.rename(kept)
+    with Progress(name, total=UNITS, unit="units", final=False) as progress:
+        for unit in range(UNITS):
+            _trouble(name, unit, context)
+            kept = context.work / f"unit-{unit}"
+            if not kept.exists():
+                temporary = kept.with_suffix(".tmp")
+                temporary.write_text(_digest(name, unit, context))
+                temporary.rename(kept)
+                checkpoint_saved(kept.name)
+            progress.advance()
     units = [(context.work / f"unit-{unit}").read_text() for unit in range(UNITS)]
     (context.output / "digest.json").write_text(json.dumps(units))
     if any(
@@ -73,7 +78,7 @@ def _trouble(name: str, unit: int, context: StageContext) -> None:
         with Path(os.environ["FAKE_FIFO"]).open("w") as ready:
             ready.write("here\n")
         while True:
-            signal.pause()
+            time.sleep(0.05)  # in pieces: a signal that comes just before a wait does not end it
     elif what == "fail":
         raise WorkError("2 of 4 items could not be executed; run again")
     elif what == "bug":

@@ -84,6 +84,10 @@ class Workplace:
         """The number of attempts of each stage."""
         return {name: record["attempt"] for name, record in self.state().items()}
 
+    def stored_artefacts(self, folder: Any) -> dict[str, str]:
+        """As ``artefacts``, from the ``Location`` of a run in an object store."""
+        return {name: (folder / name / "digest.json").read_bytes().decode() for name in FOLDERS}
+
     def artefacts(self) -> dict[str, str]:
         """The published content of each stage, without times and attempts."""
         return {name: (self.run_folder / name / "digest.json").read_text() for name in FOLDERS}

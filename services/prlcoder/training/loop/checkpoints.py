@@ -8,6 +8,7 @@ from typing import Any, Final
 from transformers import TrainerCallback
 
 from prlcoder.files import atomic_output
+from prlcoder.stages.checkpoints import checkpoint_saved
 
 LATEST: Final = "LATEST"  # the file that names the newest complete checkpoint
 
@@ -19,10 +20,11 @@ def latest_checkpoint(work: Path) -> str | None:
 
 
 class PointAtLatest(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """Writes the name of a checkpoint to ``LATEST`` once all its files exist."""
+    """Writes the name of a checkpoint to ``LATEST`` once all its files exist, and tells the engine."""
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Called after a checkpoint was saved."""
         if state.is_world_process_zero:
             with atomic_output(Path(args.output_dir) / LATEST) as pointer:
                 pointer.write(f"checkpoint-{state.global_step}\n")
+            checkpoint_saved(f"checkpoint-{state.global_step}")

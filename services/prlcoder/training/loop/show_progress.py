@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from prlcoder.telemetry.progress import Progress
+from prlcoder.telemetry.progress import Progress, note_work
 
 
 class ShowProgress(TrainerCallback):  # type: ignore[misc]  # transformers has no types
@@ -49,6 +49,7 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]  # transformers has n
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Called after each optimiser step."""
+        note_work()  # also on the ranks that show nothing
         tokens, self._tokens = self._tokens, 0
         if self._progress is not None:
             self._progress.advance(note=self._loss, tokens=tokens)
