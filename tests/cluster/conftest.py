@@ -24,8 +24,7 @@ def plane() -> Iterator[ControlPlane]:
         pytest.skip("the control plane is not built, and there is no go to build it (make setup-cluster)")
     try:
         with control_plane() as running:
-            running.kubectl("apply", "--server-side", "-f", str(CRD))
-            running.kubectl("wait", "--for=condition=Established", f"crd/{NAME}", "--timeout=60s")
+            running.install(CRD, NAME)
             running.kubectl("create", "serviceaccount", "prlcoder-run")
             yield running
     except NoClusterError as error:

@@ -53,6 +53,17 @@ class ControlPlane:
         """Apply objects."""
         self.kubectl("apply", "-f", "-", text=yaml.safe_dump_all(documents))
 
+    def install(self, definition: Path, name: str) -> None:
+        """Install the type of a CustomResourceDefinition, and return when the API server serves it."""
+        self.kubectl("apply", "--server-side", "-f", str(definition))
+        deadline = time.monotonic() + START_S
+        while not any(
+            one["type"] == "Established" and one["status"] == "True"
+            for one in self.get("crd", name).get("status", {}).get("conditions") or []
+        ):
+            assert time.monotonic() < deadline, f"the API server does not serve {name}"
+            time.sleep(0.1)
+
     def set_status(self, kind: str, name: str, status: dict[str, Any], namespace: str = "default") -> None:
         """Write the status of an object, as the controller or the kubelet that owns it would."""
         patch = json.dumps({"status": status})
@@ -69,7 +80,7 @@ def control_plane() -> Iterator[ControlPlane]:
     programs = binaries()
     with tempfile.TemporaryDirectory(prefix="prlcoder-cluster-") as name, ExitStack() as stack:
         folder = Path(name)
-        peer, client, secure = _free_ports(3)
+        peer, client, secure = free_ports(3)
         stack.enter_context(_running(folder, "etcd", [etcd, *_etcd_options(folder, client, peer)]))
         _write_credentials(folder)
         server = [str(programs / "kube-apiserver"), *_server_options(folder, client, secure)]
@@ -121,7 +132,7 @@ def _manager_options(folder: Path, kubeconfig: Path) -> list[str]:
         f"--controllers={controllers}",
         f"--service-account-private-key-file={folder / 'account.key'}",
         f"--cert-dir={folder / 'manager'}",
-        f"--secure-port={_free_ports(1)[0]}",
+        f"--secure-port={free_ports(1)[0]}",
         "--bind-address=127.0.0.1",
         "--leader-elect=false",
     ]
@@ -179,7 +190,8 @@ def _await_ready(url: str, folder: Path) -> None:
     raise NoClusterError(f"the API server was not ready within {START_S:.0f} s: {log}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nothing listens on now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

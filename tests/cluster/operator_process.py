@@ -19,13 +19,14 @@ PATIENCE_S: Final = 60.0
 
 
 @contextmanager
-def operator(plane: ControlPlane, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A running operator; it is killed at the end."""
+def operator(plane: ControlPlane, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A running operator with these environment variables; it is killed at the end."""
     environment = {
         **os.environ,
         "KUBECONFIG": str(plane.kubeconfig),
         "PRLCODER_OPERATOR_RESYNC_S": "5",
         "PRLCODER_OPERATOR_PROBE_PORT": "0",
+        **settings,
     }
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -60,7 +61,7 @@ def pod_of(plane: ControlPlane, stage: str, run: str) -> dict[str, Any]:
     return eventually(look, f"a pod of {run}'s stage {stage}")
 
 
-def play(plane: ControlPlane, pod: dict[str, Any], phase: str, **ended: Any) -> None:
+def play(plane: ControlPlane, pod: dict[str, Any], phase: str, address: str | None = None, **ended: Any) -> None:
     """Write the status of a pod as a kubelet would: ``Running``, ``Succeeded``, or ``Failed`` with how it ended."""
     state: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
     if phase != "Running":
@@ -73,7 +74,10 @@ def play(plane: ControlPlane, pod: dict[str, Any], phase: str, **ended: Any) -> 
         "restartCount": 0,
         "state": state,
     }
-    plane.set_status("pod", pod["metadata"]["name"], {"phase": phase, "containerStatuses": [container]})
+    status: dict[str, Any] = {"phase": phase, "containerStatuses": [container]}
+    if address is not None:
+        status |= {"podIP": address, "podIPs": [{"ip": address}]}
+    plane.set_status("pod", pod["metadata"]["name"], status)
 
 
 def training_run(name: str, **changes: Any) -> dict[str, Any]:

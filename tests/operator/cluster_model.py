@@ -6,10 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prlcoder.operator.actions import ClusterAction, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
+from prlcoder.operator.actions import (
+    ClusterAction,
+    CreateConfigMap,
+    CreateJob,
+    CreateJobSet,
+    CreateService,
+    DeleteRun,
+    SuspendJob,
+)
 from prlcoder.operator.constants import SPEC_KEY
 from prlcoder.operator.observed import ContainerEnd, Observed, ObservedJob, ObservedPod, ObservedRun
 from prlcoder.operator.plan import RunPlan, plan
+from prlcoder.operator.pod_reports import PodReport
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
 
@@ -51,12 +60,18 @@ class Cluster:
     events: list[tuple[str, str]] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     warnings: tuple[tuple[str, str], ...] = ()
+    reports: dict[str, PodReport] = field(default_factory=dict)
+    serves_job_set: bool = False
+    services: list[str] = field(default_factory=list)
     _count: int = 0
 
     def observed(self) -> Observed:
         """What a look at the cluster sees."""
         run = ObservedRun("example", "default", "run-uid", self.generation, BEGIN, self.spec, self.status)
-        return Observed(run, tuple(self.jobs.values()), tuple(self.pods.values()), self.frozen, self.warnings)
+        pods = tuple(self.pods.values())
+        running = {pod.uid for pod in pods if pod.phase == "Running"}
+        reports = {uid: report for uid, report in self.reports.items() if uid in running}
+        return Observed(run, tuple(self.jobs.values()), pods, self.frozen, self.warnings, self.serves_job_set, reports)
 
     def decide(self, observed: Observed | None = None) -> RunPlan:
         """The plan for what is seen now, or for an older look."""
@@ -87,7 +102,10 @@ class Cluster:
         match action:
             case CreateConfigMap(manifest):
                 self.frozen = self.frozen or manifest["data"][SPEC_KEY]
-            case CreateJob(manifest):
+            case CreateService(manifest):
+                if manifest["metadata"]["name"] not in self.services:
+                    self.services.append(manifest["metadata"]["name"])
+            case CreateJob(manifest) | CreateJobSet(manifest):
                 if action.name not in self.jobs:
                     metadata = manifest["metadata"]
                     self._count += 1
@@ -115,13 +133,19 @@ class Cluster:
             if not job.suspended and not any(p.job == job.uid and p.phase == "Running" for p in self.pods.values()):
                 self._count += 1
                 name = f"{job.name}-0-{self._count}"
-                self.pods[name] = ObservedPod(name, job.uid, job.stage, "Running", self.now)
+                self.pods[name] = ObservedPod(
+                    name, job.uid, job.stage, "Running", self.now, uid=name, restart=job.restarts
+                )
                 self.jobs[job.name] = replace(job, active=1, started=job.started or self.now)
 
-    def finish(self) -> None:
-        """Every running Job succeeds."""
+    def report(self, report: PodReport) -> None:
+        """Every running pod answers with this report from now on."""
+        self.reports |= {pod.uid: report for pod in self.pods.values() if pod.phase == "Running"}
+
+    def finish(self, message: str = "") -> None:
+        """Every running Job succeeds, and its pod leaves the message."""
         for job in self.live():
-            if self._end_pods(job, "Succeeded", None):
+            if self._end_pods(job, "Succeeded", None, message):
                 self.jobs[job.name] = replace(job, succeeded=True, active=0, finished=self.now)
 
     def crash(self, code: int = 1, *, fatal: bool = False) -> None:
@@ -133,9 +157,12 @@ class Cluster:
                 finished = self.now if fatal else None
                 self.jobs[job.name] = replace(job, failed=job.failed + 1, active=0, failure=failure, finished=finished)
 
-    def evict(self) -> None:
-        """The running pods are disrupted, which their Jobs do not count."""
+    def evict(self, *, fatal: bool = False) -> None:
+        """The running pods are disrupted, which their Jobs do not count; ``fatal`` makes their Jobs fail."""
         for job in self.live():
+            if fatal:
+                failure = ("PodFailurePolicy", "condition DisruptionTarget")
+                self.jobs[job.name] = replace(job, active=0, failure=failure, finished=self.now)
             for name, pod in self.pods.items():
                 if pod.job == job.uid and pod.phase == "Running":
                     self.pods[name] = replace(pod, phase="Failed", disrupted="node drained")
@@ -157,10 +184,10 @@ class Cluster:
         """Time passes."""
         self.now += timedelta(seconds=seconds)
 
-    def _end_pods(self, job: ObservedJob, phase: str, end: ContainerEnd | None) -> bool:
+    def _end_pods(self, job: ObservedJob, phase: str, end: ContainerEnd | None, message: str = "") -> bool:
         running = [name for name, pod in self.pods.items() if pod.job == job.uid and pod.phase == "Running"]
         for name in running:
-            self.pods[name] = replace(self.pods[name], phase=phase, end=end)
+            self.pods[name] = replace(self.pods[name], phase=phase, end=end, final_message=message)
         return bool(running)
 
 

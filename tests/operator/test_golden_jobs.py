@@ -10,6 +10,8 @@ import pytest
 import yaml
 from tests.operator.cluster_model import BEGIN, SPEC
 
+from prlcoder.operator.attempts import attempt_job, group_service
+from prlcoder.operator.job_sets import stage_job_set
 from prlcoder.operator.jobs import stage_job
 from prlcoder.operator.observed import ObservedRun
 from prlcoder.operator.settings import OperatorSettings
@@ -28,26 +30,63 @@ CLAIM = {
     "resources": {"claims": [{"name": "gpu"}]},
     "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}],
 }
+SHARED_STORE = {"uri": "s3://bucket/runs"}
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "queue": {"queueName": "gpus", "priorityClassName": "high", "backoffLimit": 10, "stages": {"pretrain": GPUS}},
     "priority": {"priorityClassName": "high"},
     "claim": {"stages": {"pretrain": CLAIM}},
+    "bucket": {"storage": SHARED_STORE},
+}
+SHARDS = {"stages": {"supervise": {"nodes": 4}}}
+GROUPS: dict[str, dict[str, Any]] = {
+    "two-nodes": {"stages": {"pretrain": {"nodes": 2}}},
+    "two-nodes-in-a-queue": {"queueName": "gpus", "stages": {"pretrain": {"nodes": 2, **GPUS}}},
 }
 
 
 def rendered(case: str) -> str:
-    """The Job of the stage ``pretrain`` of a run with the case's fields."""
-    run = ObservedRun("example", "default", "run-uid", 1, BEGIN, SPEC | CASES[case], {})
-    return yaml.safe_dump(json.loads(json.dumps(stage_job(run, "pretrain", SETTINGS))), sort_keys=False)
+    """The Job or JobSet of a stage of a run with the case's fields."""
+    if case == "shards":
+        return _text(stage_job(_run(SHARDS), "supervise", SETTINGS))
+    if case == "attempt":
+        manifests = (
+            group_service(_run(GROUPS["two-nodes"]), "pretrain"),
+            attempt_job(_run(GROUPS["two-nodes"]), "pretrain", 2, SETTINGS),
+        )
+        return "---\n".join(map(_text, manifests))
+    if case in GROUPS:
+        return _text(stage_job_set(_run(GROUPS[case]), "pretrain", SETTINGS))
+    return _text(stage_job(_run(CASES[case]), "pretrain", SETTINGS))
 
 
-@pytest.mark.parametrize("case", CASES)
+def _run(changes: dict[str, Any]) -> ObservedRun:
+    return ObservedRun("example", "default", "run-uid", 1, BEGIN, SPEC | changes, {})
+
+
+def _text(manifest: dict[str, Any]) -> str:
+    return yaml.safe_dump(json.loads(json.dumps(manifest)), sort_keys=False)
+
+
+@pytest.mark.parametrize("case", [*CASES, *GROUPS, "shards", "attempt"])
 def test_the_job_is_the_committed_one(case: str) -> None:
     assert rendered(case) == (GOLDEN / f"{case}.yaml").read_text(encoding="utf-8")
 
 
+def test_pods_that_train_together_find_each_other() -> None:
+    """The environment that ``torchrun`` reads, which a user's own variables do not replace."""
+    own = [{"name": "PET_NNODES", "value": "9"}]
+    spec = {"stages": {"pretrain": {"nodes": 2, "env": own, "resources": {"limits": {"nvidia.com/gpu": 8}}}}}
+    (group,) = stage_job_set(_run(spec), "pretrain", SETTINGS)["spec"]["replicatedJobs"]
+    (container,) = group["template"]["spec"]["template"]["spec"]["containers"]
+    found = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert found["PET_NNODES"] == "2"
+    assert found["PET_NPROC_PER_NODE"] == "8"
+    assert found["PET_MASTER_ADDR"] == "example-pretrain-nodes-0-0.example-pretrain"
+    assert group["template"]["spec"]["completions"] == 2
+
+
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for name in CASES:
+    for name in (*CASES, *GROUPS, "shards", "attempt"):
         (GOLDEN / f"{name}.yaml").write_text(rendered(name), encoding="utf-8")

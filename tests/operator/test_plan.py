@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.operator.cluster_model import BEGIN, SPEC, STAGES, Cluster, condition
 
 from prlcoder.operator.actions import CreateConfigMap, CreateJob, SuspendJob
-from prlcoder.operator.observed import ObservedJob
+from prlcoder.operator.observed import ContainerEnd, ObservedJob, ObservedPod
+from prlcoder.operator.pod_reports import PodReport
 
 
 def started() -> Cluster:
@@ -138,11 +139,92 @@ def test_a_name_that_somebody_else_has_taken_fails_the_run() -> None:
     assert cluster.jobs["example-pretrain"].uid == "other"
 
 
-def test_several_nodes_need_job_set() -> None:
-    cluster = Cluster(spec={**SPEC, "stages": {"pretrain": {"nodes": 2}}})
-    cluster.frozen = Cluster().decide().actions[0].manifest["data"]["run.yaml"]  # type: ignore[union-attr]
+def test_without_job_set_several_nodes_are_one_job_per_attempt() -> None:
+    cluster = Cluster(spec={**SPEC, "backoffLimit": 1, "stages": {"pretrain": {"nodes": 2}}})
     cluster.settle()
-    assert condition(cluster, "Failed")["reason"] == "NoJobSet"
+    cluster.start_pods()
+    cluster.settle()
+    degraded = condition(cluster, "Degraded")
+    assert (degraded["status"], degraded["reason"]) == ("True", "NoJobSet")
+    assert condition(cluster, "Stalled")["status"] == "False"
+    cluster.evict(fatal=True)
+    cluster.settle()
+    cluster.start_pods()
+    cluster.crash(1, fatal=True)
+    cluster.settle()
+    assert [job.name for job in cluster.live()] == ["example-pretrain-3"]
+    assert cluster.status["stages"][0]["restarts"] == [
+        {"reason": "Crashed", "count": 1},
+        {"reason": "Disrupted", "count": 1},
+    ]
+    cluster.start_pods()
+    cluster.crash(1, fatal=True)
+    cluster.settle()
+    assert condition(cluster, "Failed")["reason"] == "Crashed"  # the second crash is one too many
+    assert cluster.live() == []
+    assert cluster.created == ["example-pretrain", "example-pretrain-2", "example-pretrain-3"]
+    assert cluster.services == ["example-pretrain"]
+
+
+def test_an_attempt_with_a_configuration_error_is_the_last() -> None:
+    cluster = Cluster(spec={**SPEC, "stages": {"pretrain": {"nodes": 2}}})
+    cluster.settle()
+    cluster.start_pods()
+    cluster.crash(65, fatal=True)
+    cluster.settle()
+    assert condition(cluster, "Failed")["reason"] == "ConfigError"
+
+
+def test_several_nodes_are_one_job_set() -> None:
+    cluster = Cluster(spec={**SPEC, "stages": {"pretrain": {"nodes": 2}}}, serves_job_set=True)
+    cluster.settle()
+    assert [(job.name, job.grouped) for job in cluster.live()] == [("example-pretrain", True)]
+    cluster.start_pods()
+    cluster.suspend(True)
+    (suspension,) = cluster.decide().actions
+    assert suspension == SuspendJob("example-pretrain", cluster.jobs["example-pretrain"].uid, True, grouped=True)
+    cluster.suspend(False)
+    cluster.finish()
+    cluster.settle()
+    assert [(job.name, job.grouped) for job in cluster.live()] == [("example-supervise", False)]
+
+
+def test_pods_that_restart_together_are_counted_once_per_restart() -> None:
+    """Both pods of a group end with code 79: the group has stalled once, and may be restarted."""
+    cluster = Cluster(spec={**SPEC, "stages": {"pretrain": {"nodes": 2}}}, serves_job_set=True)
+    cluster.settle()
+    (job,) = cluster.live()
+
+    def group_ends(restart: int, code: int) -> None:
+        end = ContainerEnd("stage", code, "Error")
+        cluster.jobs[job.name] = replace(cluster.jobs[job.name], restarts=restart)
+        cluster.pods = {
+            name: ObservedPod(name, job.uid, "pretrain", "Failed", cluster.now, end=end, uid=name, restart=restart)
+            for name in ("rank-0", "rank-1")
+        }
+        cluster.settle()
+
+    group_ends(0, 79)
+    assert cluster.status["stages"][0]["restarts"] == [{"reason": "NoProgress", "count": 1}]
+    assert condition(cluster, "Failed")["status"] == "False"
+    group_ends(1, 137)
+    assert cluster.status["stages"][0]["restarts"] == [
+        {"reason": "Crashed", "count": 1},
+        {"reason": "NoProgress", "count": 1},
+    ]
+    cluster.pods = {}
+    cluster.jobs[job.name] = replace(cluster.jobs[job.name], restarts=3)  # the third restart was not looked at
+    cluster.settle()
+    assert cluster.status["restarts"] == 3
+
+
+def test_the_shards_of_a_supervision_need_no_job_set() -> None:
+    cluster = Cluster(spec={**SPEC, "stages": {"supervise": {"nodes": 4}}})
+    cluster.settle()
+    cluster.start_pods()
+    cluster.finish()
+    cluster.settle()
+    assert [job.name for job in cluster.live()] == ["example-supervise"]
 
 
 @pytest.mark.parametrize(("field", "begun"), [("activeDeadlineSeconds", True), ("startDeadlineSeconds", False)])
@@ -180,12 +262,96 @@ def test_a_finished_run_is_deleted_after_its_time() -> None:
     assert cluster.deleted
 
 
+def test_the_progress_of_a_stage_is_in_the_status() -> None:
+    cluster = started()
+    metrics = (("steps_per_second", "0.1"), ("tokens_per_second", "900"))
+    report = PodReport(done=120, total=600, worked=True, per_second=0.1, checkpoint="checkpoint-100", metrics=metrics)
+    cluster.report(report)
+    assert cluster.decide().requeue_after_s == 30
+    cluster.settle()
+    assert (cluster.status["step"], cluster.status["eta"]) == ("120/600", "1h20m")
+    stage = cluster.status["stages"][0]
+    assert (stage["step"], stage["checkpoint"]) == ("120/600", "checkpoint-100")
+    assert stage["metrics"][0] == {"name": "steps_per_second", "value": "0.1"}
+
+
+def test_progress_that_is_known_stays_while_no_pod_answers() -> None:
+    cluster = started()
+    cluster.report(PodReport(done=120, total=600, worked=True, per_second=0.1))
+    cluster.settle()
+    cluster.evict()
+    cluster.settle()
+    assert cluster.status["step"] == "120/600"
+    assert "eta" not in cluster.status
+
+
+def test_a_finished_stage_shows_what_it_has_left() -> None:
+    cluster = started()
+    cluster.report(PodReport(done=590, total=600, worked=True))
+    cluster.settle()
+    cluster.finish('{"stage": "pretrain", "metrics": {"loss": 0.125}}')
+    cluster.settle()
+    stage = cluster.status["stages"][0]
+    assert (stage["step"], stage["metrics"]) == ("600/600", [{"name": "loss", "value": "0.125"}])
+    assert "step" not in cluster.status  # the next stage has not begun to count
+
+
+def test_the_metrics_of_the_evaluation_are_the_results_of_the_run() -> None:
+    cluster = Cluster()
+    for stage in STAGES:
+        cluster.settle()
+        cluster.start_pods()
+        cluster.finish('{"metrics": {"policy_pass@1": 0.75}}' if stage == "evaluate" else "")
+    cluster.settle()
+    assert cluster.status["results"] == [{"name": "policy_pass@1", "value": "0.75"}]
+
+
+def test_a_stage_without_progress_is_restarted_once_and_then_fails() -> None:
+    cluster = started()
+    cluster.report(PodReport(done=3, total=9, worked=True, idle_s=1800))
+    cluster.settle()
+    stalled = condition(cluster, "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "NoProgress")
+    assert stalled["message"] == "stage pretrain finished no work for 1800 s at step 3/9"
+    cluster.crash(79)
+    cluster.start_pods()
+    cluster.settle()
+    assert condition(cluster, "Stalled")["reason"] == "NoProgress"
+    assert "was restarted" in condition(cluster, "Stalled")["message"]
+    cluster.report(PodReport(done=4, total=9, worked=True))
+    cluster.settle()
+    assert condition(cluster, "Stalled")["status"] == "False"
+    cluster.crash(79)
+    cluster.settle()
+    failed = condition(cluster, "Failed")
+    assert (failed["status"], failed["reason"]) == ("True", "NoProgress")
+    assert cluster.status["stages"][0]["restarts"] == [{"reason": "NoProgress", "count": 2}]
+    assert [reason for _, reason in cluster.events] == ["NoProgress", "StageRunning", "NoProgress"]
+
+
+def test_a_stage_whose_progress_cannot_be_read_does_not_stall() -> None:
+    cluster = started()
+    cluster.wait(10_000)
+    cluster.settle()
+    assert condition(cluster, "Stalled")["status"] == "False"
+
+
+def test_a_progress_deadline_of_zero_is_none() -> None:
+    cluster = started()
+    cluster.spec = {**cluster.spec, "progressDeadlineSeconds": 0}
+    cluster.report(PodReport(done=3, total=9, idle_s=10_000))
+    cluster.settle()
+    assert condition(cluster, "Stalled")["status"] == "False"
+
+
 HAPPENINGS = {
     "start": Cluster.start_pods,
     "finish": Cluster.finish,
     "crash": Cluster.crash,
     "fail": lambda cluster: cluster.crash(78, fatal=True),
     "evict": Cluster.evict,
+    "work": lambda cluster: cluster.report(PodReport(done=1, total=4, worked=True)),
+    "stall": lambda cluster: cluster.crash(79),
     "delete": Cluster.delete_job,
     "suspend": lambda cluster: cluster.suspend(True),
     "resume": lambda cluster: cluster.suspend(False),

@@ -27,12 +27,32 @@ class CreateJob:
 
 
 @dataclass(frozen=True)
+class CreateService:
+    """Create the Service of a stage with several nodes; that it exists already is success."""
+
+    manifest: NewObject
+
+
+@dataclass(frozen=True)
+class CreateJobSet:
+    """Create the JobSet of a stage with several nodes, as ``CreateJob`` creates a Job."""
+
+    manifest: NewObject
+
+    @property
+    def name(self) -> str:
+        """The JobSet's name."""
+        return str(self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True)
 class SuspendJob:
-    """Set ``spec.suspend`` of the Job with this name and UID."""
+    """Set ``spec.suspend`` of the Job, or the JobSet, with this name and UID."""
 
     name: str
     uid: str
     suspend: bool
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,4 +62,4 @@ class DeleteRun:
     uid: str
 
 
-ClusterAction = CreateConfigMap | CreateJob | SuspendJob | DeleteRun
+ClusterAction = CreateConfigMap | CreateService | CreateJob | CreateJobSet | SuspendJob | DeleteRun

@@ -22,6 +22,9 @@ STAGE_LABEL: Final = "prlcoder.dev/stage"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 PRIORITY_LABEL: Final = "kueue.x-k8s.io/priority-class"
 
+ATTEMPT_LABEL: Final = "prlcoder.dev/attempt"  # on a Job that is one attempt at a stage, counted from 1
+RESTART_LABEL: Final = "jobset.sigs.k8s.io/restart-attempt"  # JobSet's, on its pods: how often it had restarted them
+
 CONTROLLER_NAME: Final = "prlcoder.dev/operator"  # ``spec.managedBy``: any other value means hands off
 
 SPEC_KEY: Final = "run.yaml"  # the key of the resolved manifest in the run's ConfigMap
@@ -33,6 +36,10 @@ PREFLIGHT_CONTAINER: Final = "preflight"
 # Exit codes that a repeated attempt cannot mend: ``InputError``'s, and usage, data and configuration of ``sysexits.h``.
 FATAL_EXIT_CODES: Final = (2, 64, 65, 78)
 PREFLIGHT_EXIT_CODE: Final = 75
+NO_PROGRESS_EXIT_CODE: Final = 79  # of a stage that ended itself because it finished no work for too long
+MAX_STALLS: Final = 1  # a stage that finishes no work is restarted so often, and then fails
+PROGRESS_PERIOD_S: Final = 30.0  # how often the progress of a running stage is read
+TERMINATION_LOG: Final = "/dev/termination-log"
 MAX_MESSAGE: Final = 1024  # characters; Kubernetes refuses longer messages of Events
 
 

@@ -13,6 +13,7 @@ import kopf
 
 from prlcoder.operator.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, PLURAL, RUN_LABEL, VERSION
 from prlcoder.operator.kube import ApiError, Kube
+from prlcoder.operator.pod_report_reader import PodReportReader
 from prlcoder.operator.reconcile import reconcile
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.work_queue import Key, WorkQueue
@@ -26,6 +27,7 @@ class Controller:
 
     def __init__(self, kube: Kube, settings: OperatorSettings) -> None:
         self.queue, self._kube, self._settings = WorkQueue(), kube, settings
+        self._reader = PodReportReader(settings.progress_port)
         self._tasks: list[asyncio.Task[None]] = []
         self._last_work = time.monotonic()
 
@@ -39,6 +41,7 @@ class Controller:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reader.close()
         await self._kube.__aexit__()
 
     def alive(self) -> bool:
@@ -57,7 +60,7 @@ class Controller:
 
     async def _look(self, key: Key) -> None:
         try:
-            again = await reconcile(self._kube, *key, self._settings)
+            again = await reconcile(self._kube, self._reader, *key, self._settings)
         except Exception as error:
             pause = await self.queue.retry(key)
             level = logging.WARNING if isinstance(error, ApiError) and error.passing else logging.ERROR
@@ -116,6 +119,7 @@ def registry(settings: OperatorSettings) -> kopf.OperatorRegistry:
 
     ours = {MANAGED_BY_LABEL: MANAGED_BY}
     kopf.on.event("batch", "v1", "jobs", registry=handlers, labels=ours, id="job")(child_changed)
+    kopf.on.event("jobset.x-k8s.io", "v1alpha2", "jobsets", registry=handlers, labels=ours, id="jobset")(child_changed)
     kopf.on.event("", "v1", "pods", registry=handlers, labels=ours, id="pod")(child_changed)
     own = settings
     return handlers
@@ -128,5 +132,5 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     selector = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
-    for resource in ("jobs.v1.batch", "pods.v1"):
+    for resource in ("jobs.v1.batch", "jobsets.v1alpha2.jobset.x-k8s.io", "pods.v1"):
         settings.watching.label_selectors[resource] = selector

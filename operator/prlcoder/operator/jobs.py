@@ -17,7 +17,7 @@ from prlcoder.operator.constants import (
     SPEC_KEY,
 )
 from prlcoder.operator.observed import ObservedRun
-from prlcoder.operator.pods import labels, pod_template, spec_name
+from prlcoder.operator.pods import MANIFEST, labels, pod_template, spec_name
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions
 
@@ -34,35 +34,57 @@ def job_name(run: str, stage: str) -> str:
 
 
 def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewObject:
-    """The Job of a one-pod stage."""
-    spec, own = run.spec, labels(run.name, stage)
-    template = pod_template(run.name, stage, StageOptions.read(spec, stage), settings)
-    queue, priority = spec.get("queueName"), spec.get("priorityClassName")
-    if queue:
-        own[QUEUE_LABEL] = queue
-    if priority and queue:
-        own[PRIORITY_LABEL] = priority
-    elif priority:
-        template["spec"]["priorityClassName"] = priority
+    """The Job of a stage in one pod, or of ``supervise`` in several, each of which builds one shard."""
+    shards = StageOptions.read(run.spec, stage).nodes
+    command = ["prlcoder", "run", MANIFEST, "--stage", stage]
+    limit = backoff_limit(run)
+    retries: NewObject = {"backoffLimit": limit}
+    if shards > 1:
+        command += ["--shard", f"pod/{shards}"]
+        retries = {"backoffLimitPerIndex": limit, "maxFailedIndexes": 0}  # a lost shard ends the others too
+    template = pod_template(run, stage, settings, command)
+    add_priority(run, template)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": job_name(run.name, stage),
-            "namespace": run.namespace,
-            "labels": own,
-            "ownerReferences": [owner_reference(run)],
-        },
+        "metadata": child_metadata(run, stage),
         "spec": {
             "completionMode": "Indexed",
-            "completions": 1,
-            "parallelism": 1,
-            "backoffLimit": spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT),
+            "completions": shards,
+            "parallelism": shards,
+            **retries,
             "podReplacementPolicy": "Failed",  # a GPU is free before the next pod asks for it
             "podFailurePolicy": {"rules": list(_failure_rules())},
             "template": template,
         },
     }
+
+
+def backoff_limit(run: ObservedRun) -> int:
+    """How many crashes of a stage the run allows."""
+    return int(run.spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT))
+
+
+def child_metadata(run: ObservedRun, stage: str) -> NewObject:
+    """Name, owner and labels of the object that runs a stage. With a queue, Kueue's labels are among them."""
+    own, queue, priority = labels(run.name, stage), run.spec.get("queueName"), run.spec.get("priorityClassName")
+    if queue:
+        own[QUEUE_LABEL] = queue
+    if queue and priority:
+        own[PRIORITY_LABEL] = priority
+    return {
+        "name": job_name(run.name, stage),
+        "namespace": run.namespace,
+        "labels": own,
+        "ownerReferences": [owner_reference(run)],
+    }
+
+
+def add_priority(run: ObservedRun, template: NewObject) -> None:
+    """Put the run's priority class on the pods, unless it is the class of a queue."""
+    priority = run.spec.get("priorityClassName")
+    if priority and not run.spec.get("queueName"):
+        template["spec"]["priorityClassName"] = priority
 
 
 def _failure_rules() -> list[dict[str, Any]]:

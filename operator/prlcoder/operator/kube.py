@@ -65,10 +65,15 @@ class Kube:
         """The Jobs that carry the run's label."""
         return await self._labelled(f"/apis/batch/v1/namespaces/{namespace}/jobs", run)
 
-    async def job(self, namespace: str, name: str) -> NewObject | None:
-        """The Job of that name, whoever made it, or None."""
+    async def job_sets(self, namespace: str, run: str) -> list[NewObject]:
+        """The JobSets that carry the run's label."""
+        found = await self._labelled(job_sets_path(namespace), run)
+        return [{"kind": "JobSet", **one} for one in found]  # the items of a list do not tell their kind
+
+    async def object_at(self, path: str) -> NewObject | None:
+        """The object at that path, whoever made it, or None."""
         try:
-            return await self.request("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
+            return await self.request("GET", path)
         except ApiError as error:
             if error.code == 404:
                 return None
@@ -163,6 +168,16 @@ def _refused(code: int, text: str) -> ApiError:
     except ValueError:
         return ApiError(code, "", text)
     return ApiError(code, status.get("reason", ""), status.get("message", text))
+
+
+def jobs_path(namespace: str) -> str:
+    """Where the Jobs of a namespace are in the API."""
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+
+def job_sets_path(namespace: str) -> str:
+    """Where the JobSets of a namespace are in the API."""
+    return f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{namespace}/jobsets"
 
 
 def run_path(namespace: str, name: str) -> str:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from prlcoder.operator.api_objects import ApiObject
 from prlcoder.operator.conditions import moment
-from prlcoder.operator.constants import CONTAINER, PREFLIGHT_CONTAINER, STAGE_LABEL
+from prlcoder.operator.constants import ATTEMPT_LABEL, CONTAINER, PREFLIGHT_CONTAINER, RESTART_LABEL, STAGE_LABEL
+from prlcoder.operator.pod_reports import PodReport
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class ObservedRun:
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """A Job of a stage. ``failure`` is the reason and message of its condition ``Failed``."""
+    """The Job of a stage, or its JobSet where it is ``grouped``. ``failure`` is the reason and message of its condition
+    ``Failed``."""
 
     name: str
     uid: str
@@ -66,16 +68,21 @@ class ObservedJob:
     started: datetime | None = None
     finished: datetime | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    grouped: bool = False
+    attempt: int | None = None  # of a Job that is one attempt at a stage with several nodes
+    restarts: int = 0  # of pods that restart together: how often they have done so before
 
     @classmethod
     def read(cls, document: ApiObject) -> ObservedJob:
-        """The Job in an API object."""
+        """The Job or JobSet in an API object. Both have the same conditions but for one name."""
         metadata, status = document["metadata"], document.get("status") or {}
         conditions = {one["type"]: one for one in status.get("conditions") or [] if one.get("status") == "True"}
-        ended = conditions.get("Complete") or conditions.get("Failed")
+        complete = conditions.get("Complete") or conditions.get("Completed")
+        ended = complete or conditions.get("Failed")
         failed = conditions.get("Failed")
         created = moment(metadata["creationTimestamp"])
         assert created is not None
+        attempt = int((metadata.get("labels") or {}).get(ATTEMPT_LABEL) or 0) or None
         return cls(
             name=metadata["name"],
             uid=metadata["uid"],
@@ -84,7 +91,7 @@ class ObservedJob:
             created=created,
             active=status.get("active") or 0,
             failed=status.get("failed") or 0,
-            succeeded="Complete" in conditions,
+            succeeded=complete is not None,
             failure=None if failed is None else (failed.get("reason", ""), failed.get("message", "")),
             suspended=bool((document.get("spec") or {}).get("suspend", False)),
             suspension=conditions.get("Suspended", {}).get("message", ""),
@@ -92,7 +99,15 @@ class ObservedJob:
             started=moment(status.get("startTime")),
             finished=moment(ended.get("lastTransitionTime")) if ended else None,
             labels=metadata.get("labels") or {},
+            grouped=document.get("kind") == "JobSet",
+            attempt=attempt,
+            restarts=attempt - 1 if attempt else status.get("restarts") or 0,
         )
+
+    @property
+    def together(self) -> bool:
+        """Whether its pods restart together."""
+        return self.grouped or self.attempt is not None
 
     @property
     def ended(self) -> bool:
@@ -117,7 +132,7 @@ class ObservedPod:
     """A pod of a stage. ``waiting`` is the reason and message of the container or init container that cannot start."""
 
     name: str
-    job: str | None  # the UID of its Job
+    job: str | None  # the UID of its Job, or of the JobSet of that Job
     stage: str
     phase: str
     created: datetime
@@ -126,6 +141,10 @@ class ObservedPod:
     end: ContainerEnd | None = None
     disrupted: str | None = None  # the message of the condition ``DisruptionTarget``
     deleting: bool = False
+    uid: str = ""
+    restart: int = 0  # of pods that restart together: how often they had done so before
+    address: str = ""
+    final_message: str = ""  # what the stage's container left when it succeeded
 
     @classmethod
     def read(cls, document: ApiObject) -> ObservedPod:
@@ -150,6 +169,10 @@ class ObservedPod:
             end=_end(containers, document.get("spec") or {}),
             disrupted=disrupted.get("message", "") if disrupted.get("status") == "True" else None,
             deleting="deletionTimestamp" in metadata,
+            uid=metadata.get("uid", ""),
+            restart=_restart(metadata.get("labels") or {}),
+            address=status.get("podIP", ""),
+            final_message=_final_message(containers),
         )
 
 
@@ -163,14 +186,21 @@ class Observed:
     frozen_spec: str | None = None  # the resolved manifest in the run's ConfigMap
     warnings: tuple[tuple[str, str], ...] = ()  # reason and message of Events about pods that no status holds
     serves_job_set: bool = False
+    reports: Mapping[str, PodReport] = field(default_factory=dict)  # by the pod's UID, of running pods that answered
 
     def job_of(self, stage: str) -> ObservedJob | None:
-        """The Job of a stage that this run owns, if there is one."""
-        return next((job for job in self.jobs if job.stage == stage and job.owner == self.run.uid), None)
+        """The Job of a stage that this run owns, or its newest attempt, if there is one."""
+        own = [job for job in self.jobs if job.stage == stage and job.owner == self.run.uid]
+        return max(own, key=lambda job: job.attempt or 0, default=None)
 
     def pods_of(self, job: ObservedJob) -> list[ObservedPod]:
         """The pods of a Job, oldest first."""
         return sorted((pod for pod in self.pods if pod.job == job.uid), key=lambda pod: (pod.created, pod.name))
+
+    def report_of(self, pods: Sequence[ObservedPod]) -> PodReport | None:
+        """The report of the newest of these pods that runs and has answered; one that counts steps comes first."""
+        found = [self.reports[pod.uid] for pod in reversed(pods) if pod.uid in self.reports]
+        return next((report for report in found if report.done is not None), next(iter(found), None))
 
 
 def controller_uid(metadata: ApiObject) -> str | None:
@@ -185,6 +215,19 @@ def _waiting(containers: Sequence[ApiObject]) -> tuple[str, str] | None:
         if state and state.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
             return state["reason"], state.get("message", "")
     return None
+
+
+def _restart(labels: Mapping[str, str]) -> int:
+    attempt = int(labels.get(ATTEMPT_LABEL) or 0)
+    return attempt - 1 if attempt else int(labels.get(RESTART_LABEL) or 0)
+
+
+def _final_message(containers: Sequence[ApiObject]) -> str:
+    for container in containers:
+        ended = (container.get("state") or {}).get("terminated")
+        if ended and container["name"] == CONTAINER and ended.get("exitCode") == 0:
+            return str(ended.get("message", ""))
+    return ""
 
 
 def _end(containers: Sequence[ApiObject], spec: ApiObject) -> ContainerEnd | None:

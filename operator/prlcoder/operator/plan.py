@@ -16,17 +16,21 @@ from prlcoder.operator.actions import (
     ClusterAction,
     CreateConfigMap,
     CreateJob,
+    CreateJobSet,
+    CreateService,
     DeleteRun,
     SuspendJob,
 )
-from prlcoder.operator.constants import CONTROLLER_NAME, QUEUE_LABEL, Reason, StageProgress
+from prlcoder.operator.attempts import attempt_job, group_service
+from prlcoder.operator.constants import CONTROLLER_NAME, PROGRESS_PERIOD_S, QUEUE_LABEL, Reason, StageProgress
+from prlcoder.operator.job_sets import stage_job_set
 from prlcoder.operator.jobs import job_name, spec_config_map, stage_job
 from prlcoder.operator.observed import Observed, ObservedJob
-from prlcoder.operator.policies import deadline, ttl
+from prlcoder.operator.policies import deadline, no_progress, ttl
 from prlcoder.operator.reasons import Explanation
 from prlcoder.operator.resolve import Resolved
 from prlcoder.operator.settings import OperatorSettings
-from prlcoder.operator.stage_options import StageOptions
+from prlcoder.operator.stage_options import StageOptions, needs_group
 from prlcoder.operator.status import StageReport
 
 
@@ -62,10 +66,10 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
     actions = () if verdict is not None else _actions(observed, reports, settings)
     if verdict is not None:
         actions = tuple(
-            SuspendJob(job.name, job.uid, True) for job in _live_jobs(observed) if not job.suspended
+            SuspendJob(job.name, job.uid, True, job.grouped) for job in _live_jobs(observed) if not job.suspended
         )  # a failed run holds no GPU
     settled = _settled(observed, reports, verdict, now)
-    return replace(settled, actions=actions, requeue_after_s=_sooner(deadline.next_check(observed, now), verdict))
+    return replace(settled, actions=actions, requeue_after_s=_next_look(observed, reports, verdict, now))
 
 
 def _actions(
@@ -74,14 +78,25 @@ def _actions(
     """Suspend or resume what runs, and create the Job of the first stage that is neither done nor there."""
     run = observed.run
     actions: list[ClusterAction] = [
-        SuspendJob(job.name, job.uid, run.suspended)
+        SuspendJob(job.name, job.uid, run.suspended, job.grouped)
         for job in _live_jobs(observed)
         if job.suspended != run.suspended and (run.suspended or QUEUE_LABEL not in job.labels)
     ]
     following = next((report for report in reports if not report.finished), None)
-    if following is None or run.suspended or following.job is not None:
+    if following is None or run.suspended or (following.job is not None and following.next_attempt is None):
         return tuple(actions)
-    return (*actions, CreateJob(stage_job(run, following.stage, settings)))
+    return (*actions, *_begin(observed, following, settings))
+
+
+def _begin(observed: Observed, report: StageReport, settings: OperatorSettings) -> tuple[ClusterAction, ...]:
+    """Create what runs a stage: a Job, or for several nodes a JobSet, or one Job per attempt where there is none."""
+    run, stage = observed.run, report.stage
+    if not needs_group(stage, StageOptions.read(run.spec, stage).nodes):
+        return (CreateJob(stage_job(run, stage, settings)),)
+    if report.next_attempt is None and observed.serves_job_set:
+        return (CreateJobSet(stage_job_set(run, stage, settings)),)
+    job = attempt_job(run, stage, report.next_attempt or 1, settings)
+    return CreateService(group_service(run, stage)), CreateJob(job)
 
 
 def _live_jobs(observed: Observed) -> list[ObservedJob]:
@@ -101,10 +116,7 @@ def _verdict(
         if not report.finished and (name := job_name(run.name, report.stage)) in taken:
             message = f"a Job {name} exists that belongs to something else; delete it or give the run another name"
             return Explanation(Reason.NAME_CONFLICT, message)
-        if not report.finished and StageOptions.read(run.spec, report.stage).nodes > 1 and not observed.serves_job_set:
-            message = f"stage {report.stage} asks for several nodes; install JobSet, or set its nodes to 1"
-            return Explanation(Reason.NO_JOB_SET, message)
-    return deadline.exceeded(observed, reports, now)
+    return no_progress.exceeded(reports) or deadline.exceeded(observed, reports, now)
 
 
 def _settled(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime) -> RunPlan:
@@ -122,5 +134,12 @@ def _after_the_end(observed: Observed, ended: datetime, now: datetime) -> RunPla
     return RunPlan(actions=(DeleteRun(observed.run.uid),)) if wait <= 0 else RunPlan(requeue_after_s=wait)
 
 
-def _sooner(wait: float | None, verdict: Explanation | None) -> float | None:
-    return None if verdict is not None else wait
+def _next_look(
+    observed: Observed, reports: Sequence[StageReport], verdict: Explanation | None, now: datetime
+) -> float | None:
+    """When to look again although nothing has changed: at the next deadline, and for a running stage's progress."""
+    if verdict is not None:
+        return None
+    running = any(report.state == StageProgress.RUNNING for report in reports)
+    waits = (deadline.next_check(observed, now), PROGRESS_PERIOD_S if running else None)
+    return min((wait for wait in waits if wait is not None), default=None)

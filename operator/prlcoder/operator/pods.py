@@ -17,12 +17,14 @@ from prlcoder.operator.constants import (
     SPEC_KEY,
     STAGE_LABEL,
     STORAGE_FOLDER,
+    TERMINATION_LOG,
 )
+from prlcoder.operator.observed import ObservedRun
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions
 
 GRACE_S: Final = 120  # a stage that gets SIGTERM saves a checkpoint before it exits
-METRICS_PORT: Final = 9400
+MANIFEST: Final = f"{SPEC_FOLDER}/{SPEC_KEY}"  # in every container
 SHARED_MEMORY: Final = "8Gi"  # counts against the pod's memory limit where it has one
 
 _RESTRICTED: Final[Mapping[str, Any]] = {
@@ -37,16 +39,27 @@ def labels(run: str, stage: str) -> dict[str, str]:
     return {MANAGED_BY_LABEL: MANAGED_BY, COMPONENT_LABEL: "stage", RUN_LABEL: run, STAGE_LABEL: stage}
 
 
-def pod_template(run: str, stage: str, options: StageOptions, settings: OperatorSettings) -> NewObject:
-    """The pod template of one stage of a run. ``restricted`` by the Pod Security Standards."""
+def pod_template(
+    run: ObservedRun,
+    stage: str,
+    settings: OperatorSettings,
+    command: Sequence[str],
+    variables: Sequence[Mapping[str, Any]] = (),
+) -> NewObject:
+    """The pod template of one stage of a run, whose container runs ``command`` on the frozen manifest.
+
+    It is ``restricted`` by the Pod Security Standards. ``variables`` come last, so that a user's own do not replace
+    them.
+    """
+    options = StageOptions.read(run.spec, stage)
     volumes, mounts = _volumes(run, settings)
     container = {
         "name": CONTAINER,
         "image": settings.image,
-        "command": ["prlcoder", "run", f"{SPEC_FOLDER}/{SPEC_KEY}", "--stage", stage],
-        "env": _environment(options, settings),
+        "command": list(command),
+        "env": [*_environment(options, settings), *variables],
         "resources": options.resources or {},
-        "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
+        "ports": [{"name": "progress", "containerPort": settings.progress_port}],
         "securityContext": dict(_RESTRICTED),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": mounts,
@@ -54,7 +67,7 @@ def pod_template(run: str, stage: str, options: StageOptions, settings: Operator
     preflight = {
         **{key: container[key] for key in ("image", "env", "securityContext", "terminationMessagePolicy")},
         "name": PREFLIGHT_CONTAINER,
-        "command": ["prlcoder", "preflight", f"{SPEC_FOLDER}/{SPEC_KEY}", "--stage", stage],
+        "command": ["prlcoder", "preflight", MANIFEST, "--stage", stage],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "volumeMounts": mounts,
     }
@@ -83,21 +96,26 @@ def pod_template(run: str, stage: str, options: StageOptions, settings: Operator
     ):
         if value:
             spec[field] = value
-    return {"metadata": {"labels": labels(run, stage)}, "spec": spec}
+    return {"metadata": {"labels": labels(run.name, stage)}, "spec": spec}
 
 
 def _environment(options: StageOptions, settings: OperatorSettings) -> list[Mapping[str, Any]]:
     """The services' addresses first, then the user's own variables, which may replace them."""
     own = {variable["name"] for variable in options.env}
     addresses = {f"PRLCODER_{name.upper()}": address for name, address in sorted(settings.services.items())}
-    fixed = {"HOME": "/tmp", **addresses}
+    reporting = {"PRLCODER_PROGRESS_PORT": str(settings.progress_port), "PRLCODER_END_REPORT": TERMINATION_LOG}
+    fixed = {"HOME": "/tmp", **reporting, **addresses}
     return [*({"name": name, "value": value} for name, value in fixed.items() if name not in own), *options.env]
 
 
-def _volumes(run: str, settings: OperatorSettings) -> tuple[Sequence[NewObject], Sequence[NewObject]]:
-    """The volumes of the pod and where its containers mount them. ``/dev/shm`` is memory: the loaders share tensors."""
+def _volumes(run: ObservedRun, settings: OperatorSettings) -> tuple[Sequence[NewObject], Sequence[NewObject]]:
+    """The volumes of the pod and where its containers mount them. ``/dev/shm`` is memory: the loaders share tensors.
+
+    The claim is mounted where the storage is a folder; an object store needs none.
+    """
+    storage = str((run.spec.get("storage") or {}).get("uri") or STORAGE_FOLDER)
     volumes: list[NewObject] = [
-        {"name": "spec", "configMap": {"name": spec_name(run)}},
+        {"name": "spec", "configMap": {"name": spec_name(run.name)}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": SHARED_MEMORY}},
     ]
@@ -106,7 +124,7 @@ def _volumes(run: str, settings: OperatorSettings) -> tuple[Sequence[NewObject],
         {"name": "tmp", "mountPath": "/tmp"},
         {"name": "shm", "mountPath": "/dev/shm"},
     ]
-    if settings.claim:
+    if settings.claim and ("://" not in storage or storage.startswith("file://")):
         volumes.append({"name": "storage", "persistentVolumeClaim": {"claimName": settings.claim}})
         mounts.append({"name": "storage", "mountPath": STORAGE_FOLDER})
     return volumes, mounts

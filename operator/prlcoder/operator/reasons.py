@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from prlcoder.operator.constants import (
     FATAL_EXIT_CODES,
+    NO_PROGRESS_EXIT_CODE,
     PREFLIGHT_CONTAINER,
     PREFLIGHT_EXIT_CODE,
     QUEUE_LABEL,
     Reason,
 )
 from prlcoder.operator.observed import ContainerEnd, ObservedJob, ObservedPod
+from prlcoder.operator.pod_reports import PodReport
 
 KILLED: Final = 137  # 128 + SIGKILL: what the kernel's out-of-memory killer and an impatient kubelet leave
 _IMAGE_REASONS: Final = frozenset(
@@ -71,6 +73,20 @@ def _pod_waiting(pod: ObservedPod, warnings: Sequence[tuple[str, str]]) -> Expla
     return None
 
 
+def why_stalled(
+    stage: str, deadline_s: int, restarts: Mapping[Reason, int], report: PodReport | None
+) -> Explanation | None:
+    """Why a running stage counts as stalled: it finishes no work now, or it was restarted for that and has finished
+    none since. None where it works, or where nothing is known."""
+    step = f" at step {report.step}" if report and report.step else ""
+    if report is not None and 0 < deadline_s <= report.idle_s:
+        return Explanation(Reason.NO_PROGRESS, f"stage {stage} finished no work for {deadline_s} s{step}")
+    if restarts.get(Reason.NO_PROGRESS, 0) and not (report and report.worked):
+        message = f"stage {stage} finished no work for {deadline_s} s and was restarted; a second time fails the run"
+        return Explanation(Reason.NO_PROGRESS, f"{message}; the stacks of its threads are in its log")
+    return None
+
+
 def why_ended(pod: ObservedPod) -> Explanation | None:
     """Why a pod failed, or None if it did not."""
     if pod.disrupted is not None:
@@ -87,6 +103,8 @@ def _cause(end: ContainerEnd) -> Reason:
         return Reason.SERVICE_UNAVAILABLE if _SERVICE.search(end.message) else Reason.PREFLIGHT_FAILED
     if end.reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY
+    if end.exit_code == NO_PROGRESS_EXIT_CODE:
+        return Reason.NO_PROGRESS
     return Reason.CONFIG_ERROR if end.exit_code in FATAL_EXIT_CODES else Reason.CRASHED
 
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from prlcoder.operator.actions import ClusterAction, CreateConfigMap, CreateJob, DeleteRun, SuspendJob
+from prlcoder.operator.actions import (
+    ClusterAction,
+    CreateConfigMap,
+    CreateJob,
+    CreateJobSet,
+    CreateService,
+    DeleteRun,
+    SuspendJob,
+)
 from prlcoder.operator.conditions import shortened, timestamp
 from prlcoder.operator.constants import API_VERSION, KIND, SPEC_KEY
 from prlcoder.operator.jobs import job_name
-from prlcoder.operator.kube import ApiError, Kube, run_path
-from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod, ObservedRun
+from prlcoder.operator.kube import ApiError, Kube, job_sets_path, jobs_path, run_path
+from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod, ObservedRun, controller_uid
 from prlcoder.operator.plan import RunPlan, plan
+from prlcoder.operator.pod_report_reader import PodReportReader
 from prlcoder.operator.pods import spec_name
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
+from prlcoder.operator.stage_options import StageOptions, needs_group
 from prlcoder.operator.status import Event
 
 _log = logging.getLogger(__name__)
 
 
-async def reconcile(kube: Kube, namespace: str, name: str, settings: OperatorSettings) -> float | None:
+async def reconcile(
+    kube: Kube, reader: PodReportReader, namespace: str, name: str, settings: OperatorSettings
+) -> float | None:
     """Bring the run closer to what it asks for; seconds until it should be looked at again, or None."""
     document = await kube.run(namespace, name)
     if document is None:
@@ -29,7 +42,7 @@ async def reconcile(kube: Kube, namespace: str, name: str, settings: OperatorSet
     run = ObservedRun.read(document)
     frozen = await _frozen_spec(kube, run)
     resolved = resolve(run, frozen)
-    observed = await _observe(kube, run, frozen, resolved)
+    observed = await _observe(kube, reader, run, frozen, resolved)
     decided = plan(observed, resolved, settings, datetime.now(UTC))
     for action in decided.actions:
         await act(kube, run, action)
@@ -49,14 +62,19 @@ async def _frozen_spec(kube: Kube, run: ObservedRun) -> str | None:
     return str(found["data"][SPEC_KEY]) if own else None
 
 
-async def _observe(kube: Kube, run: ObservedRun, frozen: str | None, resolved: Resolved) -> Observed:
-    jobs = [ObservedJob.read(one) for one in await kube.jobs(run.namespace, run.name)]
-    seen = {job.name for job in jobs}
-    for stage in resolved.stages:  # a name that somebody else has taken carries no label of ours
-        name = job_name(run.name, stage)
-        if name not in seen and (found := await kube.job(run.namespace, name)):
-            jobs.append(ObservedJob.read(found))
+async def _observe(
+    kube: Kube, reader: PodReportReader, run: ObservedRun, frozen: str | None, resolved: Resolved
+) -> Observed:
+    grouped = await kube.serves_job_set() if resolved.stages else False
+    documents = await kube.jobs(run.namespace, run.name)
+    sets = await kube.job_sets(run.namespace, run.name) if grouped else []
+    jobs = [ObservedJob.read(one) for one in (*documents, *sets)]
+    jobs += await _with_taken_names(kube, run, resolved, {job.name for job in jobs}, grouped=grouped)
+    groups = {one["metadata"]["uid"]: controller_uid(one["metadata"]) for one in documents}
+    set_uids = {one["metadata"]["uid"] for one in sets}
     pods = [ObservedPod.read(one) for one in await kube.pods(run.namespace, run.name)]
+    pods = [replace(pod, job=group) if (group := groups.get(pod.job or "")) in set_uids else pod for pod in pods]
+    own = {job.uid for job in jobs if job.owner == run.uid}
     waiting = {pod.name for pod in pods if pod.phase == "Pending"} | {job.name for job in jobs if not job.ended}
     warnings = await kube.warnings(run.namespace, waiting) if waiting else []
     return Observed(
@@ -65,20 +83,39 @@ async def _observe(kube: Kube, run: ObservedRun, frozen: str | None, resolved: R
         pods=tuple(pods),
         frozen_spec=frozen,
         warnings=tuple(warnings),
-        serves_job_set=await kube.serves_job_set() if resolved.stages else False,
+        reports=await reader.reports(pod for pod in pods if pod.job in own),
+        serves_job_set=grouped,
     )
+
+
+async def _with_taken_names(
+    kube: Kube, run: ObservedRun, resolved: Resolved, seen: set[str], *, grouped: bool
+) -> list[ObservedJob]:
+    """The objects that have a name which a stage of the run needs and that carry no label of ours."""
+    found = []
+    for stage in resolved.stages:
+        name, nodes = job_name(run.name, stage), StageOptions.read(run.spec, stage).nodes
+        path = (job_sets_path if grouped and needs_group(stage, nodes) else jobs_path)(run.namespace)
+        if name not in seen and (taken := await kube.object_at(f"{path}/{name}")):
+            found.append(ObservedJob.read(taken))
+    return found
 
 
 async def act(kube: Kube, run: ObservedRun, action: ClusterAction) -> None:
     """Carry out one action. Each may be repeated, so that an operator that dies between two loses nothing."""
-    jobs = f"/apis/batch/v1/namespaces/{run.namespace}/jobs"
+    jobs, sets = jobs_path(run.namespace), job_sets_path(run.namespace)
     match action:
         case CreateConfigMap(manifest):
             await kube.create(f"/api/v1/namespaces/{run.namespace}/configmaps", manifest)
         case CreateJob(manifest):
             await kube.create(jobs, manifest)
-        case SuspendJob(name, uid, suspend):
-            await kube.patch(f"{jobs}/{name}", {"metadata": {"uid": uid}, "spec": {"suspend": suspend}})
+        case CreateService(manifest):
+            await kube.create(f"/api/v1/namespaces/{run.namespace}/services", manifest)
+        case CreateJobSet(manifest):
+            await kube.create(sets, manifest)
+        case SuspendJob(name, uid, suspend, grouped):
+            path = f"{sets if grouped else jobs}/{name}"
+            await kube.patch(path, {"metadata": {"uid": uid}, "spec": {"suspend": suspend}})
         case DeleteRun(uid):
             await kube.delete(run_path(run.namespace, run.name), uid)
 

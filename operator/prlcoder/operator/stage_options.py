@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from prlcoder.operator.api_objects import ApiObject
 
 
+def needs_group(stage: str, nodes: int) -> bool:
+    """Whether the pods of a stage work together, so that they start and restart together. Shards do not."""
+    return nodes > 1 and stage != "supervise"
+
+
 @dataclass(frozen=True)
 class StageOptions:
     """Kubernetes' own words, passed through as they are written."""

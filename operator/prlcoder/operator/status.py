@@ -9,25 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from prlcoder.operator.attempts import degraded, may_repeat
 from prlcoder.operator.conditions import Condition, merged, moment, timestamp
 from prlcoder.operator.constants import NormalReason, Phase, Reason, StageProgress
+from prlcoder.operator.jobs import backoff_limit
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod
-from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_waiting
+from prlcoder.operator.pod_reports import PodReport, duration, final_metrics
+from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_stalled, why_waiting
 
 Status = Mapping[str, Any]
+DEFAULT_PROGRESS_DEADLINE_S: Final = 1800  # as in the spec; the API server fills it in
 
 
 @dataclass(frozen=True)
 class StageReport:
-    """One stage as it is now. ``explanation`` says why it waits or failed."""
+    """One stage as it is now. ``explanation`` says why it waits, stalls or failed; ``progress`` is what its pod has
+    reported, and ``metrics`` what the finished stage has left."""
 
     stage: str
     state: StageProgress
     job: ObservedJob | None = None
     explanation: Explanation | None = None
     restarts: Mapping[Reason, int] = field(default_factory=dict)
+    progress: PodReport | None = None
+    metrics: tuple[tuple[str, str], ...] = ()
+    next_attempt: int | None = None  # the attempt to begin, where the last one has failed
 
     @property
     def finished(self) -> bool:
@@ -53,17 +61,29 @@ def report(observed: Observed, stage: str, *, given: bool) -> StageReport:
         return StageReport(stage, StageProgress.DONE, job)
     if job is None:
         return StageReport(stage, StageProgress.SUSPENDED if observed.run.suspended else StageProgress.PENDING)
-    pods = observed.pods_of(job)
-    counted = _counted(before, restarts(pods))
+    pods, deadline_s = observed.pods_of(job), progress_deadline_s(observed.run.spec)
+    counted = _counted_together(before, job, pods) if job.together else _counted(before, restarts(pods))
     if job.succeeded:
-        return StageReport(stage, StageProgress.DONE, job, restarts=counted)
+        message = next((pod.final_message for pod in reversed(pods) if pod.final_message), "")
+        return StageReport(stage, StageProgress.DONE, job, restarts=counted, metrics=final_metrics(message))
     if job.failure is not None:
-        return StageReport(stage, StageProgress.FAILED, job, _why_failed(job, pods), counted)
+        end = _why_failed(job, pods)
+        if job.attempt is not None and may_repeat(end, counted, backoff_limit(observed.run)):
+            return StageReport(stage, StageProgress.WAITING, job, restarts=counted, next_attempt=job.attempt + 1)
+        return StageReport(stage, StageProgress.FAILED, job, end, counted)
     if job.suspended and observed.run.suspended:
         return StageReport(stage, StageProgress.SUSPENDED, job, restarts=counted)
     if any(pod.phase == "Running" and not pod.deleting for pod in pods):
-        return StageReport(stage, StageProgress.RUNNING, job, restarts=counted)
-    return StageReport(stage, StageProgress.WAITING, job, why_waiting(job, pods, observed.warnings), counted)
+        progress = observed.report_of(pods)
+        stalled = why_stalled(stage, deadline_s, counted, progress)
+        return StageReport(stage, StageProgress.RUNNING, job, stalled, counted, progress)
+    waiting = why_waiting(job, pods, observed.warnings) or why_stalled(stage, deadline_s, counted, None)
+    return StageReport(stage, StageProgress.WAITING, job, waiting, counted)
+
+
+def progress_deadline_s(spec: Status) -> int:
+    """After how many seconds without finished work a stage is restarted; 0 where that is turned off."""
+    return int(spec.get("progressDeadlineSeconds", DEFAULT_PROGRESS_DEADLINE_S))
 
 
 def _why_failed(job: ObservedJob, pods: Sequence[ObservedPod]) -> Explanation:
@@ -80,6 +100,21 @@ def _counted(before: Status, now: Mapping[Reason, int]) -> dict[Reason, int]:
     """Restarts by reason. Pods that are gone stay counted."""
     old = {Reason(entry["reason"]): int(entry["count"]) for entry in before.get("restarts") or []}
     return {reason: max(old.get(reason, 0), now.get(reason, 0)) for reason in Reason if reason in old or reason in now}
+
+
+def _counted_together(before: Status, job: ObservedJob, pods: Sequence[ObservedPod]) -> dict[Reason, int]:
+    """Restarts of pods that restart together: one per restart of the group, for the reason of the first pod that ended.
+
+    The group's own number tells how many there were. A restart that nobody has seen the reason of counts as a crash.
+    """
+    counted = _counted(before, {})
+    if (unseen := job.restarts - sum(counted.values())) > 0:
+        counted[Reason.CRASHED] = counted.get(Reason.CRASHED, 0) + unseen
+    ends = (why_ended(pod) for pod in pods if pod.phase == "Failed" and pod.restart == job.restarts)
+    first = next((end for end in ends if end is not None), None)
+    if first is not None and sum(counted.values()) == job.restarts:
+        counted[first.reason] = counted.get(first.reason, 0) + 1
+    return {reason: counted[reason] for reason in Reason if reason in counted}
 
 
 def build(
@@ -101,9 +136,22 @@ def build(
     }
     if current is not None:
         status["stage"] = current.stage
+        status |= _progress(current, stages)
+    if results := next((one["metrics"] for one in stages if one["name"] == "evaluate" and "metrics" in one), None):
+        status["results"] = results
     if wrong := failure or (current.explanation if current else None):
         status["reason"] = str(wrong.reason)
     return status
+
+
+def _progress(current: StageReport, stages: Sequence[Status]) -> dict[str, str]:
+    """The columns Step and ETA: those of the stage that runs or waits."""
+    shown = {}
+    if step := next((one.get("step") for one in stages if one["name"] == current.stage), None):
+        shown["step"] = step
+    if current.progress is not None and (left := current.progress.eta_s) is not None:
+        shown["eta"] = duration(left)
+    return shown
 
 
 def _stage(observed: Observed, one: StageReport, now: datetime) -> dict[str, Any]:
@@ -113,12 +161,26 @@ def _stage(observed: Observed, one: StageReport, now: datetime) -> dict[str, Any
         entry["reason"], entry["message"] = str(one.explanation.reason), one.explanation.message
     if counted := _counted(before, one.restarts):
         entry["restarts"] = [{"reason": str(reason), "count": count} for reason, count in counted.items()]
+    entry |= _reported(one, before)
     job = one.job
     for name, value in (("startTime", job and job.started), ("completionTime", job and job.finished)):
         written = timestamp(value) if value else before.get(name)
         if written:
             entry[name] = written
     return entry
+
+
+def _reported(one: StageReport, before: Status) -> dict[str, Any]:
+    """Step, checkpoint and metrics: from the newest report, or as they were last known."""
+    known = {name: before[name] for name in ("step", "checkpoint", "metrics") if name in before}
+    if (progress := one.progress) is not None:
+        known |= {name: value for name in ("step", "checkpoint") if (value := getattr(progress, name)) is not None}
+    if metrics := one.metrics or (progress.metrics if progress else ()):
+        known["metrics"] = [{"name": name, "value": value} for name, value in metrics]
+    if one.state == StageProgress.DONE and "/" in known.get("step", ""):
+        total = known["step"].partition("/")[2]
+        known["step"] = f"{total}/{total}"  # the last report is older than the end
+    return known
 
 
 def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None) -> list[Condition]:
@@ -144,8 +206,14 @@ def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Exp
             "spec.suspend is true; set it to false to go on" if rest else "",
         ),
         _condition("Stalled", stalled, ordinary),
-        _condition("Degraded", waits, ordinary),
+        _condition("Degraded", waits or _lacking(current, failure), ordinary),
     ]
+
+
+def _lacking(current: StageReport | None, failure: Explanation | None) -> Explanation | None:
+    """What the cluster lacks for the stage that runs now."""
+    alone = current is None or failure is not None or current.job is None or current.job.attempt is None
+    return None if alone or current is None else degraded(current.stage)
 
 
 def _condition(name: str, found: Explanation | None, otherwise: str) -> Condition:
