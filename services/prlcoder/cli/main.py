@@ -27,6 +27,11 @@ COMMANDS = {
     "report": "write the report of a run folder",
     "compare": "compare the results of two runs",
     "serve": "serve one service, or all five, over gRPC",
+    "submit": "give a TrainingRun to a Kubernetes cluster",
+    "status": "show the state of a cluster's runs, or of one run",
+    "ls": "list the runs of a cluster",
+    "logs": "print the logs of a cluster's run",
+    "cancel": "end a cluster's run and remove it; its storage stays",
     "doctor": "check what this machine offers and what is missing",
     "preflight": "check what a stage needs before it starts (in a cluster's init container)",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prlcoder.spec import TrainingRun
@@ -23,6 +23,13 @@ def add_manifest_arguments(parser: argparse.ArgumentParser, *, required: bool = 
         metavar="FIELD=VALUE",
         help="set one field of the manifest, as in --set spec.seed=1 (may be repeated)",
     )
+
+
+def load_for_cluster(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The manifest as a Kubernetes object, changed by ``--set``. Raises ``InputError`` with every mistake."""
+    from prlcoder.spec import manifest
+
+    return manifest.load_object(arguments.file, arguments.sets)
 
 
 def load_manifest(arguments: argparse.Namespace) -> TrainingRun:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from prlcoder.errors import InputError, located
 from prlcoder.spec import overrides
-from prlcoder.spec.checks import SpecFinding, findings, local_findings
+from prlcoder.spec.checks import SpecFinding, findings
 from prlcoder.spec.document import Document, FieldPath, dotted, read_document
 from prlcoder.spec.schema import field_names, nearest, union_tags, without_tags
 from prlcoder.spec.trainingrun import Metadata, TrainingRun
@@ -40,18 +40,30 @@ _MUST_BE = {
 
 
 def load(path: Path, sets: list[str] | None = None) -> TrainingRun:
-    """The manifest at ``path`` with the ``--set`` overrides ``sets``, for the local engine.
+    """The manifest at ``path`` with the ``--set`` overrides ``sets``.
 
     Raises ``InputError`` with every mistake.
     """
     document = read_document(path)
     data, origins = overrides.apply(document.data, sets or [])
     run, found = _validated(data)
-    if run is not None and not found:
-        found = local_findings(run)
     if run is None or found:
         raise _refusal(document, origins, found)
     return run
+
+
+def load_object(path: Path, sets: list[str] | None = None) -> dict[str, Any]:
+    """The manifest at ``path`` with the overrides ``sets`` as a Kubernetes object, for a cluster.
+
+    It holds what the user has written, and no defaults: the API server fills them in. Raises ``InputError`` with every
+    mistake.
+    """
+    document = read_document(path)
+    data, origins = overrides.apply(document.data, sets or [])
+    run, found = _validated(data)
+    if run is None or found:
+        raise _refusal(document, origins, found)
+    return data
 
 
 def from_object(data: Mapping[str, Any]) -> TrainingRun:

@@ -16,6 +16,7 @@ import torch
 
 from prlcoder.errors import WorkError
 from prlcoder.files import atomic_output
+from prlcoder.stages.checkpoints import checkpoint_saved
 from prlcoder.training.loop.checkpoints import LATEST, latest_checkpoint
 from prlcoder.training.loop.trainer import MAX_CHECKPOINTS
 
@@ -23,7 +24,7 @@ STATE_FILE: Final = "state.pt"
 
 
 def save_state(work: Path, update: int, state: Mapping[str, Any]) -> None:
-    """Write the checkpoint after ``update`` updates; ``LATEST`` names it once it is complete on the disk."""
+    """Write the checkpoint after ``update`` updates. ``LATEST`` names it once it is complete; the engine is told."""
     folder, temporary = work / f"checkpoint-{update}", work / f".checkpoint-{update}.{os.getpid()}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -39,6 +40,7 @@ def save_state(work: Path, update: int, state: Mapping[str, Any]) -> None:
         shutil.rmtree(work / f"checkpoint-{old}", ignore_errors=True)
     for unfinished in work.glob(".checkpoint-*.tmp"):
         shutil.rmtree(unfinished, ignore_errors=True)
+    checkpoint_saved(folder.name)
 
 
 def load_state(work: Path) -> dict[str, Any] | None:
