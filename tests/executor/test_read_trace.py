@@ -79,6 +79,14 @@ def test_a_traced_run_that_the_sandbox_lost_leaves_the_verdict() -> None:
     assert result == ExecutionResult(Verdict.PASSED, "why", cpu_s=0.5)
 
 
+@pytest.mark.parametrize("limit", [wire.CPU, wire.WALL])
+def test_lines_are_not_known_if_only_the_traced_run_reaches_a_limit(limit: int) -> None:
+    ended = outcome(record(0, 1))
+    ended = ended._replace(report=ended.report._replace(end=limit))
+    assert run(Verdict.PASSED, ended)[0].executed_lines is None
+    assert run(Verdict.TIMEOUT, ended)[0].executed_lines == (1,)
+
+
 def test_without_a_verdict_nothing_is_traced() -> None:
     result, orders = run(None, LOST_TRACE)
     assert result.verdict is None

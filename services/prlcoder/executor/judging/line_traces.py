@@ -20,6 +20,7 @@ TRACED_CPU_S: Final = 2.0  # for all traced runs of one program; a program that 
 WALL_PER_CPU: Final = 2.0
 _SHORTEST_RUN_S: Final = 0.001
 _PROGRAM_KINDS: Final = (wire.CALLS, wire.STDIO, wire.SERVE)
+_LIMITS: Final = (wire.WALL, wire.CPU)
 _WITH_ERROR: Final = (Verdict.RUNTIME_ERROR, Verdict.COMPILE_ERROR)
 
 
@@ -32,7 +33,8 @@ class LineTrace(NamedTuple):
 
 def with_lines(item: ExecutionRequest, session: Session) -> Session:
     """The session, and after it a traced run of each order that it has made. The result gets ``executed_lines`` and
-    ``error_line``; both stay None if the sandbox fails in a traced run."""
+    ``error_line``; both stay None if the sandbox fails in a traced run, or if the program reaches its limit only there,
+    because lines would then be missing."""
     orders: list[Order] = []
     try:
         order = next(session)
@@ -43,25 +45,27 @@ def with_lines(item: ExecutionRequest, session: Session) -> Session:
         result: ExecutionResult = end.value
     if result.verdict is None:
         return result
-    trace = yield from _trace([order for order in orders if order.kind in _PROGRAM_KINDS], item.program)
+    own = [order for order in orders if order.kind in _PROGRAM_KINDS]
+    trace = yield from _trace(own, item.program, may_end=result.verdict is Verdict.TIMEOUT)
     if trace is None:
         return result
     error_line = trace.error_line if result.verdict in _WITH_ERROR else None
     return replace(result, executed_lines=tuple(sorted(trace.executed)), error_line=error_line)
 
 
-def _trace(orders: list[Order], program: str) -> Generator[Order, RunOutcome, LineTrace | None]:
-    """The lines of all traced runs together; None if the sandbox failed in one of them."""
+def _trace(orders: list[Order], program: str, *, may_end: bool) -> Generator[Order, RunOutcome, LineTrace | None]:
+    """The lines of all traced runs together; None if the sandbox failed in one of them, or a limit ended it and
+    ``may_end`` is false."""
     executed: frozenset[int] = frozenset()
     error_line: int | None = None
     left = TRACED_CPU_S
     for order in orders:
         if left < _SHORTEST_RUN_S:
-            break
+            return LineTrace(executed, error_line) if may_end else None
         cpu_s = min(order.limits.cpu_s, left)
         limits = replace(order.limits, cpu_s=cpu_s, wall_s=min(order.limits.wall_s, WALL_PER_CPU * cpu_s))
         outcome = yield order._replace(limits=limits, trace=True)
-        if outcome.report.end == wire.BROKEN:
+        if outcome.report.end == wire.BROKEN or (outcome.report.end in _LIMITS and not may_end):
             return None
         left -= outcome.report.cpu_s
         found = read_trace(outcome.lines, program)
