@@ -98,7 +98,7 @@ def _on_gpu(
     from torch.nn.attention.varlen import varlen_attn
 
     kind = query.dtype if query.dtype in (torch.float16, torch.bfloat16) else torch.bfloat16
-    found: torch.Tensor = varlen_attn(
+    found: Any = varlen_attn(
         query.to(kind),
         key.to(kind),
         value.to(kind),
@@ -110,7 +110,8 @@ def _on_gpu(
         window_size=(-1, 0),  # causal, aligned at the ends
         enable_gqa=query.shape[1] != key.shape[1],
     )
-    return found.to(query.dtype)
+    result: torch.Tensor = found.to(query.dtype)
+    return result
 
 
 def _run_by_run(
