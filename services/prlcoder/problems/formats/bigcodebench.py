@@ -1,8 +1,7 @@
 """BigCodeBench: functions that use many libraries, tested by a ``unittest.TestCase`` named ``TestCases``.
 
 The prompt is ``complete_prompt``. As in the benchmark's calibrated mode, the imports of ``code_prompt`` run before
-every program, so that a program may rely on them. Tests that patch modules of the program cannot pass, because the
-tests run in another process.
+every program, so that a program may rely on them.
 """
 
 from __future__ import annotations
