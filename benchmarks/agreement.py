@@ -34,7 +34,7 @@ from prlcoder.problems.reading import read
 from prlcoder.segmenter import segment
 
 LIMITS = ResourceLimits(cpu_s=4.0, wall_s=20.0, memory_mib=1024)
-CHUNK = 250  # mutants whose verdicts are written together
+CHUNK = 50  # mutants whose verdicts are written together
 DRAWN_FOR_NON_LITERAL = 50_000  # mutants from which those with rewritten tests are taken
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "1"}
 

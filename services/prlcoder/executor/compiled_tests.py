@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import marshal
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -22,6 +23,7 @@ from prlcoder.problems.model import AssertTests, CallTests, Comparison, StdioTes
 
 MAX_PLANS: Final = 512
 MAX_PREDICATE_BYTES: Final = 1 << 20
+TOKEN_BYTES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,14 @@ class CallPlan:
 
 @dataclass(frozen=True)
 class TesterPlan:
-    """Tests that only a tester process can run. ``tester`` is the body of its request."""
+    """Tests that only a tester process can run. ``tester`` is the body of its request.
+
+    The tester begins its records with ``token``, which no candidate knows.
+    """
 
     entry_point: str
     tester: bytes
+    token: bytes
 
 
 @dataclass(frozen=True)
@@ -212,7 +218,7 @@ def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan | FaultyTests:
     try:
         rewritten = assertions.rewrite(tests)
         if rewritten is None:
-            return TesterPlan(tests.entry_point, _tester(tests))
+            return _plan_tester(tests)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return FaultyTests(_fault(error))
     if not rewritten.calls:
@@ -220,16 +226,16 @@ def _plan_asserts(tests: AssertTests) -> CallPlan | TesterPlan | FaultyTests:
     calls = marshal.dumps([(call.args, call.kwargs) for call in rewritten.calls], VERSION)
     cases = tuple(Case(check.first, check.count, _predicate(check)) for check in rewritten.checks)
     right = _records([check.expected if check.count == 1 else None for check in rewritten.checks])
-    fallback = TesterPlan(tests.entry_point, _tester(tests))
-    return CallPlan(tests.entry_point, False, calls, cases, right, fallback)
+    return CallPlan(tests.entry_point, False, calls, cases, right, _plan_tester(tests))
 
 
-def _tester(tests: AssertTests) -> bytes:
+def _plan_tester(tests: AssertTests) -> TesterPlan:
     """The body of the tester's request. The code is compiled here, once: the jail's interpreter is the same one."""
     setup, source = ast.parse(tests.setup), ast.parse(tests.source)
     names = unbound_names(ast.Module([*setup.body, *source.body], []))
     code = [compile(tree, name, "exec", dont_inherit=True) for tree, name in ((setup, "<setup>"), (source, "<tests>"))]
-    return marshal.dumps((names, *code, tests.check))
+    token = secrets.token_bytes(TOKEN_BYTES)
+    return TesterPlan(tests.entry_point, marshal.dumps((names, *code, tests.check, token)), token)
 
 
 def unbound_names(tree: ast.Module) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from prlcoder.executor import cgroups, jail
+from prlcoder.executor.etc_files import ETC_FILES
 from prlcoder.executor.executor import Executor
 from prlcoder.executor.pool import require_profile
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits, Verdict
@@ -115,8 +116,8 @@ PROBES: Final = (
     Probe("privileges", "looks for capabilities and new privileges", _PRIVILEGES),
     Probe(
         "host files",
-        "reads the password file",
-        _RETURN_EPERM.format(attempt="open('/etc/passwd')"),
+        "lists the settings of the system",
+        f"import os\ndef f(): return set(os.listdir('/etc')) <= {{'ld.so.cache', *{sorted(ETC_FILES)!r}}}",
         profiles=("namespaces", "gvisor"),
     ),
     Probe(

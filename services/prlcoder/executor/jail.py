@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Final, Literal
 
 from prlcoder.errors import WorkError
 from prlcoder.executor import cgroups
+from prlcoder.executor.etc_files import write_etc
 from prlcoder.executor.jailed import wire, zygote
 from prlcoder.executor.packages import PackageFolder
 from prlcoder.executor.proc_files import write_proc
@@ -43,8 +45,8 @@ ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "M
 MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects"),
     *("operations", "class_contents", "proxies", "remote_objects"),
-    *("line_trace", "candidate", "link", "candidate_rpc", "own_objects", "tester_rpc", "checking", "process", "run"),
-    *("site_builtins", "zygote"),
+    *("line_trace", "candidate", "link", "patches", "logs", "candidate_rpc", "own_objects", "tester_rpc", "checking"),
+    *("process", "run", "site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum
@@ -205,12 +207,12 @@ def _environment(packages: PackageFolder | None) -> dict[str, str]:
 
 def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packages: PackageFolder | None) -> list[str]:
     python = host_interpreter()
-    proc = _own_proc(Path(folder), python.executable) if profile != "degraded" else None
+    own = _own_files(Path(folder), python.executable) if profile != "degraded" else []
     run_python = [python.executable, "-s", "-S", "-P", "-B", "-W", "ignore", "-X", "utf8", "-"]
     if profile == "degraded":
         return run_python
     if profile == "gvisor":
-        return [*gvisor_command(python.prefix, descriptors, packages, proc), *run_python]
+        return [*gvisor_command(python.prefix, descriptors, packages, own), *run_python]
     # The jail's user may not enter root's home, where root's interpreter or packages may be: such folders are bound to
     # folders that it may enter.
     staged: dict[str, str] = {}
@@ -220,25 +222,27 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packag
             Path(folder, name).mkdir()
     source = staged.get(python.prefix, python.prefix)
     mounted = None if packages is None else staged.get(str(packages.path), str(packages.path))
-    jail = nsjail_command(python.prefix, source, descriptors, mounted, proc)
+    jail = nsjail_command(python.prefix, source, descriptors, mounted, own)
     if not staged:
         return [*jail, *run_python]
     binds = [path for pair in staged.items() for path in pair]
     return ["unshare", "--mount", "sh", "-ec", _BIND_THEN_EXEC, "sh", *binds, "--", *jail, *run_python]
 
 
-def _own_proc(folder: Path, executable: str) -> Path | None:
-    """The folder to be mounted as the jail's ``/proc``. None where the jail's user could not reach it."""
+def _own_files(folder: Path, executable: str) -> list[str]:
+    """The files of the jail's own ``/proc`` and ``/etc``, as mounts. Empty if its user could not reach them."""
     if os.geteuid() == 0 and not reachable_by_others(folder):
-        return None
-    proc = folder / "proc"
-    proc.mkdir()
+        return []
+    proc, etc = folder / "proc", folder / "etc"
+    for place in (proc, etc):
+        place.mkdir()
+        place.chmod(0o755)
     write_proc(proc, executable, SCRATCH)
-    return proc
+    return [f"{proc}:/proc", *(f"{path}:{seen_at}" for path, seen_at in write_etc(etc))]
 
 
 def gvisor_command(
-    prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None, proc: Path | None = None
+    prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None, own: Sequence[str] = ()
 ) -> list[str]:
     """The command up to and including ``--`` that starts a jail under gVisor in a restricted pod.
 
@@ -256,7 +260,7 @@ def gvisor_command(
         *("--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
         *(_nsjail(), "--mode", "e", "--quiet", "--disable_rlimits"),
         *(f"--disable_clone_new{kind}" for kind in kinds),
-        *_mounts(prefix, prefix, str(packages.path) if packages else None, proc),
+        *_mounts(prefix, prefix, str(packages.path) if packages else None, own),
         *_inherited(descriptors, packages is not None),
         "--",
     ]
@@ -281,10 +285,10 @@ def reachable_by_others(path: Path) -> bool:
 
 
 def nsjail_command(
-    prefix: str, source: str, descriptors: tuple[int, ...], packages: str | None = None, proc: Path | None = None
+    prefix: str, source: str, descriptors: tuple[int, ...], packages: str | None = None, own: Sequence[str] = ()
 ) -> list[str]:
     """nsjail's arguments up to and including ``--``. ``source`` is mounted as the interpreter's ``prefix``, the folder
-    ``packages`` as ``PACKAGES``, and ``proc`` as ``/proc``."""
+    ``packages`` as ``PACKAGES``, and the files of ``own`` where they say."""
     # RLIMIT_NPROC does not bind root, so root's jails run as another user.
     outer = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     limits = {"as": "max", "cpu": "max", "fsize": "max", "nproc": "max", "nofile": "256", "core": "0"}
@@ -294,22 +298,21 @@ def nsjail_command(
         *("--mode", "o", "--quiet", "--time_limit", "0", "--nice_level", "0"),
         *("--user", f"{NOBODY}:{outer[0]}:1", "--group", f"{NOBODY}:{outer[1]}:1"),
         *("--iface_no_lo", "--hostname", "jail"),
-        *_mounts(prefix, source, packages, proc),
+        *_mounts(prefix, source, packages, own),
         *(part for name, value in limits.items() for part in (f"--rlimit_{name}", value)),
         *_inherited(descriptors, packages is not None),
         "--",
     ]
 
 
-def _mounts(prefix: str, source: str, packages: str | None, proc: Path | None) -> list[str]:
+def _mounts(prefix: str, source: str, packages: str | None, own: Sequence[str]) -> list[str]:
     """The jail's file system: the system, the interpreter and the packages, read-only, and an empty scratch folder."""
     mounts = [path for path in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
     if not Path(prefix).is_relative_to("/usr"):
         mounts.append(f"{source}:{prefix}")
     if packages is not None:
         mounts.append(f"{packages}:{PACKAGES}")
-    if proc is not None:
-        mounts.append(f"{proc}:/proc")
+    mounts += own
     return [
         *("--disable_proc", "--cwd", SCRATCH),
         *(part for path in mounts for part in ("--bindmount_ro", path)),

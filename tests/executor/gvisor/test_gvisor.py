@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.executor.gvisor.container import ROOT, run
+from tests.fixtures.packages import installed_packages
 
 from agreement import mutants
 from prlcoder.executor.conformance import NAMESPACES
@@ -21,6 +22,7 @@ from prlcoder.problems.reading import read
 pytestmark = pytest.mark.needs_sandbox
 
 TIMEOUT_S = 400.0
+FILES = ("attacks", "test_executor.py", "test_judging_options.py", "test_like_python.py", "test_packages.py")
 SUPERVISORS = "not many_preambles and not bounded_number and not no_namespace_per_program"  # slow, and of no kernel
 
 
@@ -34,7 +36,8 @@ def test_the_doctor_finds_every_layer_that_the_profile_promises() -> None:
 
 @pytest.mark.timeout(450)
 def test_the_sandbox_tests_pass_there() -> None:
-    files = [str(ROOT / "tests" / "executor" / "sandbox" / name) for name in ("attacks", "test_executor.py")]
+    installed_packages()  # the container has no network to install them
+    files = [str(ROOT / "tests" / "executor" / "sandbox" / name) for name in FILES]
     pytest_there = [sys.executable, "-m", "pytest", "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-q"]
     done = run([*pytest_there, "-m", "not namespaces_profile", "-k", SUPERVISORS, *files], timeout_s=TIMEOUT_S)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -39,8 +39,6 @@ DEVICES = [
     "try:\n    open(None)\nexcept TypeError:\n    print(6)\n",
     "help(len)\n",
     "assert open('/dev/zero', 'rb').read(2) == bytes(2) and len(open('/dev/random', 'rb').read(2)) == 2\nprint(6)\n",
-    "import os, subprocess\nassert os.system('exit 3') >> 8 == 3\nprint(subprocess.getoutput('echo 6'))\n",
-    "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(6)'], text=True), end='')\n",
     "import signal\nsignal.signal(signal.SIGTERM, lambda *_: print(6))\nsignal.raise_signal(signal.SIGTERM)\n",
     "import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return n and f(n - 1)\nprint(f(30_000) + 6)\n",
     "import doctest\ndoctest.testmod()\nprint(6)\n",
@@ -63,10 +61,42 @@ DEVICES = [
     "print(6 if len(fields) == 50 and int(fields[20]) > int(fields[21]) > 0 else 0)\n",
     "print(6 if open('/proc/version').read().startswith('Linux version') else 0)\n",
     "print(sum(map(int, open('/proc/self/fd/0').read().split()[1:])))\n",
+    "import os\nprint(6 if os.path.basename(__file__) == 'program.py' and os.path.isabs(__file__) else 0)\n",
+    "import inspect\nclass A:\n    x = 6\ndef f(): pass\n"
+    "print(6 if 'x = 6' in inspect.getsource(A) and 'pass' in inspect.getsource(f) else 0)\n",
+    "import traceback\ndef f():\n    1 / 0  # here\ntry: f()\nexcept ZeroDivisionError: text = traceback.format_exc()\n"
+    "print(6 if '# here' in text else 0)\n",
+    "import getpass, os, pwd\nuser = pwd.getpwuid(os.getuid())\n"
+    "print(6 if user.pw_name and getpass.getuser() and os.path.isdir(os.path.expanduser('~')) else 0)\n",
+    "import grp, os\nprint(6 if grp.getgrgid(os.getgid()).gr_name else 0)\n",
+    "import socket\nprint(6 if socket.gethostbyname('localhost') == '127.0.0.1' else 0)\n",
+    "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n warnings.warn('x')\nprint(5 + len(seen))\n",
+    "import sys\nprint(6 if sys.warnoptions == [] else 0)\n",
+    "import resource, sys\nunlimited = resource.RLIM_INFINITY\n"
+    "resource.setrlimit(resource.RLIMIT_STACK, (unlimited, unlimited))\nsys.setrecursionlimit(10**6)\n"
+    "def f(n): return n and f(n - 1)\nprint(f(30_000) + 6)\n",
+    "from concurrent.futures import ThreadPoolExecutor\nfrom time import sleep\n"
+    "with ThreadPoolExecutor(6) as pool: print(len(list(pool.map(lambda n: sleep(0.02), range(6)))))\n",
+]
+STARTING_PROCESSES = [
+    "import os, subprocess\nassert os.system('exit 3') >> 8 == 3\nprint(subprocess.getoutput('echo 6'))\n",
+    "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(6)'], text=True), end='')\n",
+]
+BESIDE_A_TEST = [  # programs whose standard files belong to the test
+    "import sys\nfiles = (sys.stdin, sys.stdout, sys.stderr)\n"
+    "def f(n): return n if [file.fileno() for file in files] == [0, 1, 2] else 0\n",
+    "import sys\ndef f(n): return n if sys.stdin.name and sys.stdout.name and sys.stdout.encoding == 'utf-8' else 0\n",
+    "def f(n):\n    import sys\n    return n if sys.stdin.buffer.read() == b'' and sys.stdin.read() == '' else 0\n",
+    "def f(n):\n    import faulthandler\n    faulthandler.enable()\n    return n\n",
+    "import sys\ndef f(n): return n if not (sys.stdin.isatty() or sys.stdout.isatty()) else 0\n",
+    "def f(n):\n    import inspect\n    return n if 'inspect' in inspect.getsource(f) else 0\n",
 ]
 
 
-@pytest.mark.parametrize("program", EXITS + DEVICES)
+@pytest.mark.parametrize(
+    "program",
+    [*EXITS, *DEVICES, *(pytest.param(one, marks=pytest.mark.namespaces_profile) for one in STARTING_PROCESSES)],
+)
 def test_the_verdict_is_that_of_the_program_run_by_python(executor: Executor, program: str, tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(program)
@@ -90,6 +120,29 @@ def test_a_program_may_recurse_as_deep_as_under_python(executor: Executor, depth
     items = [ExecutionRequest(program, tests) for tests in (once, in_turns)]
     items.append(ExecutionRequest(f"{program}print(f(6))\n", SIX))
     assert [(result.verdict, result.reason) for result in executor.run(items)] == [(Verdict.PASSED, "")] * 3
+
+
+@pytest.mark.parametrize("program", BESIDE_A_TEST)
+def test_standard_files_are_whole_beside_a_test(executor: Executor, program: str) -> None:
+    tests = AssertTests("for n in (6, 7):\n    assert f(n) == n", "f", check=False)
+    result = executor.execute(ExecutionRequest(program, tests))
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "")
+
+
+@pytest.mark.namespaces_profile
+def test_fourteen_threads_fit_into_the_limits() -> None:
+    """A thread takes 16 MiB of address space for its stack, and no arena of its own."""
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+together = Barrier(14)
+with ThreadPoolExecutor(14) as pool:
+    list(pool.map(lambda n: together.wait(), range(14)))
+print(6)
+"""
+    with Executor(workers=1, limits=ResourceLimits(memory_mib=512)) as executor:
+        result = executor.execute(ExecutionRequest(program, SIX))
+    assert (result.verdict, result.reason) == (Verdict.PASSED, "")
 
 
 def test_the_recursion_limit_reads_as_it_was_set(executor: Executor) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import gc
+import linecache
 import marshal
 import os
 import sys
@@ -25,6 +26,7 @@ CHANNEL_FD: Final = 4
 CLEAN_EXIT: Final = 0
 CRASH_EXIT: Final = 1
 MODULE_NAME: Final = "solution"  # ``__name__`` of a program whose functions are called
+FILE: Final = "<program>"  # the name of the program's code in tracebacks
 
 CodeType = types.CodeType
 WriteRecord = Callable[[int, int, bytes], None]
@@ -33,7 +35,7 @@ WriteRecord = Callable[[int, int, bytes], None]
 def compile_program(program: str) -> CodeType | str:
     """The program's code, or the class name of the exception. A byte order mark is skipped, as in a file."""
     try:
-        return compile(program.removeprefix("\ufeff"), "<program>", "exec", dont_inherit=True)
+        return compile(program.removeprefix("\ufeff"), FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         return type(error).__name__
 
@@ -46,6 +48,7 @@ def fresh_main(name: str = MODULE_NAME) -> dict[str, Any]:
     """
     main = types.ModuleType(name)
     main.__dict__["__builtins__"] = builtins
+    main.__dict__["__file__"] = os.path.abspath(sys.argv[0])
     sys.modules[name] = sys.modules["__main__"] = main
     return main.__dict__
 
@@ -154,6 +157,9 @@ def _exit_code(code: object) -> int:
     return code & 0xFF if isinstance(code, int) else 1
 
 
-def prepare_interpreter() -> None:
-    """Enable the garbage collector, which the zygote keeps disabled."""
+def prepare_interpreter(program: str = "") -> None:
+    """Enable the garbage collector, which the zygote keeps disabled, and let ``inspect`` find the program's source."""
     gc.enable()
+    lines = program.splitlines(keepends=True)
+    for name in (FILE, os.path.abspath(sys.argv[0])):
+        linecache.cache[name] = len(program), None, lines, name

@@ -13,6 +13,8 @@ from typing import Any
 
 from prlcoder.executor.jailed import candidate, line_trace, wire
 from prlcoder.executor.jailed.link import READY, Channel, Link
+from prlcoder.executor.jailed.logs import ProgramLogs
+from prlcoder.executor.jailed.patches import Patches
 from prlcoder.executor.jailed.proxies import derive
 
 
@@ -30,11 +32,18 @@ STDOUT, STDERR, STDIN, INPUT, PRINT = 1, 2, 4, 8, 16
 
 
 class _CapturedOutput(io.RawIOBase):
-    """Standard output or error of a candidate. It collects what is written while a test captures it."""
+    """Standard output or error of a candidate. It collects what is written while a test captures it.
 
-    def __init__(self) -> None:
+    Its descriptor leads to ``/dev/null``.
+    """
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        self.name, self._descriptor = name, descriptor
         self.capturing = False
         self.written = bytearray()
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def writable(self) -> bool:
         return True
@@ -54,8 +63,20 @@ class _CapturedOutput(io.RawIOBase):
 class _TestInput(io.TextIOBase):
     """Standard input of a candidate: what the test has put in place of its own, otherwise empty."""
 
+    name, encoding, errors = "<stdin>", "utf-8", "surrogateescape"
+
     def __init__(self, link: CandidateLink) -> None:
         self._link = link
+        self._bytes: io.BytesIO | None = None
+
+    def fileno(self) -> int:
+        return 0
+
+    @property
+    def buffer(self) -> io.BytesIO:
+        """The rest of the input as bytes."""
+        self._bytes = self._bytes or io.BytesIO(self.read().encode("utf-8", "surrogateescape"))
+        return self._bytes
 
     def readable(self) -> bool:
         return True
@@ -74,10 +95,11 @@ class CandidateLink(Link):
         super().__init__(channel, sign=-1, trusted=True)
         self._namespace = namespace
         self._replaced = 0
+        self._patches, self._logs = Patches(), ProgramLogs(self.request)
         self.target: Any = None  # the entry point
-        self._stdout, self._stderr = _CapturedOutput(), _CapturedOutput()
+        self._stdout, self._stderr = _CapturedOutput("<stdout>", 1), _CapturedOutput("<stderr>", 2)
         sys.stdout, sys.stderr = (
-            io.TextIOWrapper(output, "utf-8", "surrogateescape", write_through=True)  # type: ignore[type-var]
+            io.TextIOWrapper(output, "utf-8", "surrogateescape", write_through=True)
             for output in (self._stdout, self._stderr)
         )
         sys.stdin = _TestInput(self)
@@ -114,13 +136,21 @@ class CandidateLink(Link):
                 os.environ.update(environment)
 
     def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Also look up names of the program's module (None is the entry point), seed, and derive classes."""
+        """Also look up names of the program's module (None is the entry point), seed, patch, log and derive classes."""
         if operation == "name":
             return self.target if target is None else self._namespace[target]
         if operation == "seed":
             return random.seed(target, *arguments)
         if operation == "derive":
             return derive(target, *arguments)
+        if operation == "patch":
+            return self._patches.make(target, *arguments)
+        if operation == "unpatch":
+            return self._patches.undo(target)
+        if operation == "logs":
+            return self._logs.send(target, *arguments)
+        if operation == "no logs":
+            return self._logs.keep(target)
         try:
             return super().perform(operation, target, arguments, keywords)
         except BaseException as error:

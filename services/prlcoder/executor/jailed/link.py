@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from prlcoder.executor.jailed.candidate import class_name
@@ -16,6 +17,7 @@ from prlcoder.executor.jailed.operations import OPERATIONS
 from prlcoder.executor.jailed.remote_objects import RemoteObjects
 
 MAX_MESSAGE: Final = 64 << 20
+Ask = Callable[[str, tuple[Any, ...]], Any]  # ``Link.request`` with an operation and its values
 REQUEST, RESULT, ERROR = range(3)  # kinds of messages
 READY: Final = b"ready"  # the candidate's first message, sent when its program is loaded
 

@@ -85,7 +85,7 @@ def run_candidate_process(
         os.write(fds.status_end, TIMES.pack(started, time.perf_counter()) + stage)
         if not isinstance(code, str) and not isinstance(preamble, str):
             _keep_files(fds, channel, bool(request.trace))
-            candidate.prepare_interpreter()
+            candidate.prepare_interpreter(body[0])
             if request.trace:
                 line_trace.start(code)
             status = candidate.CRASH_EXIT

@@ -11,6 +11,7 @@ import builtins
 import functools
 import io
 import os
+import resource
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -35,6 +36,7 @@ def install() -> None:
     builtins.open = io.open = _opening(io.open)
     os.open = _opening(os.open)
     _leave_out_outer_frames()
+    resource.setrlimit = _allowing_large_stacks(resource.setrlimit)
 
 
 def _opening(opens: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,6 +55,22 @@ def _opening(opens: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _IO_OPEN: Final = io.open
+
+
+def _allowing_large_stacks(set_limit: Callable[..., None]) -> Callable[..., None]:
+    """``setrlimit``, but a program that asks for a larger stack than there can be gets the largest.
+
+    Programs that recurse deeply ask for an unlimited stack first, which they may do outside.
+    """
+
+    @functools.wraps(set_limit)
+    def setrlimit(kind: int, limits: tuple[int, int], /) -> None:
+        if kind == resource.RLIMIT_STACK and isinstance(limits, (tuple, list)) and len(limits) == 2:
+            largest = resource.getrlimit(kind)[1]
+            limits = tuple(largest if wanted < 0 or wanted > largest else wanted for wanted in limits)  # type: ignore[assignment]
+        set_limit(kind, limits)
+
+    return setrlimit
 
 
 def _leave_out_outer_frames() -> None:

@@ -13,10 +13,10 @@ import importlib
 import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from prlcoder.executor.jailed import candidate, wire
+from prlcoder.executor.jailed import candidate, logs, patches, wire
 from prlcoder.executor.jailed.candidate_rpc import INPUT, PRINT, STDERR, STDIN, STDOUT, own_classes
 from prlcoder.executor.jailed.link import READY, Channel, DisconnectedError
 from prlcoder.executor.jailed.own_objects import OwnObjectRules, defines
@@ -45,6 +45,7 @@ class TesterLink(OwnObjectRules):
         self._kept: list[BaseException] = []  # they stay alive, so that no other object gets their id
         self._originals = (sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print)
         self._environment = dict(os.environ)
+        self.logs = logs.TestLogs(self.request)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -91,6 +92,8 @@ class TesterLink(OwnObjectRules):
 
         Functions, frames and modules lead to everything that the test knows, so nothing but calling is allowed there.
         """
+        if operation == "log" and self.logs.are_awaited:
+            return self.logs.take(target, *arguments)
         if operation in ("stdin", "builtin"):
             return self._use_replaced(operation, target, arguments, keywords)
         kind = type(target)
@@ -172,9 +175,14 @@ def _seeding_both(link: TesterLink, seed: Callable[..., None]) -> Callable[..., 
 
 
 def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_record: candidate.WriteRecord) -> None:
-    """Execute the published test code against the candidate and record how it ended."""
-    names, setup, source, check = body
+    """Execute the published test code against the candidate and record how it ended.
+
+    Every record begins with the token of the plan. A test that opens files for the program could be made to write into
+    the file of records, but the program does not know the token.
+    """
+    names, setup, source, check, token = body
     channel = Channel(candidate.CHANNEL_FD)
+    write_record = _signing(write_record, token)
     if channel.receive() != READY:
         write_record(0, wire.ANSWER, GONE)
         return
@@ -195,6 +203,13 @@ def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_
         else:
             write_record(0, wire.ANSWER, TEST_ERROR)
             write_record(NOTE, wire.ANSWER, b"they never call the candidate")
+
+
+def _signing(write_record: candidate.WriteRecord, token: bytes) -> candidate.WriteRecord:
+    def write(call: int, kind: int, payload: bytes) -> None:
+        write_record(call, kind, token + payload)
+
+    return write
 
 
 def _write_ending(error: BaseException, link: TesterLink, write_record: candidate.WriteRecord) -> None:
@@ -236,6 +251,14 @@ def _describe(error: BaseException, missing_name: bool) -> str:
     return f"{place}{type(error).__name__}{': ' if message else ''}{message}"
 
 
+def _names(code: candidate.CodeType) -> Iterator[str]:
+    """The global names, attributes and modules that the code and its functions mention."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, candidate.CodeType):
+            yield from _names(constant)
+
+
 def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType | None, ...], check: bool) -> None:
     namespace = candidate.fresh_main()
     preamble, *sources = codes
@@ -247,6 +270,11 @@ def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType
     namespace["__builtins__"] = own = TestBuiltins(link, namespace, frozenset(names))
     namespace["__getattr__"] = own.of_module  # `from solution import f`
     random.seed = _seeding_both(link, random.seed)
+    mentioned = {name for code in sources if code is not None for name in _names(code)}
+    if not patches.NAMES.isdisjoint(mentioned):
+        patches.forward_patches(link.request)
+    if not logs.NAMES.isdisjoint(mentioned):
+        link.logs.install()
     for code in sources:
         if code is not None:
             exec(code, namespace)

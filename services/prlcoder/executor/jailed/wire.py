@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 PREAMBLE: Final = 0  # body: source text to compile once and keep under the number ``preamble``
 CALLS: Final = 1  # body: marshal of (program, entry point, fresh, marshalled calls, keep going)
 STDIO: Final = 2  # body: marshal of (program, standard input)
-SERVE: Final = 3  # body: marshal of (program, entry point); the tester's: (names it may lack, setup, source, check)
+SERVE: Final = 3  # body: marshal of (program, entry point); the tester's: (unbound names, setup, source, check, token)
 CHECK: Final = 4  # body: marshal of ("", marshalled checker, its cases); a trusted checker judges answers
 
 NO_PREAMBLE: Final = 0xFFFF

@@ -7,6 +7,8 @@ supervisor closes the socket, and whenever it cannot be sure that the next progr
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fcntl
 import gc
 import importlib
@@ -18,6 +20,7 @@ import signal
 import stat
 import sys
 import threading
+import warnings
 from typing import Final
 
 from prlcoder.executor.jailed import candidate, site_builtins, wire
@@ -27,6 +30,7 @@ from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_ex
 FIRST_OWN_FD: Final = 64  # lower descriptors may be kept by cloned processes
 OPEN_FILES: Final = 256
 THREAD_STACK_MIB: Final = 16  # else a thread's stack is as large as the main thread's, and three fill the memory limit
+M_ARENA_MAX: Final = -8  # glibc's number of the option
 PRELOAD_FAILED: Final = "the zygote cannot import "
 
 
@@ -139,6 +143,24 @@ def wipe(scratch: str, mode: int) -> bool:
     return True
 
 
+def share_one_arena() -> None:
+    """Let all threads allocate from one arena.
+
+    glibc would reserve 64 MiB of address space per thread, and ten threads would fill the memory limit.
+    """
+    with contextlib.suppress(AttributeError):  # another C library has no arenas
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def restore_warnings() -> None:
+    """Python's own filters, in place of those that keep the zygote silent."""
+    sys.warnoptions.clear()
+    warnings.resetwarnings()
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category, append=True)
+
+
 def import_packages(folder: str, names: tuple[str, ...]) -> None:
     """Put the folder on the path and import the modules that programs shall find loaded."""
     sys.path.append(folder)
@@ -177,7 +199,9 @@ def main(
     limit_jail()
     os.chdir(scratch[0])
     site_builtins.install()
+    restore_warnings()
     threading.stack_size(THREAD_STACK_MIB << 20)
+    share_one_arena()
     kernel.confine_zygote()
     # A collection writes to the header of every object, and each page that is written after a clone must be copied.
     gc.collect()

@@ -19,24 +19,33 @@ def run_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits,
     outcome = yield Order(wire.SERVE, item.preamble, body, plan.tester, limits)
     tally = Tally(1, profile)
     tally.spend(outcome.report)
-    record = next(wire.records(outcome.output), None)
-    note = _note(outcome)
-    if record is not None and record.payload == tester_rpc.TEST_ERROR:
+    records = _signed_records(outcome, plan.token)
+    note = _note(records)
+    if records and records[0].payload == tester_rpc.TEST_ERROR:
         return tally.faulty(note)
     tally.test_exception = note
-    tally.note(not_compiled(outcome) or _judgement(outcome, limits))
+    tally.note(not_compiled(outcome) or _judgement(records, outcome, limits))
     return tally.result()
 
 
-def _note(outcome: RunOutcome) -> str:
+def _signed_records(outcome: RunOutcome, token: bytes) -> list[wire.CandidateRecord]:
+    """The tester's records without their token. Others are forged."""
+    return [
+        record._replace(payload=record.payload.removeprefix(token))
+        for record in wire.records(outcome.output)
+        if record.payload.startswith(token)
+    ]
+
+
+def _note(records: list[wire.CandidateRecord]) -> str:
     """What the tester said about an exception of the test code; empty if there was none."""
-    note = next((one for one in wire.records(outcome.output) if one.call == tester_rpc.NOTE), None)
+    note = next((one for one in records if one.call == tester_rpc.NOTE), None)
     return note.payload.decode("utf-8", "replace") if note is not None else ""
 
 
-def _judgement(outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
+def _judgement(records: list[wire.CandidateRecord], outcome: RunOutcome, limits: ResourceLimits) -> Judgement:
     """The tester's record, which no candidate can forge, decides. Without a record, the candidate's end decides."""
-    record = next(wire.records(outcome.output), None)
+    record = records[0] if records else None
     if record is not None and record.kind == wire.RAISED:
         return raised(record.payload)
     if record is not None and record.payload == tester_rpc.PASSED:

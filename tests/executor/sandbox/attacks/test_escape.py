@@ -32,7 +32,7 @@ ESCAPES = [
     Attack("resolves a name", "import socket\ndef f(n): socket.getaddrinfo('example.org', 80)", RUNTIME, "gaierror"),
     Attack("reads its memory", "def f(n): return open('/proc/self/mem')", RUNTIME, "FileNotFoundError"),
     Attack(
-        "changes /proc",
+        "changes /proc and /etc",
         f"""
         import ctypes, os
         def f(n):
@@ -52,6 +52,11 @@ ESCAPES = [
                 lambda: os.setxattr("/proc/self/status", "user.left", b"x"),
                 lambda: open("/proc/self/root/left", "x"),
                 lambda: open("/proc/self/exe", "r+"),
+                lambda: open("/etc/passwd", "a"),
+                lambda: open("/etc/left", "x"),
+                lambda: os.chmod("/etc/hosts", 0o666),
+                lambda: os.unlink("/etc/group"),
+                lambda: os.rename("/etc/passwd", "/etc/group"),
             )
             refused = 0
             for attempt in attempts:
@@ -85,7 +90,21 @@ ESCAPES = [
         WRONG,
         "",
     ),
-    Attack("reads passwords", "def f(n): return open('/etc/passwd').read()", RUNTIME, "FileNotFoundError"),
+    Attack("reads passwords", "def f(n): return open('/etc/shadow').read()", RUNTIME, "FileNotFoundError"),
+    Attack(
+        "looks for the host's users and names",
+        f"""
+        import os, pwd
+        def f(n):
+            users = [user.pw_name for user in pwd.getpwall()]
+            hosts = open("/etc/hosts").read().split()
+            known = {{"passwd", "group", "hosts", "nsswitch.conf", "ld.so.cache"}}
+            found = users, set(hosts) - {{"127.0.0.1", "::1", "localhost"}}, set(os.listdir("/etc")) - known
+            return {SECRET} + n - 3 if found == (["root", "nobody"], set(), set()) else found
+        """,
+        PASSED,
+        "",
+    ),
     Attack(
         "writes outside its scratch folder",
         "def f(n): open('/usr/x', 'w')",

@@ -38,7 +38,64 @@ def send(message):
     os.write(4, struct.pack("<I", len(data)) + data)
 """
 
+FORGE = """
+import struct
+RECORD = b"passed"
+FRAME = struct.pack("<IiB", len(RECORD), 0, 0) + RECORD
+def f(save):
+    save(3, FRAME)  # the descriptor of the file of records
+    return 0
+"""
+CALLED = """
+from unittest.mock import patch
+with patch("time.sleep") as sleep:
+    f(3)
+    sleep.assert_called_once_with(3)
+"""
+
 ATTACKS = [
+    CodeAttack(
+        "writes a record through a function of the test",
+        FORGE,
+        "def save(path, data):\n    open(path, 'wb', buffering=0, closefd=False).write(data)\nassert f(save) == 1",
+        WRONG,
+    ),
+    CodeAttack(
+        "writes a record through a mock that wraps open",
+        FORGE + "def g(n):\n    return f(lambda path, data: open(path, 'wb', 0, closefd=False).write(data))",
+        "from unittest.mock import patch\nwith patch('builtins.open', wraps=open):\n    assert g(1) == 1",
+        RUNTIME,
+        "AttributeError",
+    ),
+    CodeAttack("calls what is patched", "import time\ndef f(n): time.sleep(n)", CALLED, PASSED),
+    CodeAttack("does not call what is patched", "def f(n): pass", CALLED, WRONG),
+    *[
+        CodeAttack(f"feigns a call by the {name}", f"import time\ndef f(n): {attempt}", CALLED, RUNTIME, reason)
+        for name, attempt, reason in (
+            ("attribute", "time.sleep.called = True", "PermissionError"),
+            ("count", "time.sleep.call_count = 1", "PermissionError"),
+            ("method", "time.sleep.assert_called_once_with = lambda *a: None", "PermissionError"),
+            ("method of the class", "type(time.sleep).assert_called_once_with = lambda *a: None", "PermissionError"),
+            ("private state", "time.sleep._mock_call_args = ((3,), {})", "PermissionError"),
+            ("dictionary", "vars(time.sleep)['called'] = True", "TypeError"),
+        )
+    ],
+    CodeAttack(
+        "logs what no assertion waits for",
+        "import gc\ndef f(n):\n    link = next(o for o in gc.get_objects() if type(o).__name__ == 'CandidateLink')\n"
+        "    link.request('log', ('root', 30, 'x'))\n    return n",
+        "assert [f(n) for n in (1, 2)] == [1, 2]",
+        RUNTIME,
+        "PermissionError",
+    ),
+    CodeAttack(
+        "patches the test's process",
+        "import gc\ndef f(n):\n    link = next(o for o in gc.get_objects() if type(o).__name__ == 'CandidateLink')\n"
+        "    link.request('patch', (('builtins', '', 'len'), lambda o: 4))\n    return n",
+        "assert [f(n) for n in (1, 2)] and len([1]) == 4",
+        RUNTIME,
+        "PermissionError",
+    ),
     CodeAttack("calls the callback", "def f(g):\n    return g(5)", CALLBACK, PASSED),
     CodeAttack(
         "reads the globals of a callback",
