@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from tests.training.rollout_cases import ENDS, TOKENS, rollout
 
 from prlcoder.executor.verdicts import Verdict
+from prlcoder.spec.rl import CreditRuleName
 from prlcoder.training.credit import CREDIT_RULES, CreditSettings
 from prlcoder.training.credit.first_error import first_wrong_by_prm
 from prlcoder.training.rollouts import Rollout, RolloutOutcome
 
 REWARDS = (0.7, 0.8, 0.6, -0.4, 0.2)  # the header's reward is never given
+
+
+def test_the_spec_names_every_rule() -> None:
+    assert set(get_args(CreditRuleName)) == set(CREDIT_RULES)
 
 
 def credit(rule: str, one: Rollout, settings: CreditSettings | None = None) -> dict[int, float]:

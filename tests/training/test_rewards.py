@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from tests.training.rollout_cases import PROGRAM, rollout
 
 from prlcoder.errors import WorkError
 from prlcoder.executor.verdicts import Verdict
+from prlcoder.spec.rl import RewardTermKind
 from prlcoder.training.rewards import TERMS, RewardContext
 from prlcoder.training.rewards.error_location import ErrorPlace, error_place, segment_at_line
 from prlcoder.training.rewards.weighting import WeightedTerm, rewarded
@@ -16,6 +18,10 @@ from prlcoder.training.rollouts import Rollout, RolloutOutcome
 
 SCORES = (0.9, 0.9, 0.8, 0.3, 0.6)
 LAST_LINE = 5
+
+
+def test_the_spec_names_every_term() -> None:
+    assert set(get_args(RewardTermKind)) == set(TERMS)
 
 
 def outcome(kind: str, one: Rollout, *solutions: str, adaptive: bool = False) -> float:
