@@ -1,4 +1,4 @@
-# PRLCoder's commands for developers and newcomers. Nothing here needs root.
+# PRLCoder's commands for developers and newcomers. Only setup-e2e and e2e need root.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/prlcoder

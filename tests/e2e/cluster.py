@@ -14,7 +14,7 @@ import yaml
 
 T = TypeVar("T")
 NAMESPACE: Final = "prlcoder-e2e"
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Cluster:
 
     def delete_run(self, name: str, namespace: str = NAMESPACE) -> None:
         """Delete a run and wait until its pods are gone, so that the node is free for the next test."""
-        self.kubectl("delete", "trun", name, "-n", namespace, "--cascade=foreground", "--timeout=180s")
+        self.kubectl("delete", "trun", name, "-n", namespace, "--cascade=foreground", "--timeout=300s")
 
     def condition(self, run: str, kind: str, namespace: str = NAMESPACE) -> dict[str, Any] | None:
         """A condition of a run if it holds."""

@@ -60,7 +60,7 @@ def cluster() -> Iterator[Cluster]:
 
 def _install(cluster: Cluster, image: str) -> None:
     cluster.kubectl("apply", "--server-side", "-f", str(CRD))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/trainingruns.prlcoder.dev", "--timeout=60s")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/trainingruns.prlcoder.dev", "--timeout=300s")
     text = Template(INSTALLED.read_text(encoding="utf-8"))
     address, executor, aliases = "", f"prlcoder-executor.{SANDBOX}.svc:8103", "[]"
     if cluster.storage is not None:  # our own node has no DNS
@@ -69,8 +69,8 @@ def _install(cluster: Cluster, image: str) -> None:
     installed = text.substitute(IMAGE=image, EXECUTOR=executor, EXECUTOR_ADDRESS=address, ALIASES=aliases)
     cluster.kubectl("apply", "-f", "-", text=installed)
     for name, namespace in (("prlcoder-operator", SYSTEM), ("prlcoder-executor", SANDBOX)):
-        cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=180s")
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/reader", "-n", NAMESPACE, "--timeout=120s")
+        cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=300s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/reader", "-n", NAMESPACE, "--timeout=300s")
 
 
 def _uninstall(cluster: Cluster) -> None:

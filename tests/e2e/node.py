@@ -32,7 +32,7 @@ FIRST_SERVICE: Final = "10.96.0.1"  # the address of the Service `kubernetes`
 API_NAME: Final = "kubernetes.default.svc"
 POD_RANGE: Final = "10.88.0.0/16"
 URL: Final = f"https://{NODE_ADDRESS}:6443"
-START_S: Final = 120.0
+START_S: Final = 300.0
 USERS: Final = {  # token and user of each kubeconfig, and the user's group
     "admin": ("admin", "system:masters"),
     "kubelet": (f"system:node:{NODE_NAME}", "system:nodes"),
@@ -166,7 +166,7 @@ class _Node:
             *("--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0"),
         )
         self._await("the node", self._node_is_missing)
-        self.cluster.kubectl("wait", "--for=condition=Ready", f"node/{NODE_NAME}", "--timeout=120s")
+        self.cluster.kubectl("wait", "--for=condition=Ready", f"node/{NODE_NAME}", "--timeout=300s")
 
     def stop(self) -> None:
         """End what was started, pods' processes included."""

@@ -11,7 +11,7 @@ from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.conftest import SANDBOX, SYSTEM
 from tests.e2e.runs import pretraining
 
-WITHIN_S = 60.0
+WITHIN_S = 180.0
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def stuck(cluster: Cluster, run: dict[str, Any], reason: str, namespace: str = N
     found = eventually(look, f"{name}: {reason}", WITHIN_S)
     assert reason in cluster.kubectl("describe", "trun", name, "-n", namespace).stdout
     yield found["message"]
-    eventually(lambda: cluster.condition(name, "Degraded", namespace) is None or None, f"{name}: the end of {reason}")
+    eventually(lambda: look() is None or None, f"{name}: the end of {reason}")
     cluster.delete_run(name, namespace)
 
 
@@ -60,7 +60,7 @@ def test_a_quota_is_exceeded(cluster: Cluster, other_namespace: str) -> None:
 
 
 def test_the_volume_is_unbound(cluster: Cluster, other_namespace: str) -> None:
-    with stuck(cluster, pretraining("homeless"), "VolumeWait", other_namespace) as message:
+    with stuck(cluster, pretraining("volumeless"), "VolumeWait", other_namespace) as message:
         assert "prlcoder-runs" in message
         claim = {
             "apiVersion": "v1",
@@ -88,7 +88,7 @@ def test_a_service_is_away(cluster: Cluster) -> None:
     run = pretraining("lonely", supervision={"teachers": [{"kind": "rules"}]}, backoffLimit=0)
     run["spec"]["pretrain"] = {"programs": 160, "noisy": False}
     cluster.kubectl("scale", "deployment/prlcoder-executor", "-n", SANDBOX, "--replicas=0")
-    cluster.kubectl("rollout", "status", "deployment/prlcoder-executor", "-n", SANDBOX, "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/prlcoder-executor", "-n", SANDBOX, "--timeout=300s")
     try:
         cluster.apply(run)
         failed = eventually(lambda: cluster.condition("lonely", "Failed"), "the failure")
@@ -96,7 +96,7 @@ def test_a_service_is_away(cluster: Cluster) -> None:
         assert "the executor at" in failed["message"]
     finally:
         cluster.kubectl("scale", "deployment/prlcoder-executor", "-n", SANDBOX, "--replicas=1")
-        cluster.kubectl("rollout", "status", "deployment/prlcoder-executor", "-n", SANDBOX, "--timeout=60s")
+        cluster.kubectl("rollout", "status", "deployment/prlcoder-executor", "-n", SANDBOX, "--timeout=300s")
     cluster.delete_run("lonely")
 
 
@@ -133,4 +133,4 @@ def _set_operator_image(cluster: Cluster, image: str) -> None:
     """Set the image that stages' pods get from now on."""
     variable = f"PRLCODER_OPERATOR_IMAGE={image}"
     cluster.kubectl("set", "env", "deployment/prlcoder-operator", "-n", SYSTEM, variable)
-    cluster.kubectl("rollout", "status", "deployment/prlcoder-operator", "-n", SYSTEM, "--timeout=120s")
+    cluster.kubectl("rollout", "status", "deployment/prlcoder-operator", "-n", SYSTEM, "--timeout=300s")
