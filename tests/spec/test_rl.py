@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from prlcoder.cli.main import main
 from prlcoder.errors import InputError
 from prlcoder.spec import Policy, manifest
 
@@ -80,6 +82,12 @@ PAPER = {
 def test_the_presets_resolved() -> None:
     assert resolved() == ROBUST
     assert resolved(preset="paper") == PAPER
+
+
+def test_the_plan_prints_the_resolved_section(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(path), "--set", "policy.rl.preset=paper", "--set", f"storage.uri={path.parent}"]) == 0
+    shown = capsys.readouterr().out.partition("all defaults:\n")[2]
+    assert yaml.safe_load(shown) == PAPER
 
 
 def test_what_the_manifest_says_comes_before_the_preset() -> None:

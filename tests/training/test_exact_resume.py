@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from prlcoder.spec import Control, Peft, Policy, Pretrain, Reward, Sft
+from prlcoder.spec import Control, Evaluation, Peft, Policy, Pretrain, Reward, Sft
 from prlcoder.stages.context import StageContext
 
 pytest.importorskip("torch")
@@ -50,9 +50,26 @@ STAGES["policy-tries"] = (
         )
     },
 )
+# The stop texts end the programs of a policy with random weights after a few tokens.
+RL = {"updates": 6, "prompts": 4, "samples": 2, "maxNewTokens": 24, "epochs": 2, "value": {"pretrainUpdates": 2}}
+STAGES["policy-ppo"] = (
+    policy_stage.run,
+    {
+        "policy": Policy.model_validate(
+            {
+                "algorithm": "ppo",
+                "batch_size": 4,
+                "rl": {**RL, "rewards": [{"kind": "verdict"}], "credit": {"rule": "outcome"}},
+                **SHORT,
+                "save_steps": 4,
+            }
+        ),
+        "evaluation": Evaluation(stop=("e", "o", "v", "1", "(")),
+    },
+)
 STAGES |= {
     f"{name}-lora": (STAGES[name][0], {**STAGES[name][1], "peft": Peft(rank=2, dropout=0.1)})
-    for name in ("sft", "reward", "policy")
+    for name in ("sft", "reward", "policy", "policy-ppo")
 }
 
 
@@ -101,7 +118,7 @@ def test_killed_and_resumed_is_undisturbed(
     finish(stage, killed)
     assert weights(killed) == weights(undisturbed)
     name = "adapter_model.safetensors" if stage.endswith("lora") else "model.safetensors"
-    controls = {f"controls/nll/{name}", f"controls/rft/{name}"} if stage.startswith("policy") else set()
+    controls = {f"controls/nll/{name}", f"controls/rft/{name}"} if stage in ("policy", "policy-lora") else set()
     assert set(weights(killed)) == {name} | controls
     log = json.loads((killed.output / "training_log.json").read_text())
     assert log[-1]["step"] == json.loads((undisturbed.output / "training_log.json").read_text())[-1]["step"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
 from prlcoder.runs.folder import RunFolder
@@ -30,14 +33,19 @@ def run(arguments: argparse.Namespace) -> int:
     check_given(training_run)
     state = observe(training_run, folder)
     steps = plan(training_run, folder, state)
+    rl = resolved_rl(training_run.spec)
     if arguments.json:
-        print(json.dumps({"folder": str(folder.path), "stages": [_stage_record(step) for step in steps]}, indent=2))
+        record: dict[str, object] = {"folder": str(folder.path), "stages": [_stage_record(step) for step in steps]}
+        print(json.dumps({**record, **({"policy.rl": rl} if rl else {})}, indent=2))
     else:
         rows = [
             [step.name, step.action, step.writes.name, ", ".join(path.name for path in step.reads)] for step in steps
         ]
         print(f"run folder {folder.path}")
         print(aligned([["stage", "state", "writes", "reads"], *rows], numbers=False))
+        if rl:
+            print("policy.rl, with its preset and all defaults:")
+            print(yaml.safe_dump(rl, sort_keys=False, default_flow_style=None, width=100), end="")
     if training_run.spec.model.path is not None and any(step.action in ("run", "resume") for step in steps):
         _check_model(training_run.spec, quiet=arguments.json)
     return 0
@@ -55,6 +63,12 @@ def _check_model(spec: Spec, *, quiet: bool) -> None:
     facts = check_spec_model(spec)
     if facts is not None and not quiet:
         print(f"model: {facts}")
+
+
+def resolved_rl(spec: Spec) -> dict[str, Any]:
+    """The section ``policy.rl`` with its preset and all defaults; empty if the policy is not trained by RL."""
+    rl = None if spec.policy is None else spec.policy.rl
+    return {} if rl is None else rl.model_dump(mode="json", by_alias=True)
 
 
 def _stage_record(step: PlannedStage) -> dict[str, object]:

@@ -63,7 +63,8 @@ def estimated(signals: TokenSignals, algorithm: str, rl: Rl) -> tuple[TokenTarge
         advantages = whiten(advantages, signals.mask)
         target_lambda = (rl.value or RlValue()).lambda_
         _, returns = gae(rewards, signals.values, signals.mask, rl.gamma, target_lambda)
-        figures["explained_variance"] = explained_variance(signals.values, returns, signals.mask)
+        if bool(signals.mask.any()):
+            figures["explained_variance"] = explained_variance(signals.values, returns, signals.mask)
     targets = TokenTargets(
         mask=signals.mask,
         sampling_logps=signals.sampling_logps,

@@ -47,7 +47,7 @@ class Updates:
             learnt = self._learn(kept, update, share, found.seconds)
         return {
             "update": update + 1,
-            "phase": "policy" if share else "value",
+            "phase": "value" if of_policy < 0 else "policy",
             "step": self._learner.steps,
             "learning_rate": share * self._section.learning_rate,
             "trained": sum(one.finished for one in kept.rollouts),
