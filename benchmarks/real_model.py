@@ -14,8 +14,8 @@
   canonical solutions, ``--every N`` each N-th of these, and ``--compare-every N`` lets ``transformers.generate`` write
   only each N-th of them. With ``--out``, programs are kept after each batch, and the next call continues where the last
   one has ended; ``--minutes`` ends a call after the batch in which that time is over, with the figures of the programs
-  that are written by then. ``--stops`` ends programs at the
-  stop texts of published harnesses (``STOPS``), as ``evaluation.stop`` does.
+  that are written by then. ``--stops`` ends programs at the stop texts of published harnesses (``STOPS``), as
+  ``evaluation.stop`` does.
 - ``speed`` generates with our engine and with ``transformers.generate``, alternating, the same batch; the target is
   0.95 of its tokens per second. Both write exactly ``--tokens`` tokens per row.
 
