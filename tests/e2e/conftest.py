@@ -60,7 +60,9 @@ def cluster() -> Iterator[Cluster]:
 
 def _install(cluster: Cluster, image: str) -> None:
     cluster.kubectl("apply", "--server-side", "-f", str(CRD))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/trainingruns.prlcoder.dev", "--timeout=300s")
+    established = ("wait", "--for=condition=Established", "crd/trainingruns.prlcoder.dev", "--timeout=300s")
+    # At first the conditions are null, and kubectl refuses to wait for one.
+    eventually(lambda: cluster.kubectl(*established, check=False).returncode == 0 or None, "the CRD")
     text = Template(INSTALLED.read_text(encoding="utf-8"))
     address, executor, aliases = "", f"prlcoder-executor.{SANDBOX}.svc:8103", "[]"
     if cluster.storage is not None:  # our own node has no DNS
