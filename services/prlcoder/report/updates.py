@@ -129,7 +129,7 @@ def _parts(rows: Sequence[Row]) -> tuple[Bar, ...]:
     """The time of all updates by part."""
     totals: Counter[str] = Counter()
     for row in rows:
-        totals.update({name: float(value) for name, value in row.get("seconds", {}).items()})  # type: ignore[arg-type]
+        totals.update({name: float(value) for name, value in row.get("seconds", {}).items()})
     whole = sum(totals.values()) or 1.0
     return tuple(
         Bar(

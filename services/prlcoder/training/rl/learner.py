@@ -247,7 +247,7 @@ class Learner:
     def _backward(self, name: str, loss: torch.Tensor) -> float:
         """Add the gradients of a part of a minibatch's loss. Returns the part."""
         self._guards[name].add_loss(loss)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
         return float(loss.detach())
 
 

@@ -44,14 +44,16 @@ class Rewarded:
         count = max(1, len(self.rollouts))
         sums: Counter[str] = Counter()
         for one in self.components:
-            sums.update(one)  # type: ignore[arg-type]  # sums of floats
+            sums.update(one)
         return {**{name: value / count for name, value in sums.items()}, "total": sum(self.totals()) / count}
 
     def of(self, kept: Sequence[bool]) -> Rewarded:
         """The rollouts for which ``kept`` is true."""
         numbers = [number for number, stays in enumerate(kept) if stays]
         return Rewarded(
-            *([part[number] for number in numbers] for part in (self.rollouts, self.rewards, self.components))
+            [self.rollouts[number] for number in numbers],
+            [self.rewards[number] for number in numbers],
+            [self.components[number] for number in numbers],
         )
 
 

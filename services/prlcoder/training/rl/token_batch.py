@@ -68,7 +68,7 @@ class TokenBatch:
 
     def rows(self, values: torch.Tensor) -> torch.Tensor:
         """One value per completion token, ``(N,)``, as ``(B, T)`` with zeros behind each completion."""
-        return pad_sequence(list(values.split(self.lengths)), batch_first=True)
+        return pad_sequence(list(torch.split(values, list(self.lengths))), batch_first=True)
 
 
 def completion_mask(rollouts: Sequence[Rollout], *, executed: bool = False) -> torch.Tensor:
