@@ -22,7 +22,7 @@ from prlcoder.lru_cache import LruCache
 from prlcoder.problems.model import AssertTests, CallTests, Comparison, StdioTests, Tests, Tolerance
 
 MAX_PLANS: Final = 512
-MAX_PREDICATE_BYTES: Final = 1 << 20
+MAX_PREDICATE_BYTES: Final = 1 << 20  # of answers that a predicate looks at; a tester judges larger ones
 TOKEN_BYTES: Final = 16
 
 

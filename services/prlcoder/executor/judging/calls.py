@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Final
 
-from prlcoder.executor.compiled_tests import CallPlan, SplitPlan, TesterPlan
+from prlcoder.executor.compiled_tests import MAX_PREDICATE_BYTES, CallPlan, SplitPlan, TesterPlan
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.jailed.values import encode
 from prlcoder.executor.judging.candidate_records import CandidateRecords
@@ -41,9 +41,15 @@ def run_calls(item: ExecutionRequest, plan: CallPlan, limits: ResourceLimits, pr
     else:
         _judge_calls(item, plan, limits, outcome, tally)
     tally.compare_s = time.perf_counter() - began
-    if plan.fallback is not None and _OPAQUE in outcome.answers:
+    if plan.fallback is not None and _needs_tester(outcome, tally):
         return (yield from _judge_by_tester(item, plan.fallback, limits, tally))
     return tally.result()
+
+
+def _needs_tester(outcome: RunOutcome, tally: Tally) -> bool:
+    """Whether an answer was an object, or so large that no predicate looked at it."""
+    too_large = len(outcome.answers) > MAX_PREDICATE_BYTES and tally.first_failure is not None
+    return too_large or _OPAQUE in outcome.answers
 
 
 def _calls_in_parts(
@@ -144,7 +150,7 @@ def _check(
 
 
 def _judge_by_tester(item: ExecutionRequest, plan: TesterPlan, limits: ResourceLimits, tally: Tally) -> Session:
-    """Run the tests again in a tester, because an answer was an object that only its own process can look at."""
+    """Run the tests again in a tester, where the test code can look at every answer."""
     result = yield from run_tester(item, plan, limits, tally.profile)
     if result.verdict is None:
         return result

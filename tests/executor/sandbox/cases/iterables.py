@@ -276,4 +276,25 @@ CASES = [
         assert f() != f()
         """,
     ),
+    block_case(
+        "a large result",
+        """
+        def f(n):
+            return list(range(n))
+        """,
+        """
+        assert len(f(300000)) == 300000
+        assert f(300000)[-1] == 299999
+        """,
+    ),
+    block_case(
+        "a large result of another length",
+        """
+        def f(n):
+            return list(range(n))
+        """,
+        """
+        assert len(f(300000)) == 300001
+        """,
+    ),
 ]
