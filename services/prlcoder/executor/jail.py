@@ -207,12 +207,11 @@ def _environment(packages: PackageFolder | None) -> dict[str, str]:
 
 def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packages: PackageFolder | None) -> list[str]:
     python = host_interpreter()
-    own = _own_files(Path(folder), python.executable) if profile != "degraded" else []
     run_python = [python.executable, "-s", "-S", "-P", "-B", "-W", "ignore", "-X", "utf8", "-"]
     if profile == "degraded":
         return run_python
     if profile == "gvisor":
-        return [*gvisor_command(python.prefix, descriptors, packages, own), *run_python]
+        return [*gvisor_command(python.prefix, descriptors, packages), *run_python]
     # The jail's user may not enter root's home, where root's interpreter or packages may be: such folders are bound to
     # folders that it may enter.
     staged: dict[str, str] = {}
@@ -222,6 +221,7 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packag
             Path(folder, name).mkdir()
     source = staged.get(python.prefix, python.prefix)
     mounted = None if packages is None else staged.get(str(packages.path), str(packages.path))
+    own = _own_files(Path(folder), python.executable)
     jail = nsjail_command(python.prefix, source, descriptors, mounted, own)
     if not staged:
         return [*jail, *run_python]
@@ -230,7 +230,11 @@ def _command(profile: Profile, folder: str, descriptors: tuple[int, ...], packag
 
 
 def _own_files(folder: Path, executable: str) -> list[str]:
-    """The files of the jail's own ``/proc`` and ``/etc``, as mounts. Empty if its user could not reach them."""
+    """The files of the jail's own ``/proc`` and ``/etc``, as mounts. Empty if its user could not reach them.
+
+    Jails under gVisor have none of them: there the owner of a file may change its mode, times and attributes on a
+    read-only mount too, and the next program would see that.
+    """
     if os.geteuid() == 0 and not reachable_by_others(folder):
         return []
     proc, etc = folder / "proc", folder / "etc"
@@ -241,9 +245,7 @@ def _own_files(folder: Path, executable: str) -> list[str]:
     return [f"{proc}:/proc", *(f"{path}:{seen_at}" for path, seen_at in write_etc(etc))]
 
 
-def gvisor_command(
-    prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None, own: Sequence[str] = ()
-) -> list[str]:
+def gvisor_command(prefix: str, descriptors: tuple[int, ...], packages: PackageFolder | None = None) -> list[str]:
     """The command up to and including ``--`` that starts a jail under gVisor in a restricted pod.
 
     ``unshare`` makes every namespace except the mount namespace, because nsjail would set secure bits that gVisor
@@ -260,7 +262,7 @@ def gvisor_command(
         *("--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--"),
         *(_nsjail(), "--mode", "e", "--quiet", "--disable_rlimits"),
         *(f"--disable_clone_new{kind}" for kind in kinds),
-        *_mounts(prefix, prefix, str(packages.path) if packages else None, own),
+        *_mounts(prefix, prefix, str(packages.path) if packages else None),
         *_inherited(descriptors, packages is not None),
         "--",
     ]
@@ -305,7 +307,7 @@ def nsjail_command(
     ]
 
 
-def _mounts(prefix: str, source: str, packages: str | None, own: Sequence[str]) -> list[str]:
+def _mounts(prefix: str, source: str, packages: str | None, own: Sequence[str] = ()) -> list[str]:
     """The jail's file system: the system, the interpreter and the packages, read-only, and an empty scratch folder."""
     mounts = [path for path in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(path)]
     if not Path(prefix).is_relative_to("/usr"):

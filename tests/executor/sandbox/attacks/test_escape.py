@@ -83,6 +83,7 @@ ESCAPES = [
         """,
         PASSED,
         "",
+        gvisor=(RUNTIME, "FileNotFoundError"),  # no such folder or file there
     ),
     Attack(
         "lists other processes' files",
@@ -104,6 +105,7 @@ ESCAPES = [
         """,
         PASSED,
         "",
+        gvisor=(RUNTIME, "FileNotFoundError"),  # no such folder or file there
     ),
     Attack(
         "writes outside its scratch folder",
