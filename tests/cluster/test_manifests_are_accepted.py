@@ -99,5 +99,4 @@ def test_a_stage_with_several_nodes_is_a_job_set(plane: ControlPlane, tmp_path: 
         ended["lastTransitionTime"] = "2026-01-01T00:00:00Z"
         plane.set_status("jobset", "group-pretrain", {"restarts": 0, "conditions": [ended]})
         pod_of(plane, "supervise", "group")
-    states = {stage["name"]: stage["state"] for stage in plane.get("trun", "group")["status"]["stages"]}
-    assert states["pretrain"] == "Done"
+        eventually(lambda: plane.get("trun", "group")["status"]["stages"][0]["state"] == "Done" or None, "the end")

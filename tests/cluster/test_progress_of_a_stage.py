@@ -67,9 +67,13 @@ def test_step_checkpoint_and_rates_reach_the_status(plane: ControlPlane, port: i
     assert "120/600" in plane.kubectl("get", "trun", "counts").stdout
     assert "ETA" in plane.kubectl("get", "trun", "counts", "-o", "wide").stdout
     play(plane, pod, "Succeeded", message='{"stage": "pretrain", "metrics": {"loss": 0.125}}')
-    pod_of(plane, "supervise", "counts")  # the next stage has begun
-    (first, *_) = status(plane, "counts")["stages"]
-    assert (first["state"], first["step"]) == ("Done", "600/600")
+
+    def done() -> dict[str, Any] | None:
+        (pretrain, *_) = status(plane, "counts")["stages"]
+        return pretrain if pretrain["state"] == "Done" else None
+
+    first = eventually(done, "the end of the stage")
+    assert first["step"] == "600/600"
     assert first["metrics"] == [{"name": "loss", "value": "0.125"}]
 
 

@@ -133,7 +133,7 @@ def test_a_store_that_is_away_for_a_while_loses_nothing(
     finally:
         server.away = False
     assert "again in 1 s" in note
-    _, rest = process.communicate(timeout=120)
+    _, rest = process.communicate(timeout=400)
     assert process.returncode == 0, rest
     assert workplace.stored_artefacts(stored) == undisturbed
 

@@ -44,7 +44,7 @@ class Workplace:
     def prlcoder(self, *arguments: str, fake: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
         """Run the command to its end. ``fake`` tells ``fake_stage`` where to fail or pause."""
         process = self.start(*arguments, fake=fake, **options)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=400)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def start(self, *arguments: str, fake: str = "", **options: Any) -> Popen:
