@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.binaries import NoClusterError, built
 from tests.cluster.control_plane import ControlPlane, control_plane
 
-CRD = Path(__file__).resolve().parents[2] / "charts" / "prlcoder" / "crds" / "trainingruns.yaml"
+CRD = Path(__file__).resolve().parents[2] / "charts" / "prlcoder" / "files" / "trainingruns.yaml"
 NAME = "trainingruns.prlcoder.dev"
 
 

@@ -15,7 +15,7 @@ from tests.e2e.cpu_image import base_image, cpu_image, pause_image
 from tests.e2e.node import API_NAME, FIRST_SERVICE, node, unmet
 
 ROOT = Path(__file__).resolve().parents[2]
-CRD = ROOT / "charts" / "prlcoder" / "crds" / "trainingruns.yaml"
+CRD = ROOT / "charts" / "prlcoder" / "files" / "trainingruns.yaml"
 INSTALLED = Path(__file__).resolve().parent / "manifests" / "prlcoder.yaml"
 SYSTEM = "prlcoder-system"
 SANDBOX = "prlcoder-sandbox"

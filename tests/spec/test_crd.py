@@ -16,7 +16,7 @@ from prlcoder.spec import Spec, manifest
 from prlcoder.spec.crd import MUTABLE, definition
 
 ROOT = Path(__file__).resolve().parents[2]
-CRD = ROOT / "charts" / "prlcoder" / "crds" / "trainingruns.yaml"
+CRD = ROOT / "charts" / "prlcoder" / "files" / "trainingruns.yaml"
 QUICKSTART = manifest.load(ROOT / "examples" / "quickstart.yaml").model_dump(
     mode="json", by_alias=True, exclude_unset=True
 )

@@ -12,7 +12,11 @@ GENERATED = {
     "docs/reference/trainingrun.md": "prlcoder.spec.reference",
     "docs/reference/cli.md": "prlcoder.cli.reference",
     "docs/reference/metrics.md": "prlcoder.telemetry.reference",
-    "charts/prlcoder/crds/trainingruns.yaml": "prlcoder.spec.crd",
+    "docs/reference/values.md": "prlcoder.chart.values_reference",
+    "charts/prlcoder/values.yaml": "prlcoder.chart.values_file",
+    "charts/prlcoder/values.schema.json": "prlcoder.chart.values_schema",
+    "charts/prlcoder/files/alerts.yaml": "prlcoder.chart.alerts",
+    "charts/prlcoder/files/trainingruns.yaml": "prlcoder.spec.crd",
 }
 """Each file, and the module whose ``page()`` is its content."""
 

@@ -25,7 +25,7 @@ STAGE_LABEL: Final = "prlcoder.dev/stage"
 TIMEOUT_S: Final = 30.0
 NO_TYPE: Final = (
     "the cluster does not know TrainingRuns; install PRLCoder's operator there, or at least "
-    "`kubectl apply --server-side -f charts/prlcoder/crds/trainingruns.yaml`"
+    "`kubectl apply --server-side -f charts/prlcoder/files/trainingruns.yaml`"
 )
 
 
