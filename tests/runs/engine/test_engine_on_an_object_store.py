@@ -160,7 +160,7 @@ def test_a_finished_folder_in_a_bucket_is_given_to_another_run(
     stored: Location, workplace: Workplace, undisturbed: dict[str, str]
 ) -> None:
     workplace.prlcoder("run", "run.yaml")
-    given = MANIFEST.replace("  sft: {}\n", f"  sft: {{from: {stored.name}/sft}}\n").replace("example", "other")
+    given = MANIFEST.replace("example", "other").replace("  sft: {}\n", f"  sft: {{from: {stored.name}/sft}}\n")
     (workplace.path / "other.yaml").write_text(given)
     done = workplace.prlcoder("run", "other.yaml")
     assert done.returncode == 0, done.stderr
