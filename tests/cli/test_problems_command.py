@@ -119,8 +119,8 @@ def test_a_named_quarantine_file_is_written_even_if_empty(tmp_path: Path, fixtur
         (["inspect", "nano", "--overrides", "gone.jsonl"], "gone.jsonl: no such file; check the path"),
         (["inspect", "nano", "--quarantine", "q.jsonl"], "--quarantine: has no effect without --skip-invalid"),
         (
-            ["inspect", "s3://bucket/p.jsonl"],
-            "s3://bucket/p.jsonl: s3:// needs a driver that is not installed (Install s3fs",
+            ["inspect", "gs://bucket/p.jsonl"],
+            "gs://bucket/p.jsonl: gs:// needs a driver that is not installed (Please install gcsfs",
         ),
         (["convert", "nano", "--out", "out.csv"], "out.csv: the name does not say which format to write"),
     ],

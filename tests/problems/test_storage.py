@@ -73,7 +73,10 @@ def test_overrides_may_lie_at_a_uri(memory: Any) -> None:
         ("memory://problems/gone.jsonl", "memory://problems/gone.jsonl: no such file; check the path"),
         ("memory://problems/cut.jsonl.gz", "memory://problems/cut.jsonl.gz:3: truncated or damaged gzip"),
         ("memory://problems/bad.parquet", "memory://problems/bad.parquet: damaged, or not Parquet"),
-        ("s3://bucket/p.jsonl", "s3://bucket/p.jsonl: s3:// needs a driver that is not installed (Install s3fs"),
+        (
+            "gs://bucket/p.jsonl",
+            "gs://bucket/p.jsonl: gs:// needs a driver that is not installed (Please install gcsfs",
+        ),
         ("gs://bucket/p.jsonl", "gs://bucket/p.jsonl: gs:// needs a driver that is not installed (Please"),
         ("nosuch://bucket/p.jsonl", "nosuch://bucket/p.jsonl: no driver supports nosuch:// (Protocol not known"),
         ("file:///nowhere/p.jsonl", "file:///nowhere/p.jsonl: no such file; check the path"),

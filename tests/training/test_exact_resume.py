@@ -118,8 +118,8 @@ def test_killed_and_resumed_is_undisturbed(
     finish(stage, killed)
     assert weights(killed) == weights(undisturbed)
     name = "adapter_model.safetensors" if stage.endswith("lora") else "model.safetensors"
-    controls = {f"controls/nll/{name}", f"controls/rft/{name}"} if stage in ("policy", "policy-lora") else set()
-    assert set(weights(killed)) == {name} | controls
+    trained = sections["policy"].controls if "policy" in sections else ()
+    assert set(weights(killed)) == {name, *(f"controls/{control.kind}/{name}" for control in trained)}
     log = json.loads((killed.output / "training_log.json").read_text())
     assert log[-1]["step"] == json.loads((undisturbed.output / "training_log.json").read_text())[-1]["step"]
 

@@ -144,7 +144,7 @@ def test_an_invalid_checkpoint_leaves_the_old_one_serving(
             for uri, why in (
                 (tmp_path / "absent", "cannot be loaded"),
                 (broken, "cannot be loaded"),
-                (policies["first"], "not a process reward model"),
+                (policies["first"], "is not a reward model"),
             ):
                 with pytest.raises(InputError, match=why):
                     await live.update(1, str(uri))
