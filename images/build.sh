@@ -3,7 +3,7 @@
 # The images are localhost/prlcoder/NAME:TAG, where TAG is the commit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-BASE=${BASE:-docker.io/library/debian:bookworm-slim}
+BASE=${BASE:-debian:bookworm-slim}
 TAG=${TAG:-$(git rev-parse --short=12 HEAD)}
 REVISION=$(git rev-parse HEAD)
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
