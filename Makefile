@@ -53,7 +53,7 @@ setup-e2e: setup ## Install and build what a cluster of one node needs (Debian, 
 quickstart: setup ## Train a tiny policy on this machine and see pass@1 rise (minutes)
 	$(RUN) run examples/quickstart.yaml
 
-test: setup ## All tests that a laptop can run (some 18 minutes on two cores)
+test: setup ## All tests that a laptop can run (some 20 minutes on two cores)
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 E2E := tests/e2e
