@@ -113,7 +113,7 @@ def trl_loss(model: Any, tokenizer: Any, pairs: Sequence[Pair]) -> MeanLoss:
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    class Pretokenised(DPOTrainer):  # type: ignore[misc]
+    class Pretokenised(DPOTrainer):  # type: ignore[misc]  # TRL has no types
         def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
             return dataset
 

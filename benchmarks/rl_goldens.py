@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-FUTURE = annotations.compiler_flag  # type: ignore[attr-defined]
+FUTURE = annotations.compiler_flag  # type: ignore[attr-defined]  # typeshed lacks it
 ROLLOUTS, TOKENS = 4, 6
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.chart.chart import Helm
 from tests.chart.helm import NoHelmError, helm_path
-from tests.cluster.binaries import NoClusterError, built
-from tests.cluster.control_plane import ControlPlane, control_plane
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.control_plane_or_skip import control_plane_or_skip
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +28,10 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 @pytest.fixture(scope="session")
 def bare_plane() -> Iterator[ControlPlane]:
     """A control plane on which nothing of PRLCoder is installed, with a RuntimeClass `gvisor`."""
-    if shutil.which("etcd") is None:
-        pytest.skip("there is no etcd on this machine (on Debian: apt install etcd-server)")
-    if shutil.which("go") is None and not built():
-        pytest.skip("the control plane is not built, and there is no go to build it (make setup-cluster)")
-    try:
-        with control_plane() as running:
-            gvisor = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}}
-            running.apply({**gvisor, "handler": "runsc"})
-            yield running
-    except NoClusterError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    with control_plane_or_skip() as running:
+        gvisor = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}}
+        running.apply({**gvisor, "handler": "runsc"})
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,10 @@ def _actions(
 
 
 def _begin(observed: Observed, report: StageReport, settings: OperatorSettings) -> tuple[ClusterAction, ...]:
-    """Create what runs a stage: a Job, or for several nodes a JobSet, or one Job per attempt where there is none."""
+    """Create what runs a stage: a Job, or a JobSet for several nodes.
+
+    Where the cluster has no JobSet, several nodes get one Job per attempt.
+    """
     run, stage = observed.run, report.stage
     if not needs_group(stage, StageOptions.read(run.spec, stage).nodes):
         return (CreateJob(stage_job(run, stage, settings)),)

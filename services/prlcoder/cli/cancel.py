@@ -1,4 +1,4 @@
-"""``prlcoder cancel NAME``: end a cluster's run. What it has stored stays."""
+"""``prlcoder cancel NAME``: end a cluster's run. The files that it has stored are kept."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class ClusterConnection:
     def of(cls, arguments: argparse.Namespace) -> ClusterConnection:
         """The connection that the arguments and the kubeconfig name.
 
-        Inside a pod without a kubeconfig it is that of the pod's service account. ``InputError`` where there is none,
+        Inside a pod without a kubeconfig, the pod's service account is used. Raises ``InputError`` if neither exists,
         ``WorkError`` where the package ``kubernetes`` is missing.
         """
         try:
@@ -77,7 +77,7 @@ class ClusterConnection:
         return f"/apis/{GROUP}/{VERSION}{scope}/{PLURAL}" + (f"/{name}" if name else "")
 
     def run(self, name: str) -> dict[str, Any]:
-        """The run of that name; ``InputError`` if there is none."""
+        """The run with this name. Raises ``InputError`` if it does not exist."""
         found = self.request("GET", self.runs(name))
         if found is None:
             remedy = "`prlcoder ls` lists the runs, `--namespace` chooses another namespace"

@@ -1,7 +1,7 @@
 """``progressDeadlineSeconds``: a stage that finishes no work is restarted once, and the second time it fails. Pure.
 
 The stage's own process notices that it finishes nothing, leaves the stacks of its threads in the log and ends with an
-exit code of its own; its Job starts another pod. What is left to decide here is when to give up.
+exit code of its own; its Job starts another pod. This policy decides only when to give up.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class ProgramLogs:
         import logging
 
         logger, handler = logging.getLogger(name), logging.Handler()
-        handler.emit = self._emit  # type: ignore[method-assign]
+        handler.emit = self._emit  # type: ignore[method-assign]  # on this one handler, not on its class
         self._former.setdefault(name, []).append((logger.handlers, logger.level, logger.propagate))
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
