@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/prlcoder
 
-.PHONY: help setup setup-vllm setup-gvisor setup-cluster setup-e2e quickstart test e2e lint protos requirements clean
+.PHONY: help setup setup-vllm setup-gvisor setup-cluster setup-e2e quickstart table1 test e2e lint protos requirements clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(VENV)/.installed ## Make .venv with everything in it, from hashed requirements
 
@@ -52,6 +52,9 @@ setup-e2e: setup ## Install and build what a cluster of one node needs (Debian, 
 
 quickstart: setup ## Train a tiny policy on this machine and see pass@1 rise (minutes)
 	$(RUN) run examples/quickstart.yaml
+
+table1: setup ## Train every row of the paper's Table 1 in miniature and write the table (hours; resumes)
+	$(VENV)/bin/python benchmarks/table1.py run
 
 test: setup ## All tests that a laptop can run (some 20 minutes on two cores)
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
