@@ -111,8 +111,8 @@ def _judged(
     from prlcoder.cli.execute import executions, report_lost_indentation
     from prlcoder.errors import WorkError
     from prlcoder.evaluation.recorded_samples import Judged, group_of
+    from prlcoder.executor.faulty_tests import FaultyTestsCheck
     from prlcoder.files import writer
-    from prlcoder.supervision.verification import FaultyTestsCheck
     from prlcoder.telemetry.progress import Progress
 
     check = FaultyTestsCheck(problems)

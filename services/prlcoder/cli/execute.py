@@ -45,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute every row; returns 1 if the sandbox failed for some of them."""
+    from prlcoder.executor.faulty_tests import FaultyTestsCheck
     from prlcoder.files import writer
     from prlcoder.problems.reading import read
-    from prlcoder.supervision.verification import FaultyTestsCheck
     from prlcoder.telemetry.progress import Progress
 
     check_sandbox_options(arguments)

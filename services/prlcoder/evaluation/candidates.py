@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prlcoder.executor import ExecutionRequest, ProgramRunner
+from prlcoder.executor.faulty_tests import FaultyTestsCheck
 from prlcoder.executor.verdicts import require_verdict
 from prlcoder.modeling.spans import check_template
 from prlcoder.policy.protocol import Generator, Likelihood, LikelihoodGenerator
@@ -14,7 +15,6 @@ from prlcoder.problems.completions import extract_program, without_reasoning
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import PromptTemplate, render
 from prlcoder.spec import Benchmark
-from prlcoder.supervision.verification import FaultyTestsCheck
 from prlcoder.telemetry.progress import Progress
 
 Verdicts = dict[tuple[str, str], str]

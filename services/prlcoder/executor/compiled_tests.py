@@ -9,13 +9,14 @@ import ast
 import builtins
 import marshal
 import secrets
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from prlcoder.executor import assertions
 from prlcoder.executor.comparison import equal_encoded, value_comparison
-from prlcoder.executor.jailed import wire
+from prlcoder.executor.jailed import logs, patches, wire
 from prlcoder.executor.jailed.checking import FILE
 from prlcoder.executor.jailed.values import VERSION, UndecodableError, decode, encode
 from prlcoder.lru_cache import LruCache
@@ -234,8 +235,18 @@ def _plan_tester(tests: AssertTests) -> TesterPlan:
     setup, source = ast.parse(tests.setup), ast.parse(tests.source)
     names = unbound_names(ast.Module([*setup.body, *source.body], []))
     code = [compile(tree, name, "exec", dont_inherit=True) for tree, name in ((setup, "<setup>"), (source, "<tests>"))]
+    mentioned = {name for one in code for name in _mentioned_names(one)}
+    needs = [not needed.isdisjoint(mentioned) for needed in (patches.NAMES, logs.NAMES)]
     token = secrets.token_bytes(TOKEN_BYTES)
-    return TesterPlan(tests.entry_point, marshal.dumps((names, *code, tests.check, token)), token)
+    return TesterPlan(tests.entry_point, marshal.dumps((names, *code, tests.check, *needs, token)), token)
+
+
+def _mentioned_names(code: types.CodeType) -> Iterator[str]:
+    """The global names, attributes and modules that the code and its functions mention."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _mentioned_names(constant)
 
 
 def unbound_names(tree: ast.Module) -> list[str]:

@@ -46,7 +46,7 @@ MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects"),
     *("operations", "class_contents", "proxies", "remote_objects"),
     *("line_trace", "candidate", "link", "patches", "logs", "candidate_rpc", "own_objects", "tester_rpc", "checking"),
-    *("process", "run", "site_builtins", "zygote"),
+    *("rehearsal", "process", "run", "site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """
     abc array ast bisect builtins cmath collections collections.abc copy csv ctypes dataclasses datetime decimal enum

@@ -5,8 +5,9 @@
 ``candidate_rpc`` serves it the objects of the program over a ``link``. ``shared_objects`` and ``remote_objects`` turn
 objects into messages. ``proxies`` stand for the other side's objects, ``operations`` are what a proxy forwards, and
 ``class_contents`` is what its class is made from. ``own_objects`` says which answers count. ``patches`` and ``logs``
-carry a test's patches and assertions about logs over. ``line_trace`` records the lines that a program executes.
-``wire`` and ``values`` define the other bytes.
+carry a test's patches and assertions about logs over. ``rehearsal`` runs this
+connection once before any clone uses it. ``line_trace`` records the lines that a program executes. ``wire`` and
+``values`` define the other bytes.
 
 These modules are sent into the jail as compiled code. They import only the standard library and each other, and hold
 no secret, because a candidate can read all memory of its own process.

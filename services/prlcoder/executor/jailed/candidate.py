@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import functools
 import gc
 import linecache
 import marshal
@@ -40,6 +41,12 @@ def compile_program(program: str) -> CodeType | str:
         return type(error).__name__
 
 
+@functools.cache
+def program_path() -> str:
+    """The path that the program would have as a file. The zygote asks first, so that no clone computes it."""
+    return os.path.abspath(sys.argv[0])
+
+
 def fresh_main(name: str = MODULE_NAME) -> dict[str, Any]:
     """The namespace of a new module, registered under ``name`` (dataclasses and pickle look there) and as ``__main__``.
 
@@ -48,7 +55,7 @@ def fresh_main(name: str = MODULE_NAME) -> dict[str, Any]:
     """
     main = types.ModuleType(name)
     main.__dict__["__builtins__"] = builtins
-    main.__dict__["__file__"] = os.path.abspath(sys.argv[0])
+    main.__dict__["__file__"] = program_path()
     sys.modules[name] = sys.modules["__main__"] = main
     return main.__dict__
 
@@ -157,9 +164,9 @@ def _exit_code(code: object) -> int:
     return code & 0xFF if isinstance(code, int) else 1
 
 
-def prepare_interpreter(program: str = "") -> None:
+def prepare_interpreter(program: str) -> None:
     """Enable the garbage collector, which the zygote keeps disabled, and let ``inspect`` find the program's source."""
     gc.enable()
     lines = program.splitlines(keepends=True)
-    for name in (FILE, os.path.abspath(sys.argv[0])):
+    for name in (FILE, program_path()):
         linecache.cache[name] = len(program), None, lines, name

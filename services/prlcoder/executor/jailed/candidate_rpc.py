@@ -89,22 +89,31 @@ class _TestInput(io.TextIOBase):
 
 
 class CandidateLink(Link):
-    """The candidate's side. It trusts the tester and does whatever the tester asks for."""
+    """The candidate's side. It trusts the tester and does whatever the tester asks for.
 
-    def __init__(self, channel: Channel, namespace: dict[str, Any]) -> None:
+    The zygote makes it, so that each clone finds it ready, and a clone enters it.
+    """
+
+    def __init__(self, channel: Channel) -> None:
         super().__init__(channel, sign=-1, trusted=True)
-        self._namespace = namespace
+        self.namespace: dict[str, Any] = {}  # whose names the tester may ask for
         self._replaced = 0
         self._patches, self._logs = Patches(), ProgramLogs(self.request)
         self.target: Any = None  # the entry point
         self._stdout, self._stderr = _CapturedOutput("<stdout>", 1), _CapturedOutput("<stderr>", 2)
-        sys.stdout, sys.stderr = (
+        self._streams = [
             io.TextIOWrapper(output, "utf-8", "surrogateescape", write_through=True)
             for output in (self._stdout, self._stderr)
-        )
-        sys.stdin = _TestInput(self)
-        builtins.input = self._replaceable(INPUT, builtins.input)
-        builtins.print = self._replaceable(PRINT, builtins.print)
+        ]
+        self._stdin = _TestInput(self)
+        self._input = self._replaceable(INPUT, builtins.input)
+        self._print = self._replaceable(PRINT, builtins.print)
+
+    def enter(self, namespace: dict[str, Any]) -> None:
+        """Take the place of the program's standard files, ``input`` and ``print``, and serve names of ``namespace``."""
+        self.namespace = namespace
+        sys.stdin, (sys.stdout, sys.stderr) = self._stdin, self._streams
+        builtins.input, builtins.print = self._input, self._print
 
     def _replaceable(self, flag: int, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function``, or the test's function of that name while the test has replaced it."""
@@ -123,7 +132,9 @@ class CandidateLink(Link):
 
     def note(self) -> tuple[Any, ...]:
         """What the program has printed since the last message, if the test captures it."""
-        return self._stdout.take(), self._stderr.take()
+        if self._stdout.written or self._stderr.written:
+            return self._stdout.take(), self._stderr.take()
+        return ()
 
     def take_note(self, note: tuple[Any, ...]) -> None:
         """What the test has replaced, and its environment if it has changed."""
@@ -138,7 +149,7 @@ class CandidateLink(Link):
     def perform(self, operation: str, target: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Also look up names of the program's module (None is the entry point), seed, patch, log and derive classes."""
         if operation == "name":
-            return self.target if target is None else self._namespace[target]
+            return self.target if target is None else self.namespace[target]
         if operation == "seed":
             return random.seed(target, *arguments)
         if operation == "derive":
@@ -158,7 +169,9 @@ class CandidateLink(Link):
             raise
 
 
-def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType) -> int:
+def serve(
+    link: CandidateLink, body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType
+) -> int:
     """Load the program, then answer the tester's requests until it hangs up."""
     _, entry_point = body
     write_record, namespace = candidate.record_writer(), candidate.fresh_main()
@@ -167,7 +180,7 @@ def serve(body: tuple[Any, ...], preamble: candidate.CodeType | None, code: cand
         if not candidate.load(None, preamble, namespace, write_record):
             return candidate.CRASH_EXIT
         classes = own_classes(namespace)
-    link = CandidateLink(Channel(candidate.CHANNEL_FD), namespace)
+    link.enter(namespace)
     if not candidate.load(None, code, namespace, write_record):
         return candidate.CRASH_EXIT
     found = {name: namespace.get(name, own) for name, own in classes.items()}

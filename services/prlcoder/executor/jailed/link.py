@@ -85,11 +85,11 @@ class Link(RemoteObjects):
     # --- differences between the sides --------------------------------------------------------------------------------
 
     def note(self) -> tuple[Any, ...]:
-        """Atoms that go with each message."""
+        """Atoms that go with a message, if there is anything to note."""
         return ()
 
     def take_note(self, note: tuple[Any, ...]) -> None:
-        """Take what came with a message."""
+        """Take what came with a message; it is empty if there was nothing to note."""
 
     def undecodable(self) -> Any:
         """What a reply that cannot be decoded counts as."""
@@ -137,13 +137,16 @@ class Link(RemoteObjects):
                 if kind == REQUEST:
                     self.serve(head, received)
                     continue
-                self.take_note(head[2:])
-                return self._answer(kind, head[1], received)
+                return self._answer(head, received)
 
-    def _answer(self, kind: int, name: Any, received: list[Any]) -> Any:
+    def _answer(self, head: tuple[Any, ...], received: list[Any]) -> Any:
         (value,) = received
-        if kind == ERROR and isinstance(value, BaseException):
-            self.note_error(value, str(name))
+        if head[0] != ERROR:
+            self.take_note(head[1:])
+            return value
+        self.take_note(head[2:])
+        if isinstance(value, BaseException):
+            self.note_error(value, str(head[1]))
             raise value
         return value
 
@@ -162,21 +165,24 @@ class Link(RemoteObjects):
             operation, keywords = head[1], head[2]
             self.take_note(head[3:])
             target, *values = received
-            split = len(values) - len(keywords)
-            result = self.perform(operation, target, values[:split], dict(zip(keywords, values[split:], strict=True)))
+            named: dict[str, Any] = {}
+            if keywords:
+                split = len(values) - len(keywords)
+                values, named = values[:split], dict(zip(keywords, values[split:], strict=True))
+            result = self.perform(operation, target, values, named)
         except DisconnectedError:
             raise
         except BaseException as error:
-            self._reply(ERROR, error)
+            self._reply((ERROR, class_name(error).decode("utf-8", "replace")), error)
         else:
-            self._reply(RESULT, result)
+            self._reply((RESULT,), result)
 
-    def _reply(self, kind: int, value: Any) -> None:
-        name = class_name(value).decode("utf-8", "replace") if kind == ERROR else ""
+    def _reply(self, head: tuple[Any, ...], value: Any) -> None:
         try:
-            self._send((kind, name, *self.note()), (value,))
+            self._send((*head, *self.note()), (value,))
         except DisconnectedError:
             raise
         except BaseException as error:  # a value without any encoding: nested too deep, or hostile
             failure = RuntimeError(f"{type(error).__name__} while encoding a result")
-            self._send((ERROR, name or "RuntimeError", *self.note()), (failure,))
+            name = head[1] if head[0] == ERROR else "RuntimeError"
+            self._send((ERROR, name, *self.note()), (failure,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import select
@@ -15,6 +16,7 @@ from typing import Final, NoReturn
 from prlcoder.executor.jailed import candidate, candidate_rpc, checking, line_trace, tester_rpc, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.process import Process, kill_group, kill_orphans, leave_zygote
+from prlcoder.executor.jailed.rehearsal import Links
 
 READ: Final = b"R"  # first on the status pipe: the body has been read; TIMES and the stage text follow
 TIMES: Final = struct.Struct("<dd")
@@ -67,7 +69,7 @@ def write_all(control: int, data: bytes) -> None:
 
 
 def run_candidate_process(
-    fds: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
+    fds: ZygoteFds, kernel: Kernel, links: Links, request: wire.ZygoteRequest, preamble: Preamble, channel: int
 ) -> NoReturn:
     """Read the program, confine this process, compile, report on the status pipe, and run the program."""
     status = wire.TRUSTED_FAILURE
@@ -89,7 +91,7 @@ def run_candidate_process(
             if request.trace:
                 line_trace.start(code)
             status = candidate.CRASH_EXIT
-            status = _run_candidate(request.kind, body, preamble, code)
+            status = _run_candidate(request.kind, links.candidate, body, preamble, code)
     finally:
         os._exit(status)
 
@@ -127,7 +129,11 @@ def _provide_stdin(fds: ZygoteFds, stdin: bytes) -> None:
 
 
 def _run_candidate(
-    kind: int, body: tuple[object, ...], preamble: candidate.CodeType | None, code: candidate.CodeType
+    kind: int,
+    link: candidate_rpc.CandidateLink,
+    body: tuple[object, ...],
+    preamble: candidate.CodeType | None,
+    code: candidate.CodeType,
 ) -> int:
     if kind == wire.CALLS:
         return candidate.answer_calls(body, preamble, code)
@@ -135,11 +141,11 @@ def _run_candidate(
         return candidate.run_stdio(preamble, code)
     if kind == wire.CHECK:
         return checking.run_checker(body)
-    return candidate_rpc.serve(body, preamble, code)
+    return candidate_rpc.serve(link, body, preamble, code)
 
 
 def run_tester_process(
-    fds: ZygoteFds, kernel: Kernel, request: wire.ZygoteRequest, preamble: Preamble, channel: int
+    fds: ZygoteFds, kernel: Kernel, links: Links, request: wire.ZygoteRequest, preamble: Preamble, channel: int
 ) -> NoReturn:
     """The trusted process that runs test code. It alone reads the tests, and writes to a file that no candidate has."""
     try:
@@ -148,10 +154,10 @@ def run_tester_process(
         os.dup2(fds.verdict, candidate.ANSWERS_FD)
         os.dup2(channel, candidate.CHANNEL_FD)
         os.closerange(candidate.CHANNEL_FD + 1, 1 << 16)
-        candidate.prepare_interpreter()
+        gc.enable()
         _confine(kernel, request)
         if not isinstance(preamble, str):
-            tester_rpc.run_tests(body, preamble, candidate.record_writer())
+            tester_rpc.run_tests(links.tester, body, preamble, candidate.record_writer())
     finally:
         os._exit(0)
 
@@ -163,9 +169,16 @@ class ZygoteRun:
     """The zygote's side of one request. Call ``wait``, then ``report``, once each."""
 
     def __init__(
-        self, fds: ZygoteFds, kernel: Kernel, namespaces: bool, request: wire.ZygoteRequest, preamble: Preamble
+        self,
+        fds: ZygoteFds,
+        kernel: Kernel,
+        links: Links,
+        namespaces: bool,
+        request: wire.ZygoteRequest,
+        preamble: Preamble,
     ) -> None:
-        self._fds, self._kernel, self._request, self._namespaces = fds, kernel, request, namespaces
+        self._fds, self._kernel, self._links = fds, kernel, links
+        self._request, self._namespaces = request, namespaces
         self._status_text = b""
         self._partial_sent = 0
         self._answers_size, self._call_began_cpu_s = 0, 0.0  # for the limit per call
@@ -185,7 +198,7 @@ class ZygoteRun:
         if pid == 0:
             if not self._namespaces:
                 leave_zygote(kernel)
-            process(self._fds, kernel, self._request, preamble, channel)  # type: ignore[operator]
+            process(self._fds, kernel, self._links, self._request, preamble, channel)  # type: ignore[operator]
         return Process(pid, self._fds.wakeup_fd)
 
     def _await_tester(self) -> None:

@@ -26,7 +26,7 @@ from prlcoder.executor.jailed.values import VERSION, UndecodableError
 ATOMS: Final = frozenset({int, str, float, bool, bytes, complex, type(None), type(...)})
 REFERENCE, TUPLE, FROZENSET, VALUE, GLOBAL = range(5)  # the codes of values
 MAX_DEPTH: Final = 100  # of tuples in tuples; mutable containers are numbered and may nest without end
-SWEEP_AT: Final = 256  # numbered objects before the first search for objects that nobody uses any more
+SWEEP_AFTER: Final = 8  # new numbered objects before the next search for objects that nobody uses any more, at least
 
 EncodedValue = Any
 ContentMethods = tuple[Callable[[Any], list[Any]], Callable[[Any, list[Any]], None]]
@@ -114,7 +114,7 @@ class SharedObjects:
         self._definitions: list[Any] = []
         self._released: list[int] = []
         self._proxied: set[int] = set()
-        self._sweep_at = SWEEP_AT
+        self._sweep_at = SWEEP_AFTER
 
     # --- for remote_objects, which knows classes and proxies ----------------------------------------------------------
 
@@ -168,7 +168,7 @@ class SharedObjects:
                 self._forget(number)
                 self._released.append(number)
             del value
-        self._sweep_at = SWEEP_AT + 2 * len(self.objects)
+        self._sweep_at = len(self.objects) + max(SWEEP_AFTER, len(self.objects))
 
     def _forget(self, number: int) -> None:
         value = self.objects.pop(number, None)
@@ -181,19 +181,24 @@ class SharedObjects:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def pack(self, head: tuple[Any, ...], values: tuple[Any, ...], sweep: bool) -> bytes:
-        """A message: ``head`` holds atoms only; ``values`` may be anything."""
+        """A message: ``head`` holds atoms only; ``values`` may be anything.
+
+        Definitions, changed contents and released numbers are left out where there are none of all three.
+        """
         if sweep:
             self._sweep()
         before = self._last
         try:
             encoded = [self.encode(value) for value in values]
-            contents = self._contents()
+            contents = self._contents() if self._fills else {}
         except BaseException:  # nothing of this message is sent, so the other side knows none of its numbers
             for number in range(before + self.sign, self._last + self.sign, self.sign):
                 self._forget(number)
             self._definitions = []
             raise
         changed = [(number, data) for number, data in contents.items() if self._synced.get(number) != data]
+        if not (changed or self._definitions or self._released):
+            return marshal.dumps((head, encoded), VERSION)
         self._synced.update(changed)
         message = (head, encoded, self._definitions, changed, self._released)
         self._definitions, self._released = [], []
@@ -258,7 +263,10 @@ class SharedObjects:
 
     def unpack(self, data: bytes) -> tuple[tuple[Any, ...], list[Any]]:
         """The head and the values of a message. Raises an exception of any kind if it is malformed."""
-        head, values, definitions, contents, released = self._load(data)
+        head, values, *tables = self._load(data)
+        if not tables:
+            return head, [self.decode(value) for value in values]
+        definitions, contents, released = tables
         for number, form, argument in definitions:
             if type(number) is not int or number * self.sign >= 0 or number in self.objects:
                 raise UndecodableError("a number that the other side may not give")

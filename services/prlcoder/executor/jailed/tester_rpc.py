@@ -10,10 +10,11 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib
+import operator
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from prlcoder.executor.jailed import candidate, logs, patches, wire
@@ -44,7 +45,7 @@ class TesterLink(OwnObjectRules):
         self.raised: dict[int, str] = {}  # exceptions of the candidate: the name of the class by ``id``
         self._kept: list[BaseException] = []  # they stay alive, so that no other object gets their id
         self._originals = (sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print)
-        self._environment = dict(os.environ)
+        self._environment, self._noted = _environment(), 0  # what the candidate knows
         self.logs = logs.TestLogs(self.request)
 
     # --- messages -----------------------------------------------------------------------------------------------------
@@ -54,6 +55,8 @@ class TesterLink(OwnObjectRules):
 
     def _replaced(self) -> int:
         present = (sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print)
+        if all(map(operator.is_, present, self._originals)):
+            return 0
         return sum(
             1 << place
             for place, (now, before) in enumerate(zip(present, self._originals, strict=True))
@@ -61,11 +64,13 @@ class TesterLink(OwnObjectRules):
         )
 
     def note(self) -> tuple[Any, ...]:
-        """What the test has replaced, and its environment if it has changed."""
-        environment = dict(os.environ)
+        """What the test has replaced, and its environment if it has changed. Empty if all is as it was."""
+        replaced, environment = self._replaced(), _environment()
         changed = environment != self._environment
-        self._environment = environment
-        return self._replaced(), environment if changed else None
+        if not changed and replaced == self._noted:
+            return ()
+        self._noted, self._environment = replaced, environment
+        return replaced, dict(os.environ) if changed else None
 
     def take_note(self, note: tuple[Any, ...]) -> None:
         """Write what the program has printed to the test's standard output and error."""
@@ -119,17 +124,25 @@ class TesterLink(OwnObjectRules):
         raise PermissionError("the test has not replaced it")
 
 
+def _environment() -> dict[Any, Any]:
+    """A copy of the environment. ``os.environ`` decodes each variable, so its table of bytes is copied instead."""
+    return dict(getattr(os.environ, "_data", os.environ))
+
+
 def _is_of_test(kind: type) -> bool:
     """Whether test code defines the class, or made the object to be used by the program (a mock)."""
     unittest = sys.modules.get("unittest")
     return kind.__module__ in _TEST_MODULES and not (unittest and issubclass(kind, unittest.TestCase))
 
 
+_SPECIAL_BUILTINS: Final = {name: value for name, value in vars(builtins).items() if name.startswith("__")}
+
+
 class TestBuiltins(dict[str, Any]):
     """The test's builtins. A name that Python's builtins lack is one of the program's."""
 
     def __init__(self, link: TesterLink, module: dict[str, Any], asked: frozenset[str]) -> None:
-        super().__init__({name: value for name, value in vars(builtins).items() if name.startswith("__")})
+        super().__init__(_SPECIAL_BUILTINS)
         self._link, self._module, self._asked = link, module, asked
 
     def __missing__(self, name: str) -> Any:
@@ -174,21 +187,24 @@ def _seeding_both(link: TesterLink, seed: Callable[..., None]) -> Callable[..., 
     return seed_both
 
 
-def run_tests(body: tuple[Any, ...], preamble: candidate.CodeType | None, write_record: candidate.WriteRecord) -> None:
+def run_tests(
+    link: TesterLink,
+    body: tuple[Any, ...],
+    preamble: candidate.CodeType | None,
+    write_record: candidate.WriteRecord,
+) -> None:
     """Execute the published test code against the candidate and record how it ended.
 
     Every record begins with the token of the plan. A test that opens files for the program could be made to write into
     the file of records, but the program does not know the token.
     """
-    names, setup, source, check, token = body
-    channel = Channel(candidate.CHANNEL_FD)
+    *rest, token = body
     write_record = _signing(write_record, token)
-    if channel.receive() != READY:
+    if link.channel.receive() != READY:
         write_record(0, wire.ANSWER, GONE)
         return
-    link = TesterLink(channel)
     try:
-        _execute(link, names, (preamble, setup, source), check)
+        _execute(link, tuple(rest), preamble)
     except DisconnectedError:
         write_record(0, wire.ANSWER, GONE)
     except BaseException as error:
@@ -251,17 +267,9 @@ def _describe(error: BaseException, missing_name: bool) -> str:
     return f"{place}{type(error).__name__}{': ' if message else ''}{message}"
 
 
-def _names(code: candidate.CodeType) -> Iterator[str]:
-    """The global names, attributes and modules that the code and its functions mention."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, candidate.CodeType):
-            yield from _names(constant)
-
-
-def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType | None, ...], check: bool) -> None:
+def _execute(link: TesterLink, body: tuple[Any, ...], preamble: candidate.CodeType | None) -> None:
+    names, setup, source, check, with_patches, with_logs = body
     namespace = candidate.fresh_main()
-    preamble, *sources = codes
     if preamble is not None:
         exec(preamble, namespace)
     link.classes = own_classes(namespace)
@@ -270,14 +278,12 @@ def _execute(link: TesterLink, names: list[str], codes: tuple[candidate.CodeType
     namespace["__builtins__"] = own = TestBuiltins(link, namespace, frozenset(names))
     namespace["__getattr__"] = own.of_module  # `from solution import f`
     random.seed = _seeding_both(link, random.seed)
-    mentioned = {name for code in sources if code is not None for name in _names(code)}
-    if not patches.NAMES.isdisjoint(mentioned):
+    if with_patches:
         patches.forward_patches(link.request)
-    if not logs.NAMES.isdisjoint(mentioned):
+    if with_logs:
         link.logs.install()
-    for code in sources:
-        if code is not None:
-            exec(code, namespace)
+    exec(setup, namespace)
+    exec(source, namespace)
     if check:
         if "check" not in namespace:
             raise NameError("check is not defined")

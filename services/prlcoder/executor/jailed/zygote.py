@@ -23,7 +23,7 @@ import threading
 import warnings
 from typing import Final
 
-from prlcoder.executor.jailed import candidate, site_builtins, wire
+from prlcoder.executor.jailed import candidate, rehearsal, site_builtins, wire
 from prlcoder.executor.jailed.kernel import Kernel
 from prlcoder.executor.jailed.run import Preamble, ZygoteFds, ZygoteRun, read_exactly, write_all
 
@@ -93,7 +93,7 @@ def silence_standard_files() -> None:
     os.close(null)
 
 
-def serve(fds: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: tuple[str, ...]) -> None:
+def serve(fds: ZygoteFds, kernel: Kernel, links: rehearsal.Links, namespaces: bool, scratch: tuple[str, ...]) -> None:
     """Handle requests until the supervisor hangs up or a run leaves something that cannot be removed."""
     preambles: dict[int, Preamble] = {wire.NO_PREAMBLE: None}
     modes = [(folder, stat.S_IMODE(os.stat(folder).st_mode)) for folder in scratch]
@@ -107,7 +107,7 @@ def serve(fds: ZygoteFds, kernel: Kernel, namespaces: bool, scratch: tuple[str, 
             text = read_exactly(fds.control, request.body).decode("utf-8", "surrogatepass")
             preambles[request.preamble] = candidate.compile_program(text)
             continue
-        run = ZygoteRun(fds, kernel, namespaces, request, preambles[request.preamble])
+        run = ZygoteRun(fds, kernel, links, namespaces, request, preambles[request.preamble])
         try:
             end = run.wait(poll)
         except EOFError:
@@ -203,12 +203,14 @@ def main(
     threading.stack_size(THREAD_STACK_MIB << 20)
     share_one_arena()
     kernel.confine_zygote()
+    candidate.program_path()
+    links = rehearsal.rehearse()
     # A collection writes to the header of every object, and each page that is written after a clone must be copied.
     gc.collect()
     gc.disable()
     gc.freeze()
     try:
-        serve(fds, kernel, namespaces, scratch)
+        serve(fds, kernel, links, namespaces, scratch)
     except (EOFError, OSError):  # the supervisor has ended
         pass
     finally:

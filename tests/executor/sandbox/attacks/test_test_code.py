@@ -82,16 +82,15 @@ ATTACKS = [
     ],
     CodeAttack(
         "logs what no assertion waits for",
-        "import gc\ndef f(n):\n    link = next(o for o in gc.get_objects() if type(o).__name__ == 'CandidateLink')\n"
-        "    link.request('log', ('root', 30, 'x'))\n    return n",
+        "import sys\ndef f(n):\n    sys.stdin._link.request('log', ('root', 30, 'x'))\n    return n",
         "assert [f(n) for n in (1, 2)] == [1, 2]",
         RUNTIME,
         "PermissionError",
     ),
     CodeAttack(
         "patches the test's process",
-        "import gc\ndef f(n):\n    link = next(o for o in gc.get_objects() if type(o).__name__ == 'CandidateLink')\n"
-        "    link.request('patch', (('builtins', '', 'len'), lambda o: 4))\n    return n",
+        "import sys\ndef f(n):\n    sys.stdin._link.request('patch', (('builtins', '', 'len'), lambda o: 4))\n"
+        "    return n",
         "assert [f(n) for n in (1, 2)] and len([1]) == 4",
         RUNTIME,
         "PermissionError",
