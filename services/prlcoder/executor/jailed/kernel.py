@@ -130,6 +130,7 @@ _SIGNAL_OWNER_COMMANDS: Final = {"fcntl": (8, 15), "ioctl": (0x8901, 0x8902)}
 _CALLS_REACHING_OTHERS: Final = (*_SIGNALS, *_PRIORITIES, *_CALLS_NAMING_A_PROCESS, *_SIGNAL_OWNER_COMMANDS)
 _ZYGOTE_CALLS: Final = {"clone", "unshare", "capset", "prctl", "wait4", *_FORKS, *_CALLS_REACHING_OTHERS}
 _LIMITED: Final = (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC)
+OTHER_TASKS: Final = 1024  # of the same user, which RLIMIT_NPROC counts too where no user namespace is a program's own
 _LIMITS: Final = struct.Struct("=8Q")  # the soft and the hard limit of each
 _USAGE: Final = struct.Struct("=qqqqq")  # the start of ``struct rusage``: user and system seconds and microseconds, KiB
 _USAGE_BYTES: Final = 144
@@ -176,9 +177,10 @@ def zygote_filter() -> list[Instruction]:
 def candidate_filter(processes: bool, others: bool) -> list[Instruction]:
     """The second filter, which each candidate installs on itself: it denies new namespaces.
 
-    Without ``processes`` it permits threads but no process, for a kernel that does not enforce ``RLIMIT_NPROC``
-    (gVisor). Without ``others`` it also denies signals to other processes and changes to their limits, priority or
-    processors: a candidate without a PID namespace could otherwise reach its zygote and perhaps the supervisor.
+    Without ``processes`` it permits threads but no process, for a kernel on which ``RLIMIT_NPROC`` counts the processes
+    of other programs too (gVisor). Without ``others`` it also denies signals to other processes and changes to their
+    limits, priority or processors: a candidate without a PID namespace could otherwise reach its zygote and perhaps
+    the supervisor.
     """
     no_process = (_RETURN, 0, 0, _ERRNO | _EAGAIN)
     denied = {"unshare": _RETURN_EPERM}
@@ -274,6 +276,8 @@ class Kernel:
         self._header = ctypes.create_string_buffer(struct.pack("<Ii", 0x20080522, 0))
         self._no_capabilities = ctypes.create_string_buffer(24)
         self._drop = (_CAPSET, ctypes.addressof(self._header), ctypes.addressof(self._no_capabilities), 0, 0, 0)
+        # Older versions of gVisor do not enforce the limit at all.
+        self._other_tasks = 0 if processes else OTHER_TASKS
         filter_address, self._kept = self._assemble(candidate_filter(processes, others=namespaces))
         self._filter = (_PRCTL, 22, 2, filter_address, 0, 0)
         self._limits = ctypes.create_string_buffer(_LIMITS.size)
@@ -332,6 +336,7 @@ class Kernel:
         ``cpu`` is whole seconds, ``memory`` and ``file_size`` are bytes. The filter comes last: after it, limits
         of other processes and new namespaces are out of reach.
         """
+        processes += self._other_tasks
         _LIMITS.pack_into(self._limits, 0, cpu, cpu, memory, memory, file_size, file_size, processes, processes)
         syscall = self._syscall
         for call in self._limit:
