@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from prlcoder.executor import assertions
 from prlcoder.executor.comparison import equal_encoded, value_comparison
-from prlcoder.executor.jailed import logs, patches, wire
+from prlcoder.executor.jailed import logs, patches, program_warnings, wire
 from prlcoder.executor.jailed.checking import FILE
 from prlcoder.executor.jailed.values import VERSION, UndecodableError, decode, encode
 from prlcoder.lru_cache import LruCache
@@ -236,7 +236,7 @@ def _plan_tester(tests: AssertTests) -> TesterPlan:
     names = unbound_names(ast.Module([*setup.body, *source.body], []))
     code = [compile(tree, name, "exec", dont_inherit=True) for tree, name in ((setup, "<setup>"), (source, "<tests>"))]
     mentioned = {name for one in code for name in _mentioned_names(one)}
-    needs = [not needed.isdisjoint(mentioned) for needed in (patches.NAMES, logs.NAMES)]
+    needs = [not needed.isdisjoint(mentioned) for needed in (patches.NAMES, logs.NAMES, program_warnings.NAMES)]
     token = secrets.token_bytes(TOKEN_BYTES)
     return TesterPlan(tests.entry_point, marshal.dumps((names, *code, tests.check, *needs, token)), token)
 

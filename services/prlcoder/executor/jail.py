@@ -45,7 +45,18 @@ ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "M
 MODULES: Final = (
     *("wire", "kernel", "values", "value_types", "shared_objects"),
     *("operations", "class_contents", "proxies", "remote_objects"),
-    *("line_trace", "candidate", "link", "patches", "logs", "candidate_rpc", "own_objects", "tester_rpc", "checking"),
+    *(
+        "line_trace",
+        "candidate",
+        "link",
+        "patches",
+        "logs",
+        "program_warnings",
+        "candidate_rpc",
+        "own_objects",
+        "tester_rpc",
+        "checking",
+    ),
     *("rehearsal", "process", "run", "site_builtins", "zygote"),
 )
 PRELOADED_MODULES: Final = """

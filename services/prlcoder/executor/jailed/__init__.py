@@ -4,8 +4,8 @@
 ``kernel`` holds the system calls. ``candidate`` executes the untrusted program. ``tester_rpc`` executes test code, and
 ``candidate_rpc`` serves it the objects of the program over a ``link``. ``shared_objects`` and ``remote_objects`` turn
 objects into messages. ``proxies`` stand for the other side's objects, ``operations`` are what a proxy forwards, and
-``class_contents`` is what its class is made from. ``own_objects`` says which answers count. ``patches`` and ``logs``
-carry a test's patches and assertions about logs over. ``rehearsal`` runs this
+``class_contents`` is what its class is made from. ``own_objects`` says which answers count. ``patches``, ``logs`` and
+``program_warnings`` carry a test's patches and its assertions about logs and warnings over. ``rehearsal`` runs this
 connection once before any clone uses it. ``line_trace`` records the lines that a program executes. ``wire`` and
 ``values`` define the other bytes.
 

@@ -15,6 +15,7 @@ from prlcoder.executor.jailed import candidate, line_trace, wire
 from prlcoder.executor.jailed.link import READY, Channel, Link
 from prlcoder.executor.jailed.logs import ProgramLogs
 from prlcoder.executor.jailed.patches import Patches
+from prlcoder.executor.jailed.program_warnings import ProgramWarnings
 from prlcoder.executor.jailed.proxies import derive
 
 
@@ -98,7 +99,7 @@ class CandidateLink(Link):
         super().__init__(channel, sign=-1, trusted=True)
         self.namespace: dict[str, Any] = {}  # whose names the tester may ask for
         self._replaced = 0
-        self._patches, self._logs = Patches(), ProgramLogs(self.request)
+        self._patches, self._logs, self._warnings = Patches(), ProgramLogs(self.request), ProgramWarnings(self.request)
         self.target: Any = None  # the entry point
         self._stdout, self._stderr = _CapturedOutput("<stdout>", 1), _CapturedOutput("<stderr>", 2)
         self._streams = [
@@ -162,6 +163,8 @@ class CandidateLink(Link):
             return self._logs.send(target, *arguments)
         if operation == "no logs":
             return self._logs.keep(target)
+        if operation == "warnings":
+            return self._warnings.send(target)
         try:
             return super().perform(operation, target, arguments, keywords)
         except BaseException as error:

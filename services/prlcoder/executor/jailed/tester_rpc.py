@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from prlcoder.executor.jailed import candidate, logs, patches, wire
+from prlcoder.executor.jailed import candidate, logs, patches, program_warnings, wire
 from prlcoder.executor.jailed.candidate_rpc import INPUT, PRINT, STDERR, STDIN, STDOUT, own_classes
 from prlcoder.executor.jailed.link import READY, Channel, DisconnectedError
 from prlcoder.executor.jailed.own_objects import OwnObjectRules, defines
@@ -47,6 +47,7 @@ class TesterLink(OwnObjectRules):
         self._originals = (sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print)
         self._environment, self._noted = _environment(), 0  # what the candidate knows
         self.logs = logs.TestLogs(self.request)
+        self.warnings = program_warnings.TestWarnings(self.request)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -99,6 +100,8 @@ class TesterLink(OwnObjectRules):
         """
         if operation == "log" and self.logs.are_awaited:
             return self.logs.take(target, *arguments)
+        if operation == "warn" and self.warnings.are_caught:
+            return self.warnings.take(target, *arguments)
         if operation in ("stdin", "builtin"):
             return self._use_replaced(operation, target, arguments, keywords)
         kind = type(target)
@@ -268,7 +271,7 @@ def _describe(error: BaseException, missing_name: bool) -> str:
 
 
 def _execute(link: TesterLink, body: tuple[Any, ...], preamble: candidate.CodeType | None) -> None:
-    names, setup, source, check, with_patches, with_logs = body
+    names, setup, source, check, with_patches, with_logs, with_warnings = body
     namespace = candidate.fresh_main()
     if preamble is not None:
         exec(preamble, namespace)
@@ -282,6 +285,8 @@ def _execute(link: TesterLink, body: tuple[Any, ...], preamble: candidate.CodeTy
         patches.forward_patches(link.request)
     if with_logs:
         link.logs.install()
+    if with_warnings:
+        link.warnings.install()
     exec(setup, namespace)
     exec(source, namespace)
     if check:

@@ -88,6 +88,19 @@ ATTACKS = [
         "PermissionError",
     ),
     CodeAttack(
+        "warns where no test catches",
+        "import sys\ndef f(n):\n    sys.stdin._link.request('warn', (UserWarning, 'x', 1))\n    return n",
+        "assert [f(n) for n in (1, 2)] == [1, 2]",
+        RUNTIME,
+        "PermissionError",
+    ),
+    CodeAttack(
+        "warns of something that is no warning",
+        "import sys\ndef f(n):\n    sys.stdin._link.request('warn', (int, 'x', 1))\n    return n",
+        "import warnings\nwith warnings.catch_warnings():\n    assert f(1) == 1",
+        WRONG,
+    ),
+    CodeAttack(
         "patches the test's process",
         "import sys\ndef f(n):\n    sys.stdin._link.request('patch', (('builtins', '', 'len'), lambda o: 4))\n"
         "    return n",

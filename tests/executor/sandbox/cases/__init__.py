@@ -12,9 +12,11 @@ from tests.executor.sandbox.cases import (
     exceptions,
     functions,
     iterables,
+    logs_and_warnings,
     modules_and_streams,
     own_classes,
     own_object,
+    patched,
     protocols,
     standard_types,
 )
@@ -31,5 +33,7 @@ PLAIN = [
     *arguments.CASES,
     *callbacks.CASES,
     *modules_and_streams.CASES,
+    *patched.CASES,
+    *logs_and_warnings.CASES,
 ]
 OWN_OBJECT = own_object.CASES
