@@ -1,13 +1,15 @@
 """The paper's Table 1 in miniature: every algorithm on the generated nano problems, with equal rollouts.
 
     python benchmarks/table1.py plan
-    python benchmarks/table1.py run [--seeds 0 1 2] [--rows sft dpo-line ...] [--rates 1] [--minutes 240] [--out FOLDER]
+    python benchmarks/table1.py run [--seeds 0 1 2] [--rows sft dpo-line ...] [--rates 1]
+        [--rollouts 2400] [--minutes 240] [--out FOLDER] [--inputs 0=FOLDER]
     python benchmarks/table1.py table [--out FOLDER]
 
 ``run`` prints the plan (rows, estimated minutes), and then calls ``prlcoder run`` for each row and seed. A row is a
 manifest in ``examples/table1`` with the fields that ``ROWS`` sets. All rows of a seed start from one base, one
 supervision and one reward model, which ``examples/quickstart.yaml`` makes for this seed; ``--inputs 0=FOLDER`` takes
-those of a finished quickstart. Every row that samples has 2,400 rollouts.
+those of a finished quickstart. Every row that samples has 2,400 rollouts; ``--rollouts`` shortens the rows of
+reinforcement learning, in multiples of the 120 of an update.
 
 Learning rates are tuned on the validation problems with the first seed: the row's own rate times each of ``FACTORS``,
 of which ``--rates`` takes the first few. The test problems are used once per row and seed, with the chosen rate.
@@ -40,13 +42,15 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 EXAMPLES: Final = ROOT / "examples"
 FACTORS: Final = (1.0, 0.33, 3.0)  # of the row's own learning rate
 ROLLOUTS: Final = 2400
+ROLLOUTS_PER_UPDATE: Final = 120
+VALUE_SHARE: Final = 0.15  # of PPO's updates train the value model alone: 3 of 20
 SUMMARY: Final = Path("evaluation") / "summary.json"
 
 # Measured on 2 idle cores, 24 GiB, at commit fe95f86: examples/ppo.yaml, rloo.yaml and quickstart.yaml.
 INPUTS_S: Final = 297.0  # pretrain 168, supervise 50, sft 26, reward 52
 PPO_S_PER_ROLLOUT: Final = 182 / 5504
 RLOO_S_PER_ROLLOUT: Final = 120 / 5120
-EVALUATION_S: Final = 30.0  # 2 policies x 300 problems x 5 programs
+EVALUATION_S: Final = 25.0  # 2 policies x 300 problems x 5 programs
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,20 @@ class Row:
     """Titles of further policies that the same run trains, by their name in the evaluation."""
     paper: float | None = None
     """Pass@1 on APPS+ in the paper's Table 1 or 3, in per cent."""
+
+    @property
+    def learns_from_rollouts(self) -> bool:
+        """Whether the row is reinforcement learning, so that its number of updates can be chosen."""
+        return self.key.startswith("rloo-") or self.key in PPO_ROWS
+
+    def shortened(self, rollouts: int) -> list[str]:
+        """The fields that give the row ``rollouts``, if it is reinforcement learning."""
+        updates = rollouts // ROLLOUTS_PER_UPDATE
+        if not self.learns_from_rollouts or rollouts == ROLLOUTS:
+            return []
+        ahead = 0 if self.key.startswith("rloo-") else round(VALUE_SHARE * updates)
+        fields = [f"policy.rl.updates={updates - ahead}"]
+        return [*fields, f"policy.rl.value.pretrainUpdates={ahead}"] if ahead else fields
 
     @property
     def command(self) -> str:
@@ -123,6 +141,7 @@ class Tables:
     out: Path
     seeds: Sequence[int]
     rates: int
+    rollouts: int
     inputs: Mapping[int, Path]
 
     def inputs_folder(self, seed: int) -> Path:
@@ -130,17 +149,23 @@ class Tables:
         return self.inputs.get(seed, self.out / f"seed-{seed}" / "inputs")
 
     def folder(self, row: Row, seed: int) -> Path:
-        """The run whose evaluation is on the test problems."""
+        """The run that trains a row."""
         return self.out / f"seed-{seed}" / row.key
 
+    def tested(self, row: Row, seed: int) -> Path:
+        """The run that evaluates the trained policy on the test problems."""
+        return self.out / f"seed-{seed}" / f"{row.key}-test"
+
     def tuning_folder(self, row: Row, number: int) -> Path:
-        """The run with the ``number``-th learning rate, evaluated on the validation problems."""
+        """The run that trains a row with the ``number``-th learning rate; its evaluation is beside it."""
         return self.out / "tuning" / f"{row.key}-{number}"
 
     def seconds(self, row: Row) -> float:
         """Estimated time of a row on two idle cores, with all seeds and its tuning."""
-        runs = len(self.seeds) + (self.rates - 1 if self.rates > 1 else 0)
-        return runs * row.train_s + (len(self.seeds) + (self.rates if self.rates > 1 else 0)) * EVALUATION_S
+        runs = len(self.seeds) + self.rates - 1
+        evaluations = len(self.seeds) + (self.rates if self.rates > 1 else 0)
+        share = self.rollouts / ROLLOUTS if row.learns_from_rollouts else 1.0
+        return runs * row.train_s * share + evaluations * EVALUATION_S
 
 
 class TimeIsOverError(Exception):
@@ -150,7 +175,7 @@ class TimeIsOverError(Exception):
 def main() -> None:
     """Print the plan, run what is missing, or write the table."""
     arguments = _arguments()
-    tables = Tables(arguments.out, arguments.seeds, arguments.rates, dict(arguments.inputs))
+    tables = Tables(arguments.out, arguments.seeds, arguments.rates, arguments.rollouts, dict(arguments.inputs))
     rows = [row for row in ROWS if row.key in arguments.rows]
     if arguments.command != "table":
         print(plan_text(tables, rows), flush=True)
@@ -173,6 +198,7 @@ def _arguments() -> argparse.Namespace:
     keys = [row.key for row in ROWS]
     parser.add_argument("--rows", nargs="+", default=keys, choices=keys, metavar="ROW", help=", ".join(keys))
     parser.add_argument("--rates", type=int, default=2, choices=(1, 2, 3), help="learning rates per row; 1: no tuning")
+    parser.add_argument("--rollouts", type=int, default=ROLLOUTS, help="of each row of reinforcement learning")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run after these")
     parser.add_argument("--out", type=Path, default=Path("runs/table1"))
     parser.add_argument("--inputs", nargs="*", default=[], type=_seed_folder, metavar="SEED=FOLDER")
@@ -190,9 +216,10 @@ def plan_text(tables: Tables, rows: Sequence[Row]) -> str:
     """What is run: one line per row with its rollouts and estimated minutes, and the sum."""
     lines = [["row", "manifest", "rollouts", "runs", "finished", "minutes"]]
     for row in rows:
-        done = sum((tables.folder(row, seed) / SUMMARY).exists() for seed in tables.seeds)
+        done = sum((tables.tested(row, seed) / SUMMARY).exists() for seed in tables.seeds)
         minutes = f"{tables.seconds(row) / 60:.1f}"
-        lines.append([row.title, f"{row.manifest}.yaml", str(row.rollouts), str(len(tables.seeds)), str(done), minutes])
+        rollouts = tables.rollouts if row.learns_from_rollouts else row.rollouts
+        lines.append([row.title, f"{row.manifest}.yaml", str(rollouts), str(len(tables.seeds)), str(done), minutes])
     made = [seed for seed in tables.seeds if seed not in tables.inputs]
     total = sum(tables.seconds(row) for row in rows) + len(made) * INPUTS_S
     tuned = "no tuning" if tables.rates == 1 else f"{tables.rates} learning rates on the validation problems"
@@ -208,13 +235,14 @@ def _run_all(tables: Tables, rows: Sequence[Row], ends: float) -> None:
         if seed not in tables.inputs:
             _call("quickstart", tables.inputs_folder(seed), [f"seed={seed}", "policy=null", "evaluation=null"], ends)
         for row in rows:
-            if (tables.folder(row, seed) / SUMMARY).exists():
+            if (tables.tested(row, seed) / SUMMARY).exists():
                 continue
             chosen = _tuned(tables, row, ends)
-            started = [f"{row.stage}.learningRate={row.rate * FACTORS[chosen]:g}"]
-            if tables.rates > 1 and seed == tables.seeds[0]:  # the tuned model itself
-                started = [f"{row.stage}={{from: {tables.tuning_folder(row, chosen) / row.stage}}}"]
-            _call_row(tables, row, seed, tables.folder(row, seed), started, ends)
+            trained = tables.folder(row, seed)
+            if tables.rates > 1 and seed == tables.seeds[0]:
+                trained = tables.tuning_folder(row, chosen)
+            _train(tables, row, seed, trained, row.rate * FACTORS[chosen], ends)
+            _evaluate(tables, row, seed, trained, tables.tested(row, seed), [], ends)
 
 
 def _tuned(tables: Tables, row: Row, ends: float) -> int:
@@ -224,24 +252,35 @@ def _tuned(tables: Tables, row: Row, ends: float) -> int:
     found = []
     for number, factor in enumerate(FACTORS[: tables.rates]):
         folder = tables.tuning_folder(row, number)
-        if not (folder / SUMMARY).exists():
-            sets = [f"{row.stage}.learningRate={row.rate * factor:g}"]
-            sets += ["evaluation.benchmarks=[{source: validation, samples: 0}]"]
-            _call_row(tables, row, tables.seeds[0], folder, sets, ends)
-        found.append(read_json(folder / SUMMARY)["policies"][row.stage]["pass@1"])
+        validated = folder.with_name(f"{folder.name}-validation")
+        if not (validated / SUMMARY).exists():
+            _train(tables, row, tables.seeds[0], folder, row.rate * factor, ends)
+            benchmarks = ["evaluation.benchmarks=[{source: validation, samples: 0}]"]
+            _evaluate(tables, row, tables.seeds[0], folder, validated, benchmarks, ends)
+        found.append(read_json(validated / SUMMARY)["policies"][row.stage]["pass@1"])
     return found.index(max(found))
 
 
-def _call_row(tables: Tables, row: Row, seed: int, folder: Path, sets: Sequence[str], ends: float) -> None:
-    """Run a row's manifest on the inputs of a seed."""
+def _train(tables: Tables, row: Row, seed: int, folder: Path, rate: float, ends: float) -> None:
+    """Run a row's manifest on the inputs of a seed, without its evaluation."""
     inputs = tables.inputs_folder(seed)
     text = (EXAMPLES / "table1" / f"{row.manifest}.yaml").read_text("utf-8")
     given = [
-        f"{section}.from={inputs / part}"
-        for section, part in (("pretrain", "pretrain"), ("supervision", "supervision"), ("reward", "reward"))
-        if f"{section}: {{from: runs/quickstart" in text
+        f"{part}.from={inputs / part}"
+        for part in ("pretrain", "supervision", "reward")
+        if f"{part}: {{from: runs/quickstart" in text
     ]
-    _call(f"table1/{row.manifest}", folder, [f"seed={seed}", *given, *row.sets, *sets], ends)
+    chosen = [f"{row.stage}.learningRate={rate:g}", "evaluation=null", *row.shortened(tables.rollouts)]
+    _call(f"table1/{row.manifest}", folder, [f"seed={seed}", *given, *row.sets, *chosen], ends)
+
+
+def _evaluate(
+    tables: Tables, row: Row, seed: int, trained: Path, folder: Path, sets: Sequence[str], ends: float
+) -> None:
+    """Evaluate a trained row beside its base. The reward model is left out, because it is not what is measured."""
+    given = [f"pretrain.from={tables.inputs_folder(seed) / 'pretrain'}", "supervision=null", "reward=null"]
+    given += [f"{row.stage}={{from: {trained / row.stage}}}"]
+    _call(f"table1/{row.manifest}", folder, [f"seed={seed}", *given, *sets], ends)
 
 
 def _call(manifest: str, folder: Path, sets: Sequence[str], ends: float) -> None:
@@ -299,10 +338,11 @@ def over_seeds(by_seed: Sequence[Passes]) -> dict[str, float]:
 
 def measured(tables: Tables, row: Row, policy: str, title: str) -> Measured | None:
     """What the finished seeds of a row show; None if there is none."""
-    folders = [tables.folder(row, seed) for seed in tables.seeds]
+    folders = [tables.tested(row, seed) for seed in tables.seeds]
     folders = [folder for folder in folders if (folder / SUMMARY).exists()]
     if not folders:
         return None
+    trained = [(folder / row.stage).resolve().parent for folder in folders]  # a link to what was trained
     samples = [folder / "evaluation" / "samples.jsonl" for folder in folders]
     greedy, sampled = ([passes(file, policy, greedy=kind) for file in samples] for kind in (True, False))
     base = [over_seeds([passes(file, "base", greedy=kind) for file in samples]) for kind in (True, False)]
@@ -311,7 +351,7 @@ def measured(tables: Tables, row: Row, policy: str, title: str) -> Measured | No
     return Measured(
         title,
         row.paper if policy == row.stage else None,
-        row.rollouts,
+        _rollouts(trained[0], row),
         [mean(one.values()) for one in greedy],
         [mean(one.values()) for one in sampled],
         over_seeds(greedy),
@@ -319,8 +359,14 @@ def measured(tables: Tables, row: Row, policy: str, title: str) -> Measured | No
         base[0],
         base[1],
         hard,
-        mean(_training_seconds(folder, row.stage) for folder in folders),
+        mean(_training_seconds(folder, row.stage) for folder in trained),
     )
+
+
+def _rollouts(folder: Path, row: Row) -> int:
+    """The rollouts that a finished training has made."""
+    made = read_json(folder / "state.json")["stages"][row.stage]["metrics"].get("sampled")
+    return row.rollouts if made is None else int(made)
 
 
 def _training_seconds(folder: Path, stage: str) -> float:
@@ -374,7 +420,7 @@ def _main_table(found: Mapping[str, Measured]) -> str:
 def _credit_table(found: Mapping[str, Measured]) -> str:
     """Every rule against the outcome alone, with the same algorithm and the same rollouts."""
     pairs = [(key, "rloo-outcome") for key in found if key.startswith("rloo-") and key != "rloo-outcome"]
-    pairs += [(key, "compiler-ppo") for key in found if key in PPO_ROWS]
+    pairs += [(key, "compiler-ppo") for key in found if key in PPO_ROWS[1:]]
     lines = ["| row | compared with | greedy, paired | T=0.8, paired |", "|---|---|---|---|"]
     for key, reference in pairs:
         if reference in found:
@@ -384,7 +430,7 @@ def _credit_table(found: Mapping[str, Measured]) -> str:
     return "\n".join(lines)
 
 
-PPO_ROWS: Final = ("prm-ppo", "ppocoder", "rltf", "dai", "dai-dense", "dai-value")
+PPO_ROWS: Final = ("compiler-ppo", "prm-ppo", "ppocoder", "rltf", "dai", "dai-dense", "dai-value")
 
 
 def _order_table(found: Mapping[str, Measured]) -> str:

@@ -1,4 +1,4 @@
-"""``prlcoder plan FILE``: show what ``prlcoder run`` would do with each stage, and what the stage reads and writes."""
+"""``prlcoder plan FILE``: show what ``prlcoder run`` would do with each stage, and what the stage will need."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import yaml
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
+from prlcoder.errors import InputError
+from prlcoder.runs.estimates.stages import StageEstimate, estimates
+from prlcoder.runs.estimates.table import estimate_record, estimate_text
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.given import check_given
 from prlcoder.runs.plan import PlannedStage, check_same_spec, observe, plan
-from prlcoder.spec import Spec
+from prlcoder.spec import Spec, TrainingRun
 from prlcoder.text import aligned
 
 
@@ -34,8 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     state = observe(training_run, folder)
     steps = plan(training_run, folder, state)
     rl = resolved_rl(training_run.spec)
+    found, missing = _estimates(training_run, [step.name for step in steps if step.action in ("run", "resume")])
     if arguments.json:
         record: dict[str, object] = {"folder": str(folder.path), "stages": [_stage_record(step) for step in steps]}
+        record["estimates"] = [estimate_record(one) for one in found]
         print(json.dumps({**record, **({"policy.rl": rl} if rl else {})}, indent=2))
     else:
         rows = [
@@ -43,12 +48,28 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         print(f"run folder {folder.path}")
         print(aligned([["stage", "state", "writes", "reads"], *rows], numbers=False))
+        if found:
+            print(f"estimates of what the stages need\n{estimate_text(found)}")
+        if missing:
+            print(f"no estimate: {missing}")
         if rl:
             print("policy.rl, with its preset and all defaults:")
             print(yaml.safe_dump(rl, sort_keys=False, default_flow_style=None, width=100), end="")
     if training_run.spec.model.path is not None and any(step.action in ("run", "resume") for step in steps):
         _check_model(training_run.spec, quiet=arguments.json)
     return 0
+
+
+def _estimates(training_run: TrainingRun, stages: list[str]) -> tuple[list[StageEstimate], str]:
+    """What the stages will need; or nothing, and why not."""
+    if not stages:
+        return [], ""
+    from prlcoder.runs.estimates.facts import facts_of
+
+    try:
+        return estimates(training_run, facts_of(training_run), stages), ""
+    except InputError as error:
+        return [], str(error)
 
 
 def _check_model(spec: Spec, *, quiet: bool) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-Preset = Literal["nano", "small"]
-# 0.38 M and 1.3 M parameters, including the tied embeddings of 400 and 4,096 tokens
-SHAPES: dict[Preset, dict[str, int]] = {
-    "nano": {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 264},
-    "small": {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 352},
-}
+from prlcoder.modeling.scratch_shapes import SHAPES, Preset
 
 
 def build(preset: Preset, tokenizer: Any, *, seed: int, max_length: int) -> LlamaForCausalLM:

@@ -18,6 +18,7 @@ from prlcoder.files import read_objects
 from prlcoder.report.records import (
     CountTable,
     Manifest,
+    ReportedEstimate,
     ReportedProgram,
     ReportedSplits,
     ReportedState,
@@ -51,6 +52,7 @@ class RunFiles:
     samples: Samples
     logs: dict[str, tuple[dict[str, Any], ...]]
     updates: tuple[dict[str, Any], ...] = ()  # of a policy that was trained by reinforcement learning
+    estimate: ReportedEstimate | None = None
     further: tuple[Summary, ...] = ()  # of the benchmarks after the first
     step_figures: dict[str, dict[str, StepFigures]] = field(default_factory=dict)
     """By benchmark, then by the keys of ``summary.json`` that lead to them, joined by ``/``."""
@@ -82,6 +84,7 @@ def load(folder: Path) -> RunFiles:
         samples=_samples(folder / "evaluation" / "samples.jsonl"),
         logs=_logs(folder),
         updates=_rows(folder / "policy" / "updates.jsonl"),
+        estimate=_json(ReportedEstimate, folder / "estimate.json"),
         further=further,
         step_figures={one.benchmark: _step_figures(one.reward_model, path) for one, path in evaluated},
     )

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from prlcoder.files import atomic_output
-from prlcoder.report import names
+from prlcoder.report import names, needs
 from prlcoder.report.curves import heading, panels
 from prlcoder.report.headline import headline
 from prlcoder.report.inputs import RunFiles, load
@@ -98,6 +98,8 @@ def _sections(run: RunFiles) -> dict[str, Any]:
         ],
         "supervision": statistics(run.supervision, run.samples.verdicts) if run.supervision else None,
         "stages": stage_rows(state) if state else (),
+        "need_headings": needs.HEADINGS,
+        "needs": needs.need_rows(run.estimate, state),
         "manifest": run.manifest_text,
     }
 

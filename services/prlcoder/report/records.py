@@ -62,12 +62,31 @@ class StageState(ReportRecord):
     started: datetime | None = None
     finished: datetime | None = None
     wall_s: float = 0.0
+    usage: dict[str, float] = {}
 
 
 class ReportedState(ReportRecord):
     """state.json."""
 
     stages: dict[str, StageState] = {}
+
+
+class StageNeed(ReportRecord):
+    """What a stage was expected to need, in estimate.json. ``how`` says per figure how it was obtained."""
+
+    memory_mib: float | None = None
+    gpu_memory_mib: float | None = None
+    tokens_read: float | None = None
+    tokens_written: float | None = None
+    disk_mib: float | None = None
+    seconds: float | None = None
+    how: dict[str, str] = {}
+
+
+class ReportedEstimate(ReportRecord):
+    """estimate.json."""
+
+    stages: dict[str, StageNeed] = {}
 
 
 class ReportedSplits(ReportRecord):

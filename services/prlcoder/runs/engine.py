@@ -12,7 +12,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from prlcoder.errors import PrlcoderError, first_line
+from prlcoder.errors import InputError, PrlcoderError, first_line
+from prlcoder.files import write_json
+from prlcoder.runs.estimates.facts import facts_of
+from prlcoder.runs.estimates.stages import estimates
+from prlcoder.runs.estimates.table import estimate_record
 from prlcoder.runs.folder import RunFolder, remove
 from prlcoder.runs.given import check_given, local_copy
 from prlcoder.runs.load_problems import SplitProblems, load_problems
@@ -31,6 +35,7 @@ from prlcoder.runs.session import (
 from prlcoder.runs.stage_progress import write_end_report
 from prlcoder.runs.state import FINISHED_STATUSES, RunState, StageRecord, StageStatus, now
 from prlcoder.runs.transcript import transcript
+from prlcoder.runs.usage import UsageMeter, added
 from prlcoder.signals import Stopping
 from prlcoder.spec import TrainingRun
 from prlcoder.storage import Location
@@ -91,37 +96,53 @@ def _run_stages(session: RunSession, only: str | None) -> bool:
         if problems is None:
             with session.stopping.allowed():
                 problems = load_problems(session.run.spec, session.folder.splits, session.folder.quarantine)
+                if only is None:
+                    _write_estimates(session, problems)
                 if (facts := check_run_model(session.run.spec, problems)) is not None:
                     log(f"model: {facts}")
         _run_stage(session, step.name, problems, resumed=step.action == "resume")
     return problems is not None
 
 
+def _write_estimates(session: RunSession, problems: SplitProblems) -> None:
+    """Write what each stage of a new run is expected to need. A run whose model is not here yet has no estimate."""
+    if session.folder.estimate.exists():
+        return
+    stages = [name for name, record in session.state.stages.items() if record.status != "given"]
+    with suppress(InputError, ModuleNotFoundError):  # the stage itself says which package is missing
+        found = estimates(session.run, facts_of(session.run, problems), stages)
+        write_json(session.folder.estimate, {"stages": {one.stage: estimate_record(one) for one in found}})
+
+
 def _run_stage(session: RunSession, name: str, problems: SplitProblems, *, resumed: bool) -> None:
     """Make one attempt at one stage, from its first record to its published folder."""
     folder, before = session.folder, session.state.stages[name]
-    attempt = StageRecord(status="running", attempt=before.attempt + 1, started=now(), wall_s=before.wall_s)
+    attempt = StageRecord(
+        status="running", attempt=before.attempt + 1, started=now(), wall_s=before.wall_s, usage=before.usage
+    )
     session.record(name, attempt)
     if session.store is not None:
         session.store.withdraw(name)
     folder.prepare(name)
     heading = f"stage {name}, attempt {attempt.attempt}{', resumed' if resumed else ''}, {attempt.started}"
     log(f"{name}: starts{' where it was stopped' if resumed else ''}")
-    began = time.monotonic()
+    began, meter = time.monotonic(), UsageMeter.start()
     try:
         with transcript(folder.log(name), heading) as printed, observed_stage(session, name, printed, name):
             metrics = call_stage(session, name, problems)
     except BaseException as error:
         status: StageStatus = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         wall = round(before.wall_s + time.monotonic() - began, 3)
-        ended = replace(attempt, status=status, finished=now(), wall_s=wall, error=first_line(error))
+        used = added(before.usage, meter.usage(session.run.spec, name, folder.scratch(name)))
+        ended = replace(attempt, status=status, finished=now(), wall_s=wall, error=first_line(error), usage=used)
         with suppress(PrlcoderError):  # on a full disk even this write may fail; a "running" stage is resumed as well
             session.record(name, ended)
         if status == "failed":
             log(f"{name}: failed after {wall:.1f} s; its log is {folder.log(name)}; run again to continue")
         raise
     wall = round(before.wall_s + time.monotonic() - began, 3)
-    done = replace(attempt, status="done", finished=now(), wall_s=wall, metrics=python_numbers(metrics))
+    used = added(before.usage, meter.usage(session.run.spec, name, folder.scratch(name)))
+    done = replace(attempt, status="done", finished=now(), wall_s=wall, metrics=python_numbers(metrics), usage=used)
     folder.publish(name, done)
     if session.store is not None:
         session.store.push_artifact(name)

@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "state.json"
 
     @property
+    def estimate(self) -> Path:
+        """What each stage was expected to need when the run began."""
+        return self.path / "estimate.json"
+
+    @property
     def splits(self) -> Path:
         """The problem ids of the three splits."""
         return self.path / "splits.json"

@@ -22,7 +22,8 @@ FINISHED_STATUSES = ("done", "given")
 class StageRecord:
     """The state of one stage.
 
-    Times are UTC in ISO 8601. ``wall_s`` adds up all attempts since the stage was last started afresh.
+    Times are UTC in ISO 8601. ``wall_s`` and ``usage`` (memory, tokens, disk) count all attempts since the
+    stage was last started afresh.
     """
 
     status: StageStatus = "to do"
@@ -32,6 +33,7 @@ class StageRecord:
     wall_s: float = 0.0
     metrics: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    usage: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

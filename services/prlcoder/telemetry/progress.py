@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TextIO
@@ -71,6 +72,7 @@ class Progress:
         with self._lock:
             self._done += count
             self._tokens += tokens
+            _TOKENS[self._label] += tokens
             self._note = note or self._note
             if time.monotonic() - self._shown >= self._period:
                 self._show(self._end)
@@ -134,6 +136,14 @@ class Progress:
 _ACTIVE: Final[list[Progress]] = []  # nested work, the innermost last; only that one shows the clock
 _last_work = time.monotonic()  # when this process last finished a piece of any work, or started another one
 _pieces = 0
+
+
+_TOKENS: Final[Counter[str]] = Counter()  # by label, of all work of this process
+
+
+def token_counts() -> dict[str, int]:
+    """Tokens that this process has counted so far, by the label of the work."""
+    return dict(_TOKENS)
 
 
 def note_work() -> None:
