@@ -65,6 +65,15 @@ ROBUST = {
     "correction": {"kind": "token-truncate", "cap": 2.0},
     "rewardModel": {"refreshEvery": None},
     "engine": {"kind": "transformers", "weights": "uri"},
+    "monitors": {
+        "every": 5,
+        "programs": 64,
+        "window": 10,
+        "minAuroc": 0.6,
+        "maxKl": 0.25,
+        "minEntropy": 0.1,
+        "maxCommentGrowth": 0.1,
+    },
 }
 PAPER = {
     **ROBUST,

@@ -1,9 +1,9 @@
-"""Serves the progress of a stage to whoever runs it. On one machine it is off.
+"""Serves the progress and the metrics of a stage to whoever runs it. On one machine both are off.
 
 Where ``PRLCODER_PROGRESS_PORT`` is set, as in a stage's pod, the process answers ``GET /progress`` on that port with
 the document of ``progress_document``. The operator reads it there at most every 30 s. The process itself connects to
 nobody and needs no credential: the operator takes the pod's address from the API server, so that a pod can only speak
-for itself. The figures are those that the metrics and the log show as well.
+for itself. ``GET /metrics`` on the same port gives the metrics of the process and of its training to Prometheus.
 
 Where ``PRLCODER_END_REPORT`` names a file, the last document is written there when the stage is done. Kubernetes keeps
 the content of ``/dev/termination-log`` in the pod's status.
@@ -20,14 +20,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from prlcoder.stages.checkpoints import checkpoints_heard
 from prlcoder.telemetry.progress import idle_s, outermost, pieces_of_work
+from prlcoder.telemetry.training_figures import figures_heard
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 PORT_VARIABLE: Final = "PRLCODER_PROGRESS_PORT"
 END_REPORT_VARIABLE: Final = "PRLCODER_END_REPORT"
 MAX_END_REPORT_BYTES: Final = 4096  # Kubernetes cuts longer termination messages
-PATH: Final = "/progress"
 
 
 @dataclass
@@ -71,13 +75,31 @@ def progress_document(running: StageInProgress) -> dict[str, Any]:
 def progress_served(running: StageInProgress) -> Iterator[int | None]:
     """Answer within the block on the port that the environment names; yields the port, or None if it names none.
 
-    Port 0 takes a free one.
+    Port 0 takes a free one. The metrics are those of the process and, once a training has begun, of the training.
     """
     given = os.environ.get(PORT_VARIABLE)
     if not given:
         yield None
         return
-    server = _server(int(given), running)
+    with _training_metrics() as registry, _serving(int(given), running, registry) as port:
+        yield port
+
+
+@contextmanager
+def _training_metrics() -> Iterator[CollectorRegistry]:
+    """A registry that hears of the training and of its checkpoints within the block."""
+    from prlcoder.telemetry.metrics import new_registry
+    from prlcoder.telemetry.training_metrics import TrainingMetrics
+
+    registry = new_registry()
+    metrics = TrainingMetrics(registry)
+    with figures_heard(metrics.note), checkpoints_heard(metrics.note_checkpoint):
+        yield registry
+
+
+@contextmanager
+def _serving(port: int, running: StageInProgress, registry: CollectorRegistry) -> Iterator[int]:
+    server = _server(port, running, registry)
     threading.Thread(target=server.serve_forever, name="progress", daemon=True).start()
     try:
         yield int(server.server_address[1])
@@ -109,17 +131,23 @@ class _DualStackServer(ThreadingHTTPServer):
         super().server_bind()
 
 
-def _server(port: int, running: StageInProgress) -> ThreadingHTTPServer:
+def _server(port: int, running: StageInProgress, registry: CollectorRegistry) -> ThreadingHTTPServer:
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
     class Handler(BaseHTTPRequestHandler):
         timeout = 10.0
 
         def do_GET(self) -> None:  # the name is given by http.server
-            if self.path != PATH:
-                self.send_error(404)
-                return
-            body = json.dumps(progress_document(running)).encode()
+            match self.path:
+                case "/progress":
+                    body, kind = json.dumps(progress_document(running)).encode(), "application/json"
+                case "/metrics":
+                    body, kind = generate_latest(registry), CONTENT_TYPE_LATEST
+                case _:
+                    self.send_error(404)
+                    return
             self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -10,7 +10,7 @@ from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Trac
 from prlcoder.spec.evaluation import Benchmark, Evaluation
 from prlcoder.spec.model import Model, Peft, Scratch
 from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
-from prlcoder.spec.rl import RL_ALGORITHMS, Rl, RlCorrection, RlCredit, RlKl, RlReward, RlValue
+from prlcoder.spec.rl import RL_ALGORITHMS, Rl, RlCorrection, RlCredit, RlKl, RlMonitors, RlReward, RlValue
 from prlcoder.spec.section import Section
 from prlcoder.spec.stages import STAGES, StageDefinition
 from prlcoder.spec.supervision import (
@@ -48,6 +48,7 @@ __all__ = [
     "RlCorrection",
     "RlCredit",
     "RlKl",
+    "RlMonitors",
     "RlReward",
     "RlValue",
     "RulesTeacher",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from prlcoder.spec.section import NO_CRD_DEFAULT, Count, NonNegative, Positive, Section, unique_by
+from prlcoder.spec.section import NO_CRD_DEFAULT, Count, Fraction, NonNegative, Positive, Section, unique_by
 
 Discount = Annotated[float, Field(ge=0.0, le=1.0)]
 RlAlgorithm = Literal["ppo", "rloo", "grpo"]
@@ -103,6 +103,26 @@ class RlRewardModel(Section):
     """Number of updates after which the reward model is trained again; none means never."""
 
 
+class RlMonitors(Section):
+    """What is watched while the policy learns, and where an alarm begins. It changes nothing in the training."""
+
+    every: Count = 5
+    """Number of updates after which the reward model is measured on the policy's own steps and rollouts are kept for
+    the report. The first and the last update are watched, too."""
+    programs: Count = 64
+    """Largest number of programs whose steps are labelled by execution each time."""
+    window: Count = 10
+    """Number of updates over which alarms take means."""
+    min_auroc: Fraction = 0.6
+    """Alarm `weak-reward-model`: the lowest AUROC of the reward model on the policy's own steps."""
+    max_kl: Positive = 0.25
+    """Alarm `divergence`: the largest divergence from the initial policy, in nats per token."""
+    min_entropy: Fraction = 0.1
+    """Alarm `entropy-collapse`: the smallest entropy, as a share of what it was in the first updates."""
+    max_comment_growth: Fraction = 0.1
+    """Alarm `comments`: the largest growth of the share of lines that are comments or blank."""
+
+
 class RlEngine(Section):
     """What samples the rollouts."""
 
@@ -174,6 +194,8 @@ class Rl(Section):
     """What happens to the reward model while the policy learns."""
     engine: RlEngine = RlEngine()
     """What samples the rollouts."""
+    monitors: RlMonitors = RlMonitors()
+    """What is watched, and when an alarm is raised."""
 
     @model_validator(mode="before")
     @classmethod

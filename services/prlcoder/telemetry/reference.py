@@ -16,8 +16,10 @@ from prlcoder.telemetry.metrics import HistogramMetric, MetricDefinition
 _HEAD: Final = """\
 # Metrics
 
-Prometheus metrics that PRLCoder's processes serve at `/metrics` on their `--metrics-port`. This page is generated from
-the definitions in the code (`python -m prlcoder.telemetry.reference`); a test compares the two.
+Prometheus metrics that PRLCoder's processes serve at `/metrics`. Servers use their `--metrics-port`. The pods of stages
+use port 9400 (`PRLCODER_PROGRESS_PORT`; on one machine a stage serves nothing unless it is set). The operator uses the
+port in `PRLCODER_OPERATOR_METRICS_PORT`. This page is generated from the definitions in the code
+(`python -m prlcoder.telemetry.reference`); a test compares the two.
 
 "Absent" says when a scrape does not contain the metric. A metric with labels has one series per combination of labels,
 from the moment when that combination first occurs. Each server also has the metrics of its process, as every Python

@@ -32,10 +32,12 @@ from prlcoder.training.loop.stop_on_signal import StopOnSignal
 from prlcoder.training.rl.collecting import RolloutCollector, RolloutTask, has_tests
 from prlcoder.training.rl.learner import Learner
 from prlcoder.training.rl.scoring import RolloutScorer
+from prlcoder.training.rl.shown_rollouts import ROLLOUTS_FILE
 from prlcoder.training.rl.state import load_state, save_state
 from prlcoder.training.rl.update_log import UPDATES_FILE, UpdateLog
 from prlcoder.training.rl.updates import Updates
 from prlcoder.training.rl.value_model import ValueModel, value_model_of_policy, value_model_of_reward
+from prlcoder.training.rl.watch import watched
 
 if TYPE_CHECKING:
     from prlcoder.executor import ProgramRunner
@@ -138,13 +140,13 @@ def _run(job: Job, start: PolicyStart, learner: Learner, collector: RolloutColle
     """
     updates = Updates(start.section, collector, learner)
     finished = _restore(job, learner)
-    log, stop = UpdateLog(job, finished), StopOnSignal()
+    log, stop, monitors = UpdateLog(job, finished), StopOnSignal(), (start.section.rl or Rl()).monitors
     with stop.listening(), Progress(job.name, total=updates.total, unit="updates", done=finished) as progress:
         while finished < updates.total and stop.received is None:
             steps = learner.steps
-            row = updates.make(finished)
+            row = watched(updates.make(finished), log.rows, monitors)
             finished += 1
-            log.add(row)
+            log.add(row, updates.shown)
             progress.advance(note=f"pass rate {row['pass_rate']:.3f}", tokens=row["tokens"])
             due = learner.steps // job.section.save_steps > steps // job.section.save_steps
             if due or finished == updates.total or stop.received is not None:
@@ -174,10 +176,12 @@ def _publish(job: Job, start: PolicyStart, learner: Learner, rows: list[dict[str
         "sampled": sum(row["sampled"] for row in rows),
         "dropped": sum(count for row in rows for count in row["dropped"].values()),
         "steps": learner.steps,
+        "alarms": len({(alarm["name"], alarm["since"]) for row in rows for alarm in row.get("alarms", ())}),
         **{name: sum(row[name] for row in last) / len(last) for name in ("pass_rate", "length")},
     }
     history = [{"step": row["step"], "loss": row["policy_loss"]} for row in of_policy if "policy_loss" in row]
     card = model_card(job, title=title, base=start.init, pipeline="text-generation", facts=metrics)
     write_model_folder(learner.policy.model, start.tokenizer, job, history, card)
-    shutil.copyfile(job.work / UPDATES_FILE, job.output / UPDATES_FILE)
+    for name in (UPDATES_FILE, ROLLOUTS_FILE):
+        shutil.copyfile(job.work / name, job.output / name)
     return metrics

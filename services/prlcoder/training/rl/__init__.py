@@ -9,5 +9,7 @@ loop. Everything but its first and its last part is a pure function: ``credit/``
 - ``token_batch.py``: rollouts as tensors. ``value_model.py``: the value model of PPO.
 - ``learner.py``: the models with their optimisers, and an update of them. ``estimates.py``: rewards, advantages and
   returns per token.
+- ``monitors.py``, ``own_steps.py``: what a training is watched by. ``alarms.py``: what goes wrong in it. ``watch.py``
+  tells both. ``shown_rollouts.py``: rollouts for the report.
 - ``state.py``: checkpoints. ``update_log.py``: what is logged of an update.
 """

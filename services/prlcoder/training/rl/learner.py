@@ -50,15 +50,19 @@ class TrainedModel:
             weight_decay=section.weight_decay,
         )
 
-    def step(self, share: float, guard: FiniteGuard, number: int) -> None:
-        """Apply the gradients at hand. ``share`` scales the learning rate; ``number`` is the step's, for messages."""
+    def step(self, share: float, guard: FiniteGuard, number: int) -> float:
+        """Apply the gradients at hand. ``share`` scales the learning rate; ``number`` is the step's, for messages.
+
+        Returns the norm of the gradients before they are clipped.
+        """
         guard.check_gradients(self.model, number)
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * share
-        torch.nn.utils.clip_grad_norm_(self._named.values(), self._max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self._named.values(), self._max_grad_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         guard.check_weights(self.model, number)
+        return float(norm)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: the trained weights and the optimiser."""
@@ -203,7 +207,7 @@ class Learner:
         self.steps += 1
         figures.steps += 1
         if policy_share:
-            self.policy.step(policy_share, self._guards["policy"], self.steps)
+            figures.gradient_norm += self.policy.step(policy_share, self._guards["policy"], self.steps)
         if self.value is not None:
             self.value.step(1.0, self._guards["value"], self.steps)
 
@@ -258,6 +262,7 @@ class UpdateFigures:
     steps: int = 0
     policy_loss: float = 0.0
     value_loss: float = 0.0
+    gradient_norm: float = 0.0  # of the policy
     statistics: PolicyStatistics | None = None
 
     def add(self, statistics: PolicyStatistics) -> None:
@@ -265,7 +270,7 @@ class UpdateFigures:
         self.statistics = statistics if self.statistics is None else self.statistics + statistics
 
     def means(self) -> dict[str, float]:
-        """Losses per step, and the statistics per token."""
-        steps = max(1, self.steps)
-        losses = {"policy_loss": self.policy_loss / steps, "value_loss": self.value_loss / steps}
-        return {**losses, **(self.statistics.means() if self.statistics is not None else {})}
+        """Losses and the norm of the policy's gradient per step, and the statistics per token."""
+        sums = {name: getattr(self, name) for name in ("policy_loss", "value_loss", "gradient_norm")}
+        per_step = {name: value / max(1, self.steps) for name, value in sums.items()}
+        return {**per_step, **(self.statistics.means() if self.statistics is not None else {})}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,11 @@ from prlcoder.spec import Policy, Rl, RlValue
 from prlcoder.training.rl.collecting import Collection, RolloutCollector
 from prlcoder.training.rl.estimates import TokenSignals, estimated
 from prlcoder.training.rl.learner import Learner
+from prlcoder.training.rl.monitors import deviations, mean, program_figures
+from prlcoder.training.rl.own_steps import OwnStepProbe
 from prlcoder.training.rl.rewarding import TRUNCATED, Rewarded, comparable, rewarded
 from prlcoder.training.rl.schedule import learning_rate_share
-from prlcoder.training.rollouts import Rollout
+from prlcoder.training.rl.shown_rollouts import is_watched, shown_rows
 
 
 class Updates:
@@ -28,6 +30,10 @@ class Updates:
         self._value_only = 0
         if section.algorithm == "ppo":
             self._value_only = (self._rl.value or RlValue()).pretrain_updates
+        self._probe = OwnStepProbe(
+            self._problems, collector.executor, collector.segmenter, collector.mode, self._rl.monitors.programs
+        )
+        self.shown: list[dict[str, Any]] = []  # rollouts of the last update for the report, if it was watched
 
     @property
     def total(self) -> int:
@@ -42,6 +48,8 @@ class Updates:
             found = self._collector.collect(update, version=max(0, of_policy))
         every = rewarded(found.rollouts, self._rl, self._problems)
         kept = comparable(every, self._section.algorithm, self._rl, found.dropped)
+        self.shown = []
+        own_steps = self._own_steps(found, update)
         learnt: dict[str, float] = {}
         if kept.rollouts:
             learnt = self._learn(kept, update, share, found.seconds)
@@ -52,9 +60,17 @@ class Updates:
             "learning_rate": share * self._section.learning_rate,
             "trained": sum(one.finished for one in kept.rollouts),
             **_of_programs(found, every),
+            **({"own_steps": own_steps} if own_steps else {}),
             **learnt,
             "seconds": {name: round(seconds, 3) for name, seconds in found.seconds.items()},
         }
+
+    def _own_steps(self, found: Collection, update: int) -> dict[str, float]:
+        """The reward model's figures on the steps of this update, if it is watched."""
+        if self._collector.scorer is None or not is_watched(update, self._rl.monitors.every, self.total):
+            return {}
+        with _timed(found.seconds, "monitors"):
+            return self._probe.figures(found.rollouts)
 
     def _learn(self, kept: Rewarded, update: int, share: float, seconds: dict[str, float]) -> dict[str, float]:
         """The optimiser steps on rollouts that can be compared. Returns their figures for the log."""
@@ -66,6 +82,9 @@ class Updates:
         executed = self._rl.mask == "executed"
         signals = TokenSignals.of(rollouts, kept.rewards, old, reference, values, executed=executed)
         targets, figures = estimated(signals, self._section.algorithm, self._rl)
+        if is_watched(update, self._rl.monitors.every, self.total):
+            advantages = [row[: len(own)] for row, own in zip(targets.advantages.tolist(), kept.rewards, strict=True)]
+            self.shown = shown_rows(update + 1, rollouts, kept.rewards, advantages, kept.components, self._problems)
         with _timed(seconds, "update"):
             figures |= learner.update(rollouts, targets, update, policy_share=share)
         return {name: value for name, value in figures.items() if math.isfinite(value)}
@@ -87,24 +106,10 @@ def _of_programs(found: Collection, every: Rewarded) -> dict[str, Any]:
         "sampled": found.sampled,
         "dropped": dict(found.dropped + Counter({TRUNCATED: cut})),
         "tokens": sum(len(one.completion_ids) for one in rollouts),
-        "pass_rate": _mean([one.outcome.passed for one in rollouts]),
+        "pass_rate": mean([one.outcome.passed for one in rollouts]),
         "verdicts": dict(Counter(one.outcome.verdict.value for one in rollouts)),
         "rewards": every.means(),
-        **({"prm_mean": _mean(scores)} if scores else {}),
-        "length": _mean([len(one.completion_ids) for one in rollouts]),
-        "segments": _mean([len(one.segments) for one in rollouts]),
-        "lowest_step_last": _lowest_step_last(rollouts),
+        "reward_std": deviations(every.components),
+        **({"prm_mean": mean(scores)} if scores else {}),
+        **program_figures(rollouts),
     }
-
-
-def _lowest_step_last(rollouts: Sequence[Rollout]) -> float:
-    """The share of scored programs whose lowest step is the last. A reward model that has become an outcome model has a
-    high one."""
-    scored = [
-        [score for score in one.step_scores if score is not None] for one in rollouts if one.step_scores is not None
-    ]
-    return _mean([scores.index(min(scores)) == len(scores) - 1 for scores in scored if len(scores) > 1])
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
