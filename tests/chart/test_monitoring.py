@@ -20,7 +20,7 @@ from prlcoder.telemetry.reference import metric_definitions
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "prlcoder"
 RUNBOOKS = ROOT / "docs" / "runbooks"
-WORDS_OF_PROMQL = {"sum", "avg", "max", "by", "rate", "histogram_quantile", "le", "__name__"}
+WORDS_OF_PROMQL = {"sum", "avg", "max", "by", "rate", "increase", "time", "histogram_quantile", "le", "__name__"}
 
 
 def registered() -> set[str]:
@@ -120,6 +120,14 @@ OPERATOR = 'kube_deployment_status_replicas_available{namespace="a",deployment="
 UP = f'up{{{EXECUTOR},pod="p",app_kubernetes_io_part_of="prlcoder"}}'
 QUEUE = f'prlcoder_executor_queue_depth{{{EXECUTOR},pod="p"}}'
 
+OPERATORS = 'namespace="a",job="operator",pod="p"'
+LOOKS = f'prlcoder_reconcile_total{{{OPERATORS},result="%s"}}'
+HANGING = f"prlcoder_workqueue_unfinished_work_seconds{{{OPERATORS}}}"
+RESTARTS = f'prlcoder_run_restarts_total{{{OPERATORS},reason="%s"}}'
+STAGE = 'namespace="a",job="stage",run="r",stage="policy"'
+CHECKPOINT = f"prlcoder_train_last_checkpoint_timestamp_seconds{{{STAGE}}}"
+ALARM = f'prlcoder_train_alarm{{{STAGE},alarm="divergence"}}'
+
 FIRING = {
     "PRLCoderOperatorAbsent": {OPERATOR: "0x60"},
     "PRLCoderServiceDown": {UP: "0x60"},
@@ -132,6 +140,11 @@ FIRING = {
     "PRLCoderSandboxFails": {SANDBOX: "0+10x60"},  # every program fails: no series counts verdicts
     "PRLCoderTestsFaulty": {RUNS: "0+90x60", TESTS: "0+10x60"},
     "PRLCoderExecutorQueueFull": {QUEUE: "4000x60"},
+    "PRLCoderLooksFail": {LOOKS % "done": "0+8x60", LOOKS % "error": "0+2x60"},
+    "PRLCoderLookHangs": {HANGING: "0+60x60"},
+    "PRLCoderStagesRestart": {RESTARTS % "Crashed": "0+1x60"},
+    "PRLCoderCheckpointOld": {CHECKPOINT: "-7200x60"},  # promtool's clock begins at 0
+    "PRLCoderTrainingAlarm": {ALARM: "1x60"},
 }
 SILENT = {
     "PRLCoderOperatorAbsent": {OPERATOR: "1x60"},
@@ -141,6 +154,11 @@ SILENT = {
     "PRLCoderSandboxFails": {RUNS: "0+1000x60", SANDBOX: "0+1x60"},
     "PRLCoderTestsFaulty": {RUNS: "0+99x60", TESTS: "0+1x60"},
     "PRLCoderExecutorQueueFull": {QUEUE: "3000x60"},
+    "PRLCoderLooksFail": {LOOKS % "done": "0+99x60", LOOKS % "error": "0+1x60"},
+    "PRLCoderLookHangs": {HANGING: "20x60"},
+    "PRLCoderStagesRestart": {RESTARTS % "Disrupted": "0+1x60"},
+    "PRLCoderCheckpointOld": {CHECKPOINT: "0+60x60"},
+    "PRLCoderTrainingAlarm": {ALARM: "0x60"},
 }
 """Series of one sample per minute, by alert."""
 

@@ -66,6 +66,7 @@ def test_the_operator_reads_the_settings_that_the_chart_gives(helm: Helm) -> Non
         claim="prlcoder-runs",
         service_account="prlcoder-run",
         namespace=None,
+        metrics_port=8081,
         services={
             "segmenter": "prlcoder-segmenter.prlcoder.svc:8101",
             "mutator": "prlcoder-mutator.prlcoder.svc:8102",

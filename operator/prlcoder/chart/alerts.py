@@ -90,6 +90,44 @@ ALERTS: Final = (
         "warning",
         "{{ $value }} items wait at the executor pod {{ $labels.namespace }}/{{ $labels.pod }}, which accepts 4096.",
     ),
+    AlertRule(
+        "PRLCoderLooksFail",
+        f'sum by ({_PLACE}) (rate(prlcoder_reconcile_total{{result="error"}}[10m]))'
+        f" / sum by ({_PLACE}) (rate(prlcoder_reconcile_total[10m])) > 0.1",
+        "10m",
+        "warning",
+        "{{ $value | humanizePercentage }} of the operator's looks at runs fail.",
+    ),
+    AlertRule(
+        "PRLCoderLookHangs",
+        "prlcoder_workqueue_unfinished_work_seconds > 300",
+        "5m",
+        "critical",
+        "The operator {{ $labels.namespace }}/{{ $labels.pod }} has looked at one run for "
+        "{{ $value | humanizeDuration }}.",
+    ),
+    AlertRule(
+        "PRLCoderStagesRestart",
+        f'sum by ({_PLACE}, reason) (increase(prlcoder_run_restarts_total{{reason!="Disrupted"}}[1h])) > 5',
+        "1m",
+        "warning",
+        "Stages were restarted {{ $value | humanize }} times within an hour because of {{ $labels.reason }}.",
+    ),
+    AlertRule(
+        "PRLCoderCheckpointOld",
+        "time() - prlcoder_train_last_checkpoint_timestamp_seconds > 7200",
+        "10m",
+        "warning",
+        "The newest checkpoint of {{ $labels.namespace }}/{{ $labels.run }}, stage {{ $labels.stage }}, is "
+        "{{ $value | humanizeDuration }} old.",
+    ),
+    AlertRule(
+        "PRLCoderTrainingAlarm",
+        "prlcoder_train_alarm == 1",
+        "15m",
+        "warning",
+        "The training {{ $labels.namespace }}/{{ $labels.run }} has the alarm {{ $labels.alarm }}.",
+    ),
 )
 
 

@@ -20,6 +20,7 @@ class TimeSeriesPanel:
     meaning: str
     unit: str
     queries: Mapping[str, str]
+    floor: int | None = 0  # lower end of the axis; None where values may be negative
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ def _panel(number: int, panel: TimeSeriesPanel) -> dict[str, Any]:
         "description": panel.meaning,
         "datasource": _SOURCE,
         "gridPos": {"x": column * PANEL_WIDTH, "y": row * PANEL_HEIGHT, "w": PANEL_WIDTH, "h": PANEL_HEIGHT},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": _axis(panel), "overrides": []},
         "targets": targets,
     }
+
+
+def _axis(panel: TimeSeriesPanel) -> dict[str, Any]:
+    return {"unit": panel.unit} | ({} if panel.floor is None else {"min": panel.floor})

@@ -123,7 +123,9 @@ class OperatorValues(PodValues):
     resync_seconds: AtLeastOne = 300
     """Time after which every run is looked at even if nothing has changed."""
     progress_port: Port = 9400
-    """Port on which the pods of stages answer about their progress."""
+    """Port on which the pods of stages answer about their progress, and serve their metrics."""
+    metrics_port: Port = 8081
+    """Port of the operator's `/metrics`."""
     probe_port: Port = 8080
     """Port of the liveness and readiness probe."""
     resources: KubernetesObject = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
@@ -279,10 +281,12 @@ class MonitoringValues(ValuesSection):
 
     service_monitor: bool = False
     """Whether a ServiceMonitor of the services is made."""
+    pod_monitor: bool = False
+    """Whether PodMonitors of the operator and of the stages' pods are made."""
     prometheus_rule: bool = False
     """Whether the alerts are made."""
     labels: dict[str, str] = {}
-    """More labels of the ServiceMonitor and the PrometheusRule, such as the `release` that Prometheus selects."""
+    """More labels of the monitors and the PrometheusRule, such as the `release` that Prometheus selects."""
     interval: str = "30s"
     """Time between two scrapes."""
     runbooks: str = "docs/runbooks"

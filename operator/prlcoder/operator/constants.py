@@ -32,6 +32,7 @@ SPEC_FOLDER: Final = "/etc/prlcoder/run"  # where that ConfigMap is mounted in a
 STORAGE_FOLDER: Final = "/var/lib/prlcoder"  # where the claim is mounted where the storage is a claim
 CONTAINER: Final = "stage"  # the container of a stage's pod that runs the stage
 PREFLIGHT_CONTAINER: Final = "preflight"
+GPU_RESOURCES: Final = ("nvidia.com/gpu", "amd.com/gpu")
 
 # Exit codes that a repeated attempt cannot mend: ``InputError``'s, and usage, data and configuration of ``sysexits.h``.
 FATAL_EXIT_CODES: Final = (2, 64, 65, 78)

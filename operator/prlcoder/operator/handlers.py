@@ -7,12 +7,15 @@ import logging
 import random
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import kopf
 
 from prlcoder.operator.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, PLURAL, RUN_LABEL, VERSION
 from prlcoder.operator.kube import ApiError, Kube
+from prlcoder.operator.metrics import OperatorMetrics
+from prlcoder.operator.observer import RunObserver
 from prlcoder.operator.pod_report_reader import PodReportReader
 from prlcoder.operator.reconcile import reconcile
 from prlcoder.operator.settings import OperatorSettings
@@ -25,8 +28,10 @@ _log = logging.getLogger(__name__)
 class Controller:
     """The queue, its workers, and the resync that heals whatever a watch has missed."""
 
-    def __init__(self, kube: Kube, settings: OperatorSettings) -> None:
-        self.queue, self._kube, self._settings = WorkQueue(), kube, settings
+    def __init__(self, kube: Kube, settings: OperatorSettings, metrics: OperatorMetrics) -> None:
+        self.queue, self._kube, self._settings = WorkQueue(metrics), kube, settings
+        self._metrics, self._observer = metrics, RunObserver(metrics, datetime.now(UTC))
+        metrics.unfinished.set_function(lambda: self.queue.oldest_s)
         self._reader = PodReportReader(settings.progress_port)
         self._tasks: list[asyncio.Task[None]] = []
         self._last_work = time.monotonic()
@@ -59,14 +64,18 @@ class Controller:
                 await self.queue.done(key)
 
     async def _look(self, key: Key) -> None:
+        started = time.monotonic()
         try:
-            again = await reconcile(self._kube, self._reader, *key, self._settings)
+            again = await reconcile(self._kube, self._reader, *key, self._settings, self._observer)
         except Exception as error:
+            passing = isinstance(error, ApiError) and error.passing
+            self._metrics.looked("conflict" if passing else "error", time.monotonic() - started)
             pause = await self.queue.retry(key)
-            level = logging.WARNING if isinstance(error, ApiError) and error.passing else logging.ERROR
+            level = logging.WARNING if passing else logging.ERROR
             trace = None if isinstance(error, ApiError) else error
             _log.log(level, "%s/%s: %s; again in %.0f s", *key, error, pause, exc_info=trace)
             return
+        self._metrics.looked("done", time.monotonic() - started)
         self.queue.forget(key)
         if again is not None:
             await self.queue.add_after(key, again)
@@ -83,7 +92,7 @@ class Controller:
                 await self.queue.add((run["metadata"]["namespace"], run["metadata"]["name"]))
 
 
-def registry(settings: OperatorSettings) -> kopf.OperatorRegistry:
+def registry(settings: OperatorSettings, metrics: OperatorMetrics) -> kopf.OperatorRegistry:
     """kopf's handlers. An own registry keeps two operators in one process apart."""
     handlers = kopf.OperatorRegistry()
     state: dict[str, Controller] = {}
@@ -95,7 +104,7 @@ def registry(settings: OperatorSettings) -> kopf.OperatorRegistry:
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)
-        state["controller"] = Controller(await Kube.connect(), own)
+        state["controller"] = Controller(await Kube.connect(metrics.called), own, metrics)
         state["controller"].start()
 
     @kopf.on.cleanup(registry=handlers)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prlcoder.operator.api_objects import NewObject
-from prlcoder.operator.constants import CONTAINER, FATAL_EXIT_CODES
+from prlcoder.operator.constants import CONTAINER, FATAL_EXIT_CODES, GPU_RESOURCES
 from prlcoder.operator.jobs import add_priority, backoff_limit, child_metadata, job_name
 from prlcoder.operator.observed import ObservedRun
 from prlcoder.operator.pods import MANIFEST, labels, pod_template
@@ -21,7 +21,6 @@ API_VERSION: Final = "jobset.x-k8s.io/v1alpha2"
 GROUP: Final = "nodes"  # the only replicated Job of the set
 RENDEZVOUS_PORT: Final = 29500
 INDEX_PATH: Final = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
-GPU_RESOURCES: Final = ("nvidia.com/gpu", "amd.com/gpu")
 
 
 def stage_job_set(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewObject:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from kubernetes.aio import client, config
@@ -29,17 +30,21 @@ class ApiError(Exception):
         return self.code in (409, 429) or self.code >= 500
 
 
+CallObserver = Callable[[str, str, float], None]
+"""Told of each call: its method, its HTTP status (``none`` without an answer), and how many seconds it took."""
+
+
 class Kube:
     """Reads and writes what a reconcile needs. Usable as an asynchronous context manager."""
 
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
+    def __init__(self, api: client.ApiClient, observer: CallObserver | None = None) -> None:
+        self._api, self._observer = api, observer
 
     @classmethod
-    async def connect(cls) -> Kube:
+    async def connect(cls, observer: CallObserver | None = None) -> Kube:
         """The cluster of the pod's service account, or of the user's kubeconfig outside a cluster."""
         await config.load_config()
-        return cls(client.ApiClient())
+        return cls(client.ApiClient(), observer)
 
     async def __aenter__(self) -> Kube:
         return self
@@ -142,6 +147,21 @@ class Kube:
         content_type: str = JSON,
     ) -> NewObject:
         """One call. ``ApiError`` for what the server refuses; errors of the connection as aiohttp raises them."""
+        started, code = time.monotonic(), "none"
+        try:
+            answer = await self._request(method, path, query, body, content_type)
+            code = "2xx"
+        except ApiError as error:
+            code = str(error.code)
+            raise
+        finally:
+            if self._observer is not None:
+                self._observer(method, code, time.monotonic() - started)
+        return answer
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: NewObject | None, content_type: str
+    ) -> NewObject:
         headers = {"Accept": JSON, "Content-Type": content_type}
         parameters = await self._api.param_serialize(
             method,

@@ -8,7 +8,14 @@ from datetime import datetime
 
 from prlcoder.operator.api_objects import ApiObject
 from prlcoder.operator.conditions import moment
-from prlcoder.operator.constants import ATTEMPT_LABEL, CONTAINER, PREFLIGHT_CONTAINER, RESTART_LABEL, STAGE_LABEL
+from prlcoder.operator.constants import (
+    ATTEMPT_LABEL,
+    CONTAINER,
+    GPU_RESOURCES,
+    PREFLIGHT_CONTAINER,
+    RESTART_LABEL,
+    STAGE_LABEL,
+)
 from prlcoder.operator.pod_reports import PodReport
 
 
@@ -145,6 +152,10 @@ class ObservedPod:
     restart: int = 0  # of pods that restart together: how often they had done so before
     address: str = ""
     final_message: str = ""  # what the stage's container left when it succeeded
+    gpus: int = 0  # of all its containers that run as long as the stage
+    scheduled: datetime | None = None
+    started: datetime | None = None  # its stage's container
+    finished: datetime | None = None
 
     @classmethod
     def read(cls, document: ApiObject) -> ObservedPod:
@@ -173,6 +184,10 @@ class ObservedPod:
             restart=_restart(metadata.get("labels") or {}),
             address=status.get("podIP", ""),
             final_message=_final_message(containers),
+            gpus=_gpus(document.get("spec") or {}),
+            scheduled=moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
+            started=_stage_moment(containers, "startedAt"),
+            finished=_stage_moment(containers, "finishedAt"),
         )
 
 
@@ -228,6 +243,22 @@ def _final_message(containers: Sequence[ApiObject]) -> str:
         if ended and container["name"] == CONTAINER and ended.get("exitCode") == 0:
             return str(ended.get("message", ""))
     return ""
+
+
+def _gpus(spec: ApiObject) -> int:
+    """The GPUs of the containers and of the sidecars, by their limits."""
+    sidecars = [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
+    limits = [(one.get("resources") or {}).get("limits") or {} for one in [*(spec.get("containers") or []), *sidecars]]
+    return sum(int(amount) for own in limits for name, amount in own.items() if name in GPU_RESOURCES)
+
+
+def _stage_moment(containers: Sequence[ApiObject], name: str) -> datetime | None:
+    """``startedAt`` or ``finishedAt`` of the stage's container."""
+    for container in containers:
+        if container["name"] == CONTAINER:
+            state = container.get("state") or {}
+            return moment((state.get("running") or state.get("terminated") or {}).get(name))
+    return None
 
 
 def _end(containers: Sequence[ApiObject], spec: ApiObject) -> ContainerEnd | None:

@@ -21,6 +21,7 @@ from prlcoder.operator.constants import API_VERSION, KIND, SPEC_KEY
 from prlcoder.operator.jobs import job_name
 from prlcoder.operator.kube import ApiError, Kube, job_sets_path, jobs_path, run_path
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod, ObservedRun, controller_uid
+from prlcoder.operator.observer import RunObserver
 from prlcoder.operator.plan import RunPlan, plan
 from prlcoder.operator.pod_report_reader import PodReportReader
 from prlcoder.operator.pods import spec_name
@@ -33,21 +34,31 @@ _log = logging.getLogger(__name__)
 
 
 async def reconcile(
-    kube: Kube, reader: PodReportReader, namespace: str, name: str, settings: OperatorSettings
+    kube: Kube,
+    reader: PodReportReader,
+    namespace: str,
+    name: str,
+    settings: OperatorSettings,
+    observer: RunObserver | None = None,
 ) -> float | None:
     """Bring the run closer to what it asks for; seconds until it should be looked at again, or None."""
     document = await kube.run(namespace, name)
     if document is None:
+        if observer is not None:
+            observer.gone(namespace, name)
         return None
     run = ObservedRun.read(document)
     frozen = await _frozen_spec(kube, run)
     resolved = resolve(run, frozen)
     observed = await _observe(kube, reader, run, frozen, resolved)
-    decided = plan(observed, resolved, settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    decided = plan(observed, resolved, settings, now)
     for action in decided.actions:
         await act(kube, run, action)
     if decided.status is not None:
         await _write_status(kube, run, document, decided)
+    if observer is not None:
+        observer.looked(observed, decided, now)
     for event in decided.events:
         await _tell(kube, run, event)
     return decided.requeue_after_s

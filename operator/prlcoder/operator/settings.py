@@ -24,6 +24,7 @@ class OperatorSettings:
     resync_s: float = 300.0
     workers: int = 8
     probe_port: int = 8080
+    metrics_port: int = 0  # of the operator's metrics; 0 serves none
     progress_port: int = 9400  # on which a stage's pod answers about its progress
 
     @classmethod
@@ -44,5 +45,6 @@ class OperatorSettings:
             resync_s=float(given("RESYNC_S", str(default.resync_s))),
             workers=int(given("WORKERS", str(default.workers))),
             probe_port=int(given("PROBE_PORT", str(default.probe_port))),
+            metrics_port=int(given("METRICS_PORT", str(default.metrics_port))),
             progress_port=int(given("PROGRESS_PORT", str(default.progress_port))),
         )
