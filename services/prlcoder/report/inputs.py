@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +14,13 @@ import yaml
 from pydantic import ValidationError
 
 from prlcoder.errors import InputError, located
-from prlcoder.files import read_objects
+from prlcoder.files import parse_object, read_objects
 from prlcoder.report.records import (
     CountTable,
     Manifest,
     ReportedEstimate,
     ReportedProgram,
+    ReportedRollout,
     ReportedSplits,
     ReportedState,
     ReportedSupervision,
@@ -51,7 +52,8 @@ class RunFiles:
     programs: tuple[ReportedProgram, ...]
     samples: Samples
     logs: dict[str, tuple[dict[str, Any], ...]]
-    updates: tuple[dict[str, Any], ...] = ()  # of a policy that was trained by reinforcement learning
+    updates: tuple[dict[str, Any], ...] = ()  # of a policy that was, or is being, trained by reinforcement learning
+    rollouts: tuple[ReportedRollout, ...] = ()  # of some of these updates
     estimate: ReportedEstimate | None = None
     further: tuple[Summary, ...] = ()  # of the benchmarks after the first
     step_figures: dict[str, dict[str, StepFigures]] = field(default_factory=dict)
@@ -83,7 +85,8 @@ def load(folder: Path) -> RunFiles:
         programs=_programs(folder / "evaluation" / "steps.jsonl"),
         samples=_samples(folder / "evaluation" / "samples.jsonl"),
         logs=_logs(folder),
-        updates=_rows(folder / "policy" / "updates.jsonl"),
+        updates=tuple(row for _, row in _records(_update_log(folder, "updates.jsonl"))),
+        rollouts=_rollouts(_update_log(folder, "rollouts.jsonl")),
         estimate=_json(ReportedEstimate, folder / "estimate.json"),
         further=further,
         step_figures={one.benchmark: _step_figures(one.reward_model, path) for one, path in evaluated},
@@ -130,8 +133,22 @@ def _programs(path: Path) -> tuple[ReportedProgram, ...]:
     return tuple(_parse(ReportedProgram, value, path, number) for number, value in read_objects(path))
 
 
-def _rows(path: Path) -> tuple[dict[str, Any], ...]:
-    return tuple(row for _, row in read_objects(path)) if path.is_file() else ()
+def _update_log(folder: Path, name: str) -> Path:
+    """A log of the policy's updates: of the finished stage, or else of the one that is training."""
+    path = folder / "policy" / name
+    in_work = sorted((folder / ".work" / "policy").rglob(name), key=lambda one: one.stat().st_mtime)
+    return path if path.is_file() or not in_work else in_work[-1]
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a log with their line numbers. A row that is being written is left out."""
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        yield from ((number, parse_object(path, number, line)) for number, line in enumerate(lines, start=1))
+
+
+def _rollouts(path: Path) -> tuple[ReportedRollout, ...]:
+    return tuple(_parse(ReportedRollout, row, path, number) for number, row in _records(path))
 
 
 def _samples(path: Path) -> Samples:

@@ -86,7 +86,7 @@ def _sections(run: RunFiles) -> dict[str, Any]:
         "viewer": viewer,
         "problems": max(viewer.total, sum(_sizes(run.splits)) if run.splits else 0),
         "curves": [(heading(name), plots) for name, plots in panels(run.logs).items()],
-        "rl": rl_report(run.updates),
+        "rl": rl_report(run.updates, run.rollouts),
         "has_validation": any("eval_loss" in row for rows in run.logs.values() for row in rows),
         "trust": [text for one in summaries for text in sentences(one, run.step_figures[one.benchmark])],
         "has_reward": state is not None and "reward" in state.stages,

@@ -275,3 +275,29 @@ class ReportedSupervision(ReportRecord):
     versions: dict[str, Any] = {}
     counts: dict[str, Any]
     timings_s: dict[str, float] = {}
+
+
+class RolloutFigures(ReportRecord):
+    """The sum of the rewards and the mean of the advantages over some tokens; None where there is no token."""
+
+    reward: float | None = None
+    advantage: float | None = None
+
+
+class RolloutStep(RolloutFigures, ReportedStep):
+    """One segment of a rollout."""
+
+
+class ReportedRollout(ReportRecord):
+    """One line of policy/rollouts.jsonl. ``after`` are the figures of the tokens behind the last segment."""
+
+    update: int
+    problem_id: str
+    statement: str = ""
+    program: str
+    verdict: str
+    finished: bool = True
+    reward: float
+    components: dict[str, float] = {}
+    segments: tuple[RolloutStep, ...] = ()
+    after: RolloutFigures = RolloutFigures()

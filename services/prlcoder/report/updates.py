@@ -1,4 +1,5 @@
-"""The updates of reinforcement learning: reward by component, pass rate, divergence, length, and what was dropped."""
+"""The updates of reinforcement learning: alarms, reward by component, pass rate, divergence, length, what was dropped,
+and rollouts."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from typing import Any, Final
 
 from prlcoder.report import charts, names
 from prlcoder.report.curves import Panel, thinned, track
+from prlcoder.report.records import ReportedRollout
+from prlcoder.report.rollouts import ShownUpdate, shown_updates
 from prlcoder.report.scales import duration, number
 from prlcoder.report.supervision import Bar
 
@@ -18,6 +21,7 @@ PARTS: Final = {
     "verdicts": "waiting for verdicts",
     "scores": "step scores",
     "logps": "old log-probabilities",
+    "monitors": "labels of own steps",
     "update": "optimiser steps",
 }
 DROPPED: Final = {
@@ -47,12 +51,40 @@ class Curve:
 
 CURVES: Final = (
     Curve("pass rate and reward model", (("pass_rate", "passing"), ("prm_mean", "mean PRM score")), "share", 0.0),
+    Curve(
+        "reward model on the policy’s own steps",
+        (("own_steps.auroc", "AUROC"), ("own_steps.false_positive_rate", "wrong steps accepted")),
+        "share",
+        0.0,
+    ),
     Curve("divergence from the initial policy", (("kl", "KL"),), "nats per token"),
     Curve("length", (("length", "completion"),), "tokens", 0.0),
+    Curve("steps", (("segments", "segments"),), "per program", 0.0),
+    Curve(
+        "form of the programs",
+        (
+            ("comment_ratio", "comments"),
+            ("blank_ratio", "blank lines"),
+            ("lowest_step_last", "lowest step is the last"),
+        ),
+        "share of lines, and of programs",
+        0.0,
+    ),
     Curve("entropy", (("entropy", "entropy"),), "nats per token", 0.0),
     Curve("clipped tokens", (("clip_fraction", "clipped"),), "share", 0.0),
+    Curve("gradient", (("gradient_norm", "norm"),), "before clipping", 0.0),
     Curve("value model", (("explained_variance", "explained variance"),), "share of the returns’ variance"),
 )
+
+
+@dataclass(frozen=True)
+class AlarmRow:
+    """One alarm: when it was active, its newest figures, and what to do."""
+
+    name: str
+    when: str
+    what: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -60,12 +92,15 @@ class RlReport:
     """What the page shows of a policy's updates."""
 
     facts: tuple[tuple[str, str], ...]
+    alarms: tuple[AlarmRow, ...]
+    watched: bool  # whether the log has alarms at all
     panels: tuple[Panel, ...]
     dropped: tuple[Bar, ...]
     parts: tuple[Bar, ...]
+    rollouts: tuple[ShownUpdate, ...]
 
 
-def rl_report(rows: Sequence[Row]) -> RlReport | None:
+def rl_report(rows: Sequence[Row], rollouts: Sequence[ReportedRollout] = ()) -> RlReport | None:
     """The figures of all updates; None if the policy was not trained by reinforcement learning."""
     if not rows:
         return None
@@ -77,7 +112,39 @@ def rl_report(rows: Sequence[Row]) -> RlReport | None:
         (f"{sampled:,}", "programs sampled"),
         (f"{sum(int(row['trained']) for row in rows):,}", "programs trained on"),
     )
-    return RlReport(facts, tuple(panel for panel in panels if panel), _dropped(rows, sampled), _parts(rows))
+    return RlReport(
+        facts=facts,
+        alarms=_alarms(rows),
+        watched=any("alarms" in row for row in rows),
+        panels=tuple(panel for panel in panels if panel),
+        dropped=_dropped(rows, sampled),
+        parts=_parts(rows),
+        rollouts=shown_updates(rollouts),
+    )
+
+
+def _alarms(rows: Sequence[Row]) -> tuple[AlarmRow, ...]:
+    """Each alarm once per time that it began, with the figures of its last update."""
+    found: dict[tuple[str, int], tuple[int, Mapping[str, Any]]] = {}
+    for row in rows:
+        for one in row.get("alarms", ()):
+            found[one["name"], one["since"]] = row["update"], one
+    end = rows[-1]["update"]
+    return tuple(
+        AlarmRow(names.plain(name).replace("-", " "), _when(since, last, end), one["what"], one["remedy"])
+        for (name, since), (last, one) in found.items()
+    )
+
+
+def _when(since: int, last: int, end: int) -> str:
+    """The updates in which an alarm was active, of a log with ``end`` updates.
+
+    >>> _when(3, 3, 9), _when(3, 5, 9), _when(3, 9, 9)
+    ('update 3', 'updates 3 to 5', 'since update 3')
+    """
+    if last == end:
+        return f"since update {since}"
+    return f"update {since}" if since == last else f"updates {since} to {last}"
 
 
 def _of_value(curve: Curve) -> bool:
@@ -95,7 +162,7 @@ def _reward_panel(rows: Sequence[Row]) -> Panel | None:
 
 def _panel(curve: Curve, rows: Sequence[Row]) -> Panel | None:
     """The plot; None if no row has any of its quantities."""
-    flat = [{**row, **{f"rewards.{key}": value for key, value in row.get("rewards", {}).items()}} for row in rows]
+    flat = [_flat(row) for row in rows]
     lines = [
         charts.Series(LINES[place % len(LINES)], label, tuple(thinned(points)))
         for place, (key, label) in enumerate(curve.keys)
@@ -106,6 +173,14 @@ def _panel(curve: Curve, rows: Sequence[Row]) -> Panel | None:
     told = "; ".join(f"{one.label} {number(one.points[0][1])} → {number(one.points[-1][1])}" for one in lines)
     chart = charts.line_plot(lines, "update", curve.unit, f"{curve.title} by update: {told}", curve.floor)
     return Panel(curve.title, told, chart, tuple((one.name, one.label) for one in lines) if len(lines) > 1 else ())
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    """The row with the numbers of its inner objects as ``name.key``."""
+    inner = {
+        f"{name}.{key}": one for name, value in row.items() if isinstance(value, Mapping) for key, one in value.items()
+    }
+    return {**row, **inner}
 
 
 def _dropped(rows: Sequence[Row], sampled: int) -> tuple[Bar, ...]:

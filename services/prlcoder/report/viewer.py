@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ from prlcoder.report.records import ReportedProgram, ReportedStep, ReportedVaria
 BUDGET_BYTES = 1_700_000  # of packed problems; the rest of the page takes about 100 kB
 PROGRAMS = ("canonical", *names.POLICIES)
 SPLITS = ("test", "validation", "train")
+StepT = TypeVar("StepT", bound=ReportedStep)
 
 
 @dataclass
@@ -96,9 +97,9 @@ def pack_program(program: ReportedProgram, words: Words) -> list[Any]:
     ]
 
 
-def pieces(program: str, steps: Sequence[ReportedStep]) -> list[tuple[str, ReportedStep | None]]:
+def pieces(program: str, steps: Sequence[StepT]) -> list[tuple[str, StepT | None]]:
     """The program divided at its segments; text outside every segment (all of it, if it does not parse) has None."""
-    result: list[tuple[str, ReportedStep | None]] = []
+    result: list[tuple[str, StepT | None]] = []
     end = 0
     for step in steps:
         if step.start > end:

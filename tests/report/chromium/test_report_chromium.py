@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from tests.report.test_report_updates import rollout
+from tests.report.test_report_updates import row as update_row
 
 from prlcoder.report import build
 
@@ -105,6 +107,32 @@ def test_script_that_got_in_would_not_run(run_folder: Path, open_page: Open) -> 
     tab.value("document.body.append(Object.assign(document.createElement('script'), {text: 'document.title = 2'}))")
     tab.value("new Promise((done) => setTimeout(done, 50))")
     assert tab.value("document.title") == "small-run · PRLCoder report"
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_every_figure_of_a_rollout_is_visible(run_folder: Path, open_page: Open, width: int) -> None:
+    log = run_folder / "policy"
+    alarm = {"name": "divergence", "since": 1, "what": "too far " * 40, "remedy": "raise rl.kl.coefficient " * 20}
+    (log / "updates.jsonl").write_text(json.dumps(update_row(1, alarms=[alarm])) + "\n")
+    long = "    return [" + "value_of_a_long_name, " * 12 + "0]\n"
+    program = f"def f(v0):\n{long}"
+    one = rollout(1, -1234.5)
+    one |= {"program": program, "segments": [{**one["segments"][1], "end": len(program), "reward": -1234.25}]}
+    (log / "rollouts.jsonl").write_text(json.dumps(one) + "\n")
+    tab = open_page(build(run_folder), width=width)
+    numbers = tab.texts(".step:not(.head) .number")
+    assert numbers == ["", "–", "–", "0.82", "−1234.25", "−1.50", "", "−1234.75", "0"]
+    hidden = tab.value(
+        "[...document.querySelectorAll('.step span, .step pre, .alarm p')].filter((cell) => {"
+        "  const range = document.createRange(); range.selectNodeContents(cell);"
+        "  const text = range.getBoundingClientRect(), box = cell.getBoundingClientRect();"
+        "  return cell.textContent && !(text.width > 0 && text.left >= box.left - 1 && text.right <= box.right + 1"
+        "    && box.right <= window.innerWidth);"
+        "}).map((cell) => cell.textContent)"
+    )
+    assert hidden == []
+    assert tab.value("document.documentElement.scrollWidth") <= width
+    assert tab.complaints() == []
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
