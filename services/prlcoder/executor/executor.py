@@ -39,13 +39,15 @@ class Executor(ClosingRunner):
         max_limits: ResourceLimits | None = None,
         fork_per_test: bool = False,
         packages: PackageFolder | None = None,
+        on_retired: Callable[[], None] | None = None,
     ) -> None:
         """Start the jails. Raises ``WorkError`` with a remedy if the kernel refuses the profile's isolation.
 
         ``jail="per-run"`` starts a new jail for every run. ``fork_per_test`` runs every call or assert in a separate
         process, so that no test sees what an earlier one changed; tests with loops or helpers still share a process.
         ``max_limits`` bounds how far a limit per test can raise the limits of a program. ``packages`` is a folder of
-        packages that programs and tests may import.
+        packages that programs and tests may import. ``on_retired`` is called when a jail is replaced because it gave a
+        wrong answer to the canary.
         """
         self.profile = require_profile(profile)
         self._limits, self._max_limits = limits, max_limits
@@ -53,7 +55,7 @@ class Executor(ClosingRunner):
         self._plans = PlanCache(fork_per_test)
         self._expected = ExpectedOutputs(self.execute)
         self.packages = packages
-        self._pool = JailPool(self._workers, self.profile, single_use=jail == "per-run", packages=packages)
+        self._pool = JailPool(self._workers, self.profile, jail == "per-run", packages, on_retired)
 
     def close(self) -> None:
         """End every jail, whatever it is doing."""

@@ -10,14 +10,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from prlcoder.errors import WorkError
-from prlcoder.executor import cgroups, jail
+from prlcoder.executor import canary, cgroups, jail
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.judging.orders import MIB, Order, RunOutcome
 from prlcoder.executor.packages import PackageFolder
+from prlcoder.telemetry.logs import logger
 from prlcoder.telemetry.progress import note_work
 
 ORDERS_PER_WORKER: Final = 2  # one runs, and the next waits in the socket so that the jail is never idle
@@ -61,6 +63,7 @@ class Worker:
         self.ready = ready  # whether the zygote has loaded; orders are sent only after that
         self.broken = False  # whether the zygote has reported that it could not run an order; it then exits
         self.failed_starts = failed_starts  # consecutive jails in this place that never became ready
+        self.runs_since_canary = 0
         self.tasks: deque[JailTask] = deque()
         self.head_since = time.monotonic()
         self.outgoing = bytearray()
@@ -208,11 +211,21 @@ def _failed(outcome: RunOutcome) -> bool:
 
 
 class JailPool:
-    """``workers`` jails of one profile. With ``single_use`` each jail runs one order and is then replaced."""
+    """``workers`` jails of one profile. With ``single_use`` each jail runs one order and is then replaced.
+
+    After every ``CANARY_EVERY`` runs a jail runs the canary. A jail that answers it wrongly is replaced, and
+    ``on_retired`` is called.
+    """
 
     def __init__(
-        self, workers: int, profile: jail.Profile, single_use: bool, packages: PackageFolder | None = None
+        self,
+        workers: int,
+        profile: jail.Profile,
+        single_use: bool,
+        packages: PackageFolder | None = None,
+        on_retired: Callable[[], None] | None = None,
     ) -> None:
+        self._on_retired = on_retired
         self._profile: jail.Profile = profile
         place = cgroups.delegated()
         self._place = place if isinstance(place, Path) and cgroups.prepare(place) else None
@@ -351,6 +364,25 @@ class JailPool:
             self._replace(worker, "")
         for task, outcome in finished:
             task.done(outcome)
+        worker.runs_since_canary += len(finished)
+        if worker.runs_since_canary >= canary.CANARY_EVERY and worker in self._workers:
+            self._numbers += 1
+            worker.runs_since_canary = 0
+            worker.accept(JailTask(self._numbers, canary.CANARY, partial(self._judge_canary, worker)))
+            self._watch(worker)
+
+    def _judge_canary(self, worker: Worker, outcome: RunOutcome | str) -> None:
+        """Replace the jail if it has answered wrongly. A jail that has died meanwhile is replaced already."""
+        if worker not in self._workers or (isinstance(outcome, RunOutcome) and canary.is_right(outcome)):
+            return
+        logger("executor").warning(
+            "a jail gave a wrong answer to a program whose answer is known; it is replaced. Its last %d verdicts may "
+            "be wrong: run those programs again",
+            canary.CANARY_EVERY,
+        )
+        self._replace(worker, "its jail answered the canary wrongly")
+        if self._on_retired is not None:
+            self._on_retired()
 
     def _replace(self, worker: Worker, why: str) -> None:
         """Start a new jail in place of ``worker``'s; it loads while the other workers continue.

@@ -43,6 +43,11 @@ CACHED: Final = CounterMetric(
     help="Items that were answered with the result of an equal execution.",
     unit="items",
 )
+RETIRED: Final = CounterMetric(
+    name="prlcoder_executor_retired_jails",
+    help="Jails that were replaced because they gave a wrong answer to a program whose answer is known.",
+    unit="jails",
+)
 QUEUE_DEPTH: Final = GaugeMetric(
     name="prlcoder_executor_queue_depth",
     help="Items that are accepted and not finished, those that run included.",
@@ -59,6 +64,7 @@ class ExecutorMetrics:
         self._errors = ERRORS.register(registry)
         self._test_errors = TEST_ERRORS.register(registry)
         self.cached = CACHED.register(registry)
+        self.retired = RETIRED.register(registry)
         QUEUE_DEPTH.register(registry).set_function(depth)
 
     def note(self, answer: ExecutionResult | Exception) -> None:

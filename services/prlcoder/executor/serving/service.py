@@ -138,6 +138,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             limits=settings.default_limits,
             max_limits=settings.max_limits,
             packages=settings.packages,
+            on_retired=self._metrics.retired.inc,
         )
 
     def _run(
