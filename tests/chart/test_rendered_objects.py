@@ -81,6 +81,18 @@ def test_runs_are_given_no_service_with_tls_or_tokens(helm: Helm) -> None:
     assert list(settings.services) == ["segmenter"]
 
 
+def test_with_credentials_runs_use_services_with_tls_or_tokens(helm: Helm) -> None:
+    guarded = ("--set=executor.tls.secretName=x", "--set=mutator.tokens.secretName=y")
+    operator = pods(helm.render(*guarded, "--set=runs.credentials.secretName=z"))["prlcoder-operator"]
+    settings = OperatorSettings.from_environment(environment_of(operator["containers"][0]))
+    assert settings.services == {
+        "segmenter": "plaintext://prlcoder-segmenter.prlcoder.svc:8101",
+        "mutator": "plaintext://prlcoder-mutator.prlcoder.svc:8102",
+        "executor": "tls://prlcoder-executor.prlcoder.svc:8103",
+    }
+    assert (settings.credentials, settings.credential_keys) == ("z", ("ca.crt", "token"))
+
+
 def test_a_service_elsewhere_is_not_installed_and_its_address_is_passed_on(helm: Helm) -> None:
     manifests = helm.render(f"--values={CHART / 'ci' / 'operator-only-values.yaml'}")
     assert of_kind(manifests, "Deployment").keys() == {"prlcoder-operator"}

@@ -76,3 +76,21 @@ def test_somebody_elses_job_is_left_alone(plane: ControlPlane) -> None:
     failed = eventually(lambda: condition(plane, "taken", "Failed"), "the conflict")
     assert failed["reason"] == "NameConflict"
     assert "ownerReferences" not in plane.get("job", "taken-pretrain")["metadata"]
+
+
+def test_the_next_run_takes_over_the_served_model(plane: ControlPlane) -> None:
+    """One Deployment and one Service, which belong to the run that finished last."""
+    for name in ("first", "second"):
+        run = training_run(name, reward={"kind": "prm"}, serve={"prm": True})
+        plane.apply(run)
+        for stage in ("pretrain", "supervise", "reward", "evaluate"):
+            play(plane, pod_of(plane, stage, name), "Succeeded")
+        plane.kubectl("wait", "--for=condition=Complete", f"trun/{name}", "--timeout=60s")
+        uid = plane.get("trun", name)["metadata"]["uid"]
+        for kind in ("deployment", "service"):
+            served = plane.get(kind, "prlcoder-served-prm")
+            assert [owner["uid"] for owner in served["metadata"]["ownerReferences"]] == [uid]
+        (container,) = plane.get("deployment", "prlcoder-served-prm")["spec"]["template"]["spec"]["containers"]
+        assert f"--model=/var/lib/prlcoder/{name}/reward" in container["args"]
+    plane.kubectl("delete", "trun", "first", "second")
+    eventually(lambda: not plane.get("deployments")["items"], "the end of the Deployment")

@@ -13,6 +13,7 @@ from prlcoder.operator.actions import (
     CreateJobSet,
     CreateService,
     DeleteRun,
+    ServeModel,
     SuspendJob,
 )
 from prlcoder.operator.constants import SPEC_KEY
@@ -63,6 +64,8 @@ class Cluster:
     reports: dict[str, PodReport] = field(default_factory=dict)
     serves_job_set: bool = False
     services: list[str] = field(default_factory=list)
+    served: list[dict[str, Any]] = field(default_factory=list)
+    served_by_others: bool = False
     _count: int = 0
 
     def observed(self) -> Observed:
@@ -71,7 +74,16 @@ class Cluster:
         pods = tuple(self.pods.values())
         running = {pod.uid for pod in pods if pod.phase == "Running"}
         reports = {uid: report for uid, report in self.reports.items() if uid in running}
-        return Observed(run, tuple(self.jobs.values()), pods, self.frozen, self.warnings, self.serves_job_set, reports)
+        return Observed(
+            run,
+            jobs=tuple(self.jobs.values()),
+            pods=pods,
+            frozen_spec=self.frozen,
+            warnings=self.warnings,
+            serves_job_set=self.serves_job_set,
+            reports=reports,
+            served_by_others=self.served_by_others,
+        )
 
     def decide(self, observed: Observed | None = None) -> RunPlan:
         """The plan for what is seen now, or for an older look."""
@@ -102,6 +114,8 @@ class Cluster:
         match action:
             case CreateConfigMap(manifest):
                 self.frozen = self.frozen or manifest["data"][SPEC_KEY]
+            case ServeModel(deployment, _):
+                self.served.append(deployment)
             case CreateService(manifest):
                 if manifest["metadata"]["name"] not in self.services:
                     self.services.append(manifest["metadata"]["name"])

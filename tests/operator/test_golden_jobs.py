@@ -14,10 +14,17 @@ from prlcoder.operator.attempts import attempt_job, group_service
 from prlcoder.operator.job_sets import stage_job_set
 from prlcoder.operator.jobs import stage_job
 from prlcoder.operator.observed import ObservedRun
+from prlcoder.operator.served_model import served_prm
 from prlcoder.operator.settings import OperatorSettings
 
 GOLDEN = Path(__file__).with_name("golden")
 SETTINGS = OperatorSettings(image="prlcoder/trainer:1", services={"executor": "executor:8103"})
+GUARDED = OperatorSettings(
+    image="prlcoder/trainer:1",
+    services={"executor": "tls://executor:8103"},
+    credentials="services",
+    credential_keys=("ca.crt", "token"),
+)
 SECRET = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token"}}}
 GPUS: dict[str, Any] = {
     "resources": {"limits": {"nvidia.com/gpu": 8, "memory": "512Gi"}},
@@ -47,6 +54,10 @@ GROUPS: dict[str, dict[str, Any]] = {
 
 def rendered(case: str) -> str:
     """The Job or JobSet of a stage of a run with the case's fields."""
+    if case == "served-prm":
+        return "---\n".join(map(_text, served_prm(_run({}), "/var/lib/prlcoder/example/reward", SETTINGS)))
+    if case == "credentials":
+        return _text(stage_job(_run({}), "pretrain", GUARDED))
     if case == "shards":
         return _text(stage_job(_run(SHARDS), "supervise", SETTINGS))
     if case == "attempt":
@@ -68,7 +79,7 @@ def _text(manifest: dict[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(manifest)), sort_keys=False)
 
 
-@pytest.mark.parametrize("case", [*CASES, *GROUPS, "shards", "attempt"])
+@pytest.mark.parametrize("case", [*CASES, *GROUPS, "shards", "attempt", "credentials", "served-prm"])
 def test_the_job_is_the_committed_one(case: str) -> None:
     assert rendered(case) == (GOLDEN / f"{case}.yaml").read_text(encoding="utf-8")
 
@@ -88,5 +99,5 @@ def test_pods_that_train_together_find_each_other() -> None:
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for name in (*CASES, *GROUPS, "shards", "attempt"):
+    for name in (*CASES, *GROUPS, "shards", "attempt", "credentials", "served-prm"):
         (GOLDEN / f"{name}.yaml").write_text(rendered(name), encoding="utf-8")

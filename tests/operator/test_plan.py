@@ -262,6 +262,46 @@ def test_a_finished_run_is_deleted_after_its_time() -> None:
     assert cluster.deleted
 
 
+def serving() -> Cluster:
+    """A run whose reward model shall be left serving, after its last stage."""
+    spec = {**SPEC, "reward": {"kind": "prm"}, "serve": {"prm": True}}
+    cluster = Cluster(spec=spec)
+    cluster.settle()
+    for _ in ("pretrain", "supervise", "reward", "evaluate"):
+        assert cluster.served == []
+        cluster.start_pods()
+        cluster.finish()
+        cluster.reconcile()
+    return cluster
+
+
+def test_the_reward_model_of_a_finished_run_is_left_serving() -> None:
+    cluster = serving()
+    cluster.settle()
+    (deployment,) = cluster.served
+    assert "--model=/var/lib/prlcoder/example/reward" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert condition(cluster, "Complete")["message"].endswith("answers at prlcoder-served-prm.default.svc:8104")
+
+
+def test_a_deployment_of_somebody_else_is_left_alone() -> None:
+    cluster = Cluster(spec={**SPEC, "reward": {"kind": "prm"}, "serve": {"prm": True}}, served_by_others=True)
+    cluster.settle()
+    for _ in ("pretrain", "supervise", "reward", "evaluate"):
+        cluster.start_pods()
+        cluster.finish()
+        cluster.settle()
+    assert cluster.served == []
+    assert cluster.status["phase"] == "Complete"
+    assert condition(cluster, "Degraded")["reason"] == "NameConflict"
+
+
+def test_a_reward_model_in_an_object_store_is_not_promised_to_serve() -> None:
+    spec = {**SPEC, "reward": {"kind": "prm"}, "serve": {"prm": True}, "storage": {"uri": "s3://bucket/runs"}}
+    cluster = Cluster(spec=spec)
+    cluster.settle()
+    assert "serve.prm: the reward model is in an object store" in condition(cluster, "Failed")["message"]
+
+
 def test_the_progress_of_a_stage_is_in_the_status() -> None:
     cluster = started()
     metrics = (("steps_per_second", "0.1"), ("tokens_per_second", "900"))

@@ -143,5 +143,7 @@ def test_a_clients_trust_and_identity_come_from_the_environment(tmp_path: Path) 
     values: dict[str, Any] = {"PRLCODER_TLS_CA": "ca.pem", "PRLCODER_TOKEN_FILE": str(tmp_path / "token")}
     assert Address.of("host:1", values) == Address("host:1", ClientTls(Path("ca.pem")), TOKEN)
     assert Address.of("host:1", {}) == Address("host:1")
+    assert Address.of("plaintext://host:1", values) == Address("host:1", None, TOKEN)
+    assert Address.of("tls://host:1", {}) == Address("host:1", ClientTls())
     with pytest.raises(InputError, match="set both or neither"):
         Address.of("host:1", {"PRLCODER_TLS_KEY": "key"})

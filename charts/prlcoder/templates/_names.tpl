@@ -48,6 +48,28 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- dict "names" (default (list .Release.Namespace) .Values.runs.namespaces) | toJson -}}
 {{- end }}
 
+{{/* Whether runs may use a service: one with TLS or tokens needs the runs' credentials. Call with (list . name). */}}
+{{- define "prlcoder.usedByRuns" -}}
+{{- $root := index . 0 -}}{{- $service := index $root.Values (index . 1) -}}
+{{- $guarded := and $service.enabled (or $service.tls.secretName $service.tokens.secretName) -}}
+{{- if and $service.usedByRuns (include "prlcoder.address" .) (or (not $guarded) $root.Values.runs.credentials.secretName) -}}true{{- end -}}
+{{- end }}
+
+{{/* The same address as runs need it. With a CA among their credentials they would use TLS wherever no scheme is given. */}}
+{{- define "prlcoder.addressForRuns" -}}
+{{- $root := index . 0 -}}{{- $service := index $root.Values (index . 1) -}}
+{{- $address := include "prlcoder.address" . -}}
+{{- if contains "://" $address -}}
+{{- $address -}}
+{{- else if and $service.enabled $service.tls.secretName -}}
+{{- printf "tls://%s" $address -}}
+{{- else if $root.Values.runs.credentials.secretName -}}
+{{- printf "plaintext://%s" $address -}}
+{{- else -}}
+{{- $address -}}
+{{- end -}}
+{{- end }}
+
 {{/* Where clients in the cluster find a service; empty where there is none. Call with (list . name). */}}
 {{- define "prlcoder.address" -}}
 {{- $root := index . 0 -}}{{- $name := index . 1 -}}{{- $service := index $root.Values $name -}}

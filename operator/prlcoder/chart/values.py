@@ -60,6 +60,16 @@ class RbacValues(ValuesSection):
     """Whether the cluster's roles `view`, `edit` and `admin` include TrainingRuns. Needs the scope `cluster`."""
 
 
+class CredentialValues(ValuesSection):
+    """What the pods of runs need for services with TLS or tokens."""
+
+    secret_name: str = ""
+    """Secret in every namespace of runs. Empty: runs do not use services with TLS or tokens."""
+    keys: list[Literal["ca.crt", "tls.crt", "tls.key", "token"]] = ["ca.crt", "token"]
+    """Keys of the Secret: `ca.crt` (the authority of the services' certificates), `tls.crt` with `tls.key` (the runs'
+    own certificate), `token` (one token of the services)."""
+
+
 class RunValues(ValuesSection):
     """What the pods of runs find in their namespaces."""
 
@@ -67,6 +77,8 @@ class RunValues(ValuesSection):
     """Namespaces that get the account and the claim of runs. Empty: the release's own. They must exist."""
     service_account: str = ""
     """Name of the account without rights under which the pods run. Empty: `RELEASE-run`."""
+    credentials: CredentialValues = CredentialValues()
+    """Credentials for services."""
 
 
 class StorageValues(ValuesSection):
@@ -132,7 +144,7 @@ class OperatorValues(PodValues):
 
 
 class TlsValues(ValuesSection):
-    """TLS of a service. Runs cannot use a service with TLS or tokens yet."""
+    """TLS of a service. Runs use a service with TLS or tokens if `runs.credentials` is set."""
 
     secret_name: str = ""
     """Secret of type `kubernetes.io/tls` with the certificate and its key, such as cert-manager's. Empty: plaintext."""
@@ -177,7 +189,7 @@ class ServiceValues(PodValues):
     enabled: bool = True
     """Whether the service is installed."""
     address: str = ""
-    """`HOST:PORT` of a service elsewhere, for `enabled: false`."""
+    """`HOST:PORT`, or `tls://HOST:PORT`, of a service elsewhere, for `enabled: false`."""
     used_by_runs: bool = True
     """Whether runs use the service. Otherwise, and without a service, the stage's own pod does the work."""
     replicas: AtLeastZero = 1

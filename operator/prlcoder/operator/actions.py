@@ -56,10 +56,18 @@ class SuspendJob:
 
 
 @dataclass(frozen=True)
+class ServeModel:
+    """Create the Deployment and the Service of a reward model, or change those of the run before."""
+
+    deployment: NewObject
+    service: NewObject
+
+
+@dataclass(frozen=True)
 class DeleteRun:
     """Delete the run with this UID, and with it all its children."""
 
     uid: str
 
 
-ClusterAction = CreateConfigMap | CreateService | CreateJob | CreateJobSet | SuspendJob | DeleteRun
+ClusterAction = CreateConfigMap | CreateService | CreateJob | CreateJobSet | SuspendJob | ServeModel | DeleteRun

@@ -25,11 +25,26 @@ PRIORITY_LABEL: Final = "kueue.x-k8s.io/priority-class"
 ATTEMPT_LABEL: Final = "prlcoder.dev/attempt"  # on a Job that is one attempt at a stage, counted from 1
 RESTART_LABEL: Final = "jobset.sigs.k8s.io/restart-attempt"  # JobSet's, on its pods: how often it had restarted them
 
+# The Deployment and the Service that leave the reward model of a run serving, one per namespace.
+SERVED_PRM: Final = "prlcoder-served-prm"
+SERVED_COMPONENT: Final = "served-prm"
+SERVED_RUN_LABEL: Final = "prlcoder.dev/served-run"
+SERVED_UID_ANNOTATION: Final = "prlcoder.dev/served-run-uid"  # another run of the same name has another model
+PRM_PORT: Final = 8104
+
 CONTROLLER_NAME: Final = "prlcoder.dev/operator"  # ``spec.managedBy``: any other value means hands off
 
 SPEC_KEY: Final = "run.yaml"  # the key of the resolved manifest in the run's ConfigMap
 SPEC_FOLDER: Final = "/etc/prlcoder/run"  # where that ConfigMap is mounted in a stage's pod
 STORAGE_FOLDER: Final = "/var/lib/prlcoder"  # where the claim is mounted where the storage is a claim
+CREDENTIALS_FOLDER: Final = "/etc/prlcoder/credentials"  # where the Secret for TLS and tokens of services is mounted
+# The variable of ``prlcoder.rpc.address`` that names the file of each key of that Secret.
+CREDENTIAL_VARIABLES: Final = {
+    "ca.crt": "PRLCODER_TLS_CA",
+    "tls.crt": "PRLCODER_TLS_CERTIFICATE",
+    "tls.key": "PRLCODER_TLS_KEY",
+    "token": "PRLCODER_TOKEN_FILE",
+}
 CONTAINER: Final = "stage"  # the container of a stage's pod that runs the stage
 PREFLIGHT_CONTAINER: Final = "preflight"
 GPU_RESOURCES: Final = ("nvidia.com/gpu", "amd.com/gpu")

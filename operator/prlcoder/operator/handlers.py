@@ -35,6 +35,7 @@ class Controller:
         self._reader = PodReportReader(settings.progress_port)
         self._tasks: list[asyncio.Task[None]] = []
         self._last_work = time.monotonic()
+        self._seen: set[Key] = set()  # the runs that this process has looked at
 
     def start(self) -> None:
         """Start the workers and the resync."""
@@ -66,7 +67,9 @@ class Controller:
     async def _look(self, key: Key) -> None:
         started = time.monotonic()
         try:
-            again = await reconcile(self._kube, self._reader, *key, self._settings, self._observer)
+            first = key not in self._seen
+            again = await reconcile(self._kube, self._reader, *key, self._settings, self._observer, first=first)
+            self._seen.add(key)
         except Exception as error:
             passing = isinstance(error, ApiError) and error.passing
             self._metrics.looked("conflict" if passing else "error", time.monotonic() - started)

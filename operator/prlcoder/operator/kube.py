@@ -14,6 +14,7 @@ from prlcoder.operator.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, PLU
 
 TIMEOUT_S: Final = 30.0
 JSON: Final = "application/json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
@@ -124,6 +125,11 @@ class Kube:
         """Change fields of an object. A UID in ``document`` makes the call fail if the object is another one now."""
         await self.request("PATCH", path, body=document, content_type=MERGE_PATCH)
 
+    async def apply(self, path: str, document: NewObject) -> None:
+        """Create the object at ``path`` or change the fields that an earlier call has set (server-side apply)."""
+        query = {"fieldManager": MANAGED_BY, "force": "true"}
+        await self.request("PATCH", path, query=query, body=document, content_type=APPLY_PATCH)
+
     async def delete(self, path: str, uid: str) -> None:
         """Delete the object with this UID, in the background; that it is gone is success."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
@@ -198,6 +204,16 @@ def jobs_path(namespace: str) -> str:
 def job_sets_path(namespace: str) -> str:
     """Where the JobSets of a namespace are in the API."""
     return f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{namespace}/jobsets"
+
+
+def deployments_path(namespace: str) -> str:
+    """Where the Deployments of a namespace are in the API."""
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments"
+
+
+def services_path(namespace: str) -> str:
+    """Where the Services of a namespace are in the API."""
+    return f"/api/v1/namespaces/{namespace}/services"
 
 
 def run_path(namespace: str, name: str) -> str:

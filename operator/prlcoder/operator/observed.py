@@ -201,6 +201,7 @@ class Observed:
     frozen_spec: str | None = None  # the resolved manifest in the run's ConfigMap
     warnings: tuple[tuple[str, str], ...] = ()  # reason and message of Events about pods that no status holds
     serves_job_set: bool = False
+    served_by_others: bool = False  # whether the names of a served model belong to something that is not ours
     reports: Mapping[str, PodReport] = field(default_factory=dict)  # by the pod's UID, of running pods that answered
 
     def job_of(self, stage: str) -> ObservedJob | None:

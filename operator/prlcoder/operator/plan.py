@@ -19,6 +19,7 @@ from prlcoder.operator.actions import (
     CreateJobSet,
     CreateService,
     DeleteRun,
+    ServeModel,
     SuspendJob,
 )
 from prlcoder.operator.attempts import attempt_job, group_service
@@ -29,6 +30,7 @@ from prlcoder.operator.observed import Observed, ObservedJob
 from prlcoder.operator.policies import deadline, no_progress, ttl
 from prlcoder.operator.reasons import Explanation
 from prlcoder.operator.resolve import Resolved
+from prlcoder.operator.served_model import served_prm
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions, needs_group
 from prlcoder.operator.status import StageReport
@@ -68,6 +70,8 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
         actions = tuple(
             SuspendJob(job.name, job.uid, True, job.grouped) for job in _live_jobs(observed) if not job.suspended
         )  # a failed run holds no GPU
+    elif resolved.served is not None and not observed.served_by_others and all(one.finished for one in reports):
+        actions = (ServeModel(*served_prm(run, resolved.served, settings)),)
     settled = _settled(observed, reports, verdict, now)
     return replace(settled, actions=actions, requeue_after_s=_next_look(observed, reports, verdict, now))
 

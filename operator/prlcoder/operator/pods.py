@@ -9,6 +9,8 @@ from prlcoder.operator.api_objects import NewObject
 from prlcoder.operator.constants import (
     COMPONENT_LABEL,
     CONTAINER,
+    CREDENTIAL_VARIABLES,
+    CREDENTIALS_FOLDER,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     PREFLIGHT_CONTAINER,
@@ -27,7 +29,7 @@ GRACE_S: Final = 120  # a stage that gets SIGTERM saves a checkpoint before it e
 MANIFEST: Final = f"{SPEC_FOLDER}/{SPEC_KEY}"  # in every container
 SHARED_MEMORY: Final = "8Gi"  # counts against the pod's memory limit where it has one
 
-_RESTRICTED: Final[Mapping[str, Any]] = {
+RESTRICTED_CONTAINER: Final[Mapping[str, Any]] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
@@ -60,7 +62,7 @@ def pod_template(
         "env": [*_environment(options, settings), *variables],
         "resources": options.resources or {},
         "ports": [{"name": "progress", "containerPort": settings.progress_port}],
-        "securityContext": dict(_RESTRICTED),
+        "securityContext": dict(RESTRICTED_CONTAINER),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": mounts,
     }
@@ -73,10 +75,21 @@ def pod_template(
     }
     spec: NewObject = {
         "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_S,
+        **restricted_pod(options, settings),
+        "initContainers": [preflight],
+        "containers": [container],
+        "volumes": volumes,
+    }
+    return {"metadata": {"labels": labels(run.name, stage)}, "spec": spec}
+
+
+def restricted_pod(options: StageOptions, settings: OperatorSettings) -> NewObject:
+    """What every pod may do, and where it may run."""
+    spec: NewObject = {
         "serviceAccountName": settings.service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_S,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 10001,
@@ -84,9 +97,6 @@ def pod_template(
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "initContainers": [preflight],
-        "containers": [container],
-        "volumes": volumes,
     }
     for field, value in (
         ("nodeSelector", options.node_selector),
@@ -96,15 +106,16 @@ def pod_template(
     ):
         if value:
             spec[field] = value
-    return {"metadata": {"labels": labels(run.name, stage)}, "spec": spec}
+    return spec
 
 
 def _environment(options: StageOptions, settings: OperatorSettings) -> list[Mapping[str, Any]]:
-    """The services' addresses first, then the user's own variables, which may replace them."""
+    """Addresses and credentials of services first, then the user's own variables, which may replace them."""
     own = {variable["name"] for variable in options.env}
     addresses = {f"PRLCODER_{name.upper()}": address for name, address in sorted(settings.services.items())}
     reporting = {"PRLCODER_PROGRESS_PORT": str(settings.progress_port), "PRLCODER_END_REPORT": TERMINATION_LOG}
-    fixed = {"HOME": "/tmp", **reporting, **addresses}
+    credentials = {CREDENTIAL_VARIABLES[key]: f"{CREDENTIALS_FOLDER}/{key}" for key in settings.credential_keys}
+    fixed = {"HOME": "/tmp", **reporting, **addresses, **(credentials if settings.credentials else {})}
     return [*({"name": name, "value": value} for name, value in fixed.items() if name not in own), *options.env]
 
 
@@ -124,6 +135,10 @@ def _volumes(run: ObservedRun, settings: OperatorSettings) -> tuple[Sequence[New
         {"name": "tmp", "mountPath": "/tmp"},
         {"name": "shm", "mountPath": "/dev/shm"},
     ]
+    if settings.credentials:
+        secret = {"secretName": settings.credentials, "defaultMode": 0o440}
+        volumes.append({"name": "credentials", "secret": secret})
+        mounts.append({"name": "credentials", "mountPath": CREDENTIALS_FOLDER, "readOnly": True})
     if settings.claim and ("://" not in storage or storage.startswith("file://")):
         volumes.append({"name": "storage", "persistentVolumeClaim": {"claimName": settings.claim}})
         mounts.append({"name": "storage", "mountPath": STORAGE_FOLDER})

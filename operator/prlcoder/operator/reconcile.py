@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from prlcoder.operator.actions import (
     CreateJobSet,
     CreateService,
     DeleteRun,
+    ServeModel,
     SuspendJob,
 )
 from prlcoder.operator.conditions import shortened, timestamp
-from prlcoder.operator.constants import API_VERSION, KIND, SPEC_KEY
+from prlcoder.operator.constants import API_VERSION, KIND, MANAGED_BY, MANAGED_BY_LABEL, SERVED_PRM, SPEC_KEY
 from prlcoder.operator.jobs import job_name
-from prlcoder.operator.kube import ApiError, Kube, job_sets_path, jobs_path, run_path
+from prlcoder.operator.kube import ApiError, Kube, deployments_path, job_sets_path, jobs_path, run_path, services_path
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod, ObservedRun, controller_uid
 from prlcoder.operator.observer import RunObserver
 from prlcoder.operator.plan import RunPlan, plan
@@ -28,7 +30,7 @@ from prlcoder.operator.pods import spec_name
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions, needs_group
-from prlcoder.operator.status import Event
+from prlcoder.operator.status import Event, recent
 
 _log = logging.getLogger(__name__)
 
@@ -40,14 +42,21 @@ async def reconcile(
     name: str,
     settings: OperatorSettings,
     observer: RunObserver | None = None,
+    *,
+    first: bool = False,
 ) -> float | None:
-    """Bring the run closer to what it asks for; seconds until it should be looked at again, or None."""
+    """Bring the run closer to what it asks for; seconds until it should be looked at again, or None.
+
+    The ``first`` look of an operator also tells what the one before may have died too early to tell.
+    """
     document = await kube.run(namespace, name)
     if document is None:
         if observer is not None:
             observer.gone(namespace, name)
         return None
     run = ObservedRun.read(document)
+    for event in recent(run.status, datetime.now(UTC)) if first else ():
+        await _tell(kube, run, event)
     frozen = await _frozen_spec(kube, run)
     resolved = resolve(run, frozen)
     observed = await _observe(kube, reader, run, frozen, resolved)
@@ -96,7 +105,16 @@ async def _observe(
         warnings=tuple(warnings),
         reports=await reader.reports(pod for pod in pods if pod.job in own),
         serves_job_set=grouped,
+        served_by_others=resolved.served is not None and await _served_by_others(kube, run),
     )
+
+
+async def _served_by_others(kube: Kube, run: ObservedRun) -> bool:
+    """Whether a Deployment or a Service of the name of a served model is not the operator's."""
+    paths = (deployments_path(run.namespace), services_path(run.namespace))
+    found = [await kube.object_at(f"{path}/{SERVED_PRM}") for path in paths]
+    own = [(one["metadata"].get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGED_BY for one in found if one]
+    return not all(own)
 
 
 async def _with_taken_names(
@@ -121,12 +139,15 @@ async def act(kube: Kube, run: ObservedRun, action: ClusterAction) -> None:
         case CreateJob(manifest):
             await kube.create(jobs, manifest)
         case CreateService(manifest):
-            await kube.create(f"/api/v1/namespaces/{run.namespace}/services", manifest)
+            await kube.create(services_path(run.namespace), manifest)
         case CreateJobSet(manifest):
             await kube.create(sets, manifest)
         case SuspendJob(name, uid, suspend, grouped):
             path = f"{sets if grouped else jobs}/{name}"
             await kube.patch(path, {"metadata": {"uid": uid}, "spec": {"suspend": suspend}})
+        case ServeModel(deployment, service):
+            await kube.apply(f"{deployments_path(run.namespace)}/{SERVED_PRM}", deployment)
+            await kube.apply(f"{services_path(run.namespace)}/{SERVED_PRM}", service)
         case DeleteRun(uid):
             await kube.delete(run_path(run.namespace, run.name), uid)
 
@@ -140,12 +161,16 @@ async def _write_status(kube: Kube, run: ObservedRun, document: dict[str, Any], 
 
 
 async def _tell(kube: Kube, run: ObservedRun, event: Event) -> None:
-    """Post an Event. It is for people: one that is refused is logged, and nothing waits for it."""
+    """Post an Event. It is for people: one that is refused is logged, and nothing waits for it.
+
+    Its name follows from the transition, so that it is posted once.
+    """
+    told = hashlib.sha256(f"{run.uid} {event.transition} {event.reason}".encode()).hexdigest()[:16]
     now = timestamp(datetime.now(UTC))
     document = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{run.name}-", "namespace": run.namespace},
+        "metadata": {"name": f"{run.name}.{told}", "namespace": run.namespace},
         "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": KIND,

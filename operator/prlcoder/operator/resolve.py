@@ -6,24 +6,33 @@ The manifest is frozen at the first look. What a later operator would resolve ot
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from prlcoder.errors import InputError
 from prlcoder.operator.constants import API_VERSION, KIND, STORAGE_FOLDER
 from prlcoder.operator.observed import ObservedRun
-from prlcoder.spec import manifest
+from prlcoder.spec import TrainingRun, manifest
+
+NOT_SERVED: Final = (
+    "serve.prm: the reward model is in an object store ({}), and the PRM service reads folders; keep the run in the "
+    "chart's claim, or set this to false"
+)
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The stages in order, those that are ``given`` by the spec's ``from``, and the manifest; or why there are none."""
+    """The stages in order, those that are ``given`` by the spec's ``from``, and the manifest; or why there are none.
+
+    ``served`` is the folder of the reward model that is left serving.
+    """
 
     stages: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
     manifest: str = ""
     error: str | None = None
+    served: str | None = None
 
 
 def resolve(run: ObservedRun, frozen: str | None) -> Resolved:
@@ -34,7 +43,16 @@ def resolve(run: ObservedRun, frozen: str | None) -> Resolved:
         return Resolved(error=str(error))
     stages = tuple(parsed.stages())
     given = frozenset(stage for stage in stages if parsed.given(stage) is not None)
-    return Resolved(stages, given, manifest.dump(parsed) if frozen is None else frozen)
+    served = _reward_folder(parsed) if parsed.spec.serve.prm else None
+    if served is not None and "://" in served:
+        return Resolved(error=NOT_SERVED.format(served))
+    return Resolved(stages, given, manifest.dump(parsed) if frozen is None else frozen, served=served)
+
+
+def _reward_folder(run: TrainingRun) -> str:
+    """The folder of the run's reward model, or its URI. The operator needs no driver of an object store."""
+    own = f"{run.spec.storage.uri or STORAGE_FOLDER}/{run.metadata.name}/reward"
+    return (run.given("reward") or own).removeprefix("file://")
 
 
 def _document(run: ObservedRun) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class OperatorSettings:
     probe_port: int = 8080
     metrics_port: int = 0  # of the operator's metrics; 0 serves none
     progress_port: int = 9400  # on which a stage's pod answers about its progress
+    credentials: str = ""  # a Secret in each namespace of runs for TLS and tokens of services
+    credential_keys: tuple[str, ...] = ()  # of CREDENTIAL_VARIABLES, those that the Secret has
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> OperatorSettings:
@@ -47,4 +49,6 @@ class OperatorSettings:
             probe_port=int(given("PROBE_PORT", str(default.probe_port))),
             metrics_port=int(given("METRICS_PORT", str(default.metrics_port))),
             progress_port=int(given("PROGRESS_PORT", str(default.progress_port))),
+            credentials=given("CREDENTIALS", default.credentials),
+            credential_keys=tuple(given("CREDENTIAL_KEYS", "").split()),
         )

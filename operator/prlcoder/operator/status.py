@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from prlcoder.operator import served_model
 from prlcoder.operator.attempts import degraded, may_repeat
 from prlcoder.operator.conditions import Condition, merged, moment, timestamp
-from prlcoder.operator.constants import NormalReason, Phase, Reason, StageProgress
+from prlcoder.operator.constants import SERVED_PRM, NormalReason, Phase, Reason, StageProgress
 from prlcoder.operator.jobs import backoff_limit
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod
 from prlcoder.operator.pod_reports import PodReport, duration, final_metrics
 from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_stalled, why_waiting
 
 Status = Mapping[str, Any]
+TOLD_CONDITIONS: Final = ("Complete", "Failed", "Suspended", "Degraded")
+EVENT_LIFETIME: Final = timedelta(hours=1)
 DEFAULT_PROGRESS_DEADLINE_S: Final = 1800  # as in the spec; the API server fills it in
 
 
@@ -50,6 +53,7 @@ class Event:
     type: Literal["Normal", "Warning"]
     reason: str
     message: str
+    transition: str  # the condition, whether it holds, and since when; two of the same transition are one Event
 
 
 def report(observed: Observed, stage: str, *, given: bool) -> StageReport:
@@ -192,7 +196,7 @@ def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Exp
         else NormalReason.STAGE_STARTING
     )
     ordinary = NormalReason.ALL_STAGES_DONE if done else running
-    what = f"stage {current.stage}" if current else "all stages have finished"
+    what = f"stage {current.stage}" if current else _finished(observed)
     waits = current.explanation if current and failure is None else None
     stalled = failure or waits
     rest = observed.run.suspended and not done and failure is None
@@ -206,8 +210,22 @@ def _conditions(observed: Observed, reports: Sequence[StageReport], failure: Exp
             "spec.suspend is true; set it to false to go on" if rest else "",
         ),
         _condition("Stalled", stalled, ordinary),
-        _condition("Degraded", waits or _lacking(current, failure), ordinary),
+        _condition("Degraded", waits or (_not_served(observed) if done else _lacking(current, failure)), ordinary),
     ]
+
+
+def _finished(observed: Observed) -> str:
+    what = "all stages have finished"
+    serves = (observed.run.spec.get("serve") or {}).get("prm") and not observed.served_by_others
+    return f"{what}; the reward model answers at {served_model.address(observed.run)}" if serves else what
+
+
+def _not_served(observed: Observed) -> Explanation | None:
+    """Why the reward model is not left serving although it should be."""
+    if not observed.served_by_others:
+        return None
+    message = f"a Deployment or Service {SERVED_PRM} exists that belongs to something else; delete it and run again"
+    return Explanation(Reason.NAME_CONFLICT, message)
 
 
 def _lacking(current: StageReport | None, failure: Explanation | None) -> Explanation | None:
@@ -253,17 +271,33 @@ def transitions(old: Status, new: Status) -> tuple[Event, ...]:
     for condition in new["conditions"]:
         known = before.get(condition["type"], {"status": "False", "reason": condition["reason"]})
         changed = (known["status"], known["reason"]) != (condition["status"], condition["reason"])
-        told = condition["type"] in ("Complete", "Failed", "Suspended", "Degraded")
+        told = condition["type"] in TOLD_CONDITIONS
         if changed and told and (condition["status"] == "True" or known["status"] == "True"):
             events.append(_event(condition))
     return tuple(events)
 
 
+def recent(status: Status, now: datetime) -> tuple[Event, ...]:
+    """The Events of the conditions that hold since less than an hour: an operator that died before it posted one has
+    told nobody. Kubernetes keeps Events for about as long."""
+    return tuple(
+        _event(condition)
+        for condition in status.get("conditions") or []
+        if condition["type"] in TOLD_CONDITIONS and condition["status"] == "True" and _is_recent(condition, now)
+    )
+
+
+def _is_recent(condition: Status, now: datetime) -> bool:
+    since = moment(condition["lastTransitionTime"])
+    return since is not None and now - since < EVENT_LIFETIME
+
+
 def _event(condition: Mapping[str, Any]) -> Event:
     holds, wrong = condition["status"] == "True", condition["type"] in ("Failed", "Degraded")
+    transition = f"{condition['type']}={condition['status']} at {condition['lastTransitionTime']}"
     if holds:
-        return Event("Warning" if wrong else "Normal", condition["reason"], condition["message"])
-    return Event("Normal", condition["reason"], f"no longer {condition['type'].lower()}")
+        return Event("Warning" if wrong else "Normal", condition["reason"], condition["message"], transition)
+    return Event("Normal", condition["reason"], f"no longer {condition['type'].lower()}", transition)
 
 
 def _recorded(status: Status, stage: str) -> Status:

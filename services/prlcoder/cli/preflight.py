@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from prlcoder.cli.manifest_arguments import add_manifest_arguments, load_manifest
+from prlcoder.rpc.address import split_scheme
 from prlcoder.spec import Services, TrainingRun
 from prlcoder.storage import Location, location
 
@@ -89,7 +90,7 @@ def _services(services: Services, stage: str) -> Iterator[str]:
 
 def _unreachable(target: str) -> str | None:
     """Why no connection can be made; None if one can be made."""
-    host, _, port = target.removeprefix("dns:///").rpartition(":")
+    host, _, port = split_scheme(target)[1].removeprefix("dns:///").rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S):
             return None

@@ -129,6 +129,18 @@ def _prompt_template(spec: Spec) -> Iterator[SpecFinding]:
         yield SpecFinding(("model", "promptTemplate"), "a model from scratch has no chat template", remedy)
 
 
+@check(
+    CelRule(
+        "!has(self.serve) || !self.serve.prm || (has(self.reward) && self.reward.kind == 'prm')",
+        "serve.prm: there is no process reward model to serve; add `reward` with `kind: prm`, or set this to false",
+    )
+)
+def _served_model(spec: Spec) -> Iterator[SpecFinding]:
+    if spec.serve.prm and (spec.reward is None or spec.reward.kind != "prm"):
+        remedy = "add `reward` with `kind: prm`, or set this to false"
+        yield SpecFinding(("serve", "prm"), "there is no process reward model to serve", remedy)
+
+
 def _needs_supervision(name: str, unless: str = "false") -> CelRule:
     return CelRule(
         f"!has(self.{name}) || has(self.{name}.from) || has(self.supervision) || {unless}",

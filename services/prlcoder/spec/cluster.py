@@ -206,7 +206,8 @@ class Serve(Section):
     """Models that a finished run leaves serving on a cluster."""
 
     prm: bool = False
-    """Serves the run's reward model as the PRM service."""
+    """Serves the run's reward model, in a Deployment and a Service `prlcoder-served-prm` of the run's namespace. The
+    next run that serves its own replaces it. Its pod has the resources that `stages` gives to `evaluate`."""
 
 
 class ClusterFields(Section):

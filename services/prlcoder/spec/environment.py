@@ -33,7 +33,7 @@ class ExecutionSettings(Section):
 
 
 class Services(Section):
-    """Addresses (`host:port`) of services that do the work.
+    """Addresses (`host:port`, or `tls://host:port` for TLS) of services that do the work.
 
     Without an address, the environment variable of the service (such as `PRLCODER_EXECUTOR`) is used; without that, the
     work is done in the stage's own process.
