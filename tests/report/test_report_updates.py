@@ -159,3 +159,18 @@ def test_the_page_shows_the_updates_and_names_the_algorithm(run_folder: Path) ->
     assert "the sandbox failed" in texts["training"]
     assert "PPO" in texts["results"]
     assert "Step-DPO" not in texts["results"]
+
+
+def test_the_axis_of_a_plot_counts_updates_and_not_optimiser_steps() -> None:
+    report = rl_report([row(update, step=4 * update) for update in (1, 2, 3)])
+    assert report is not None
+    (length,) = (panel for panel in report.panels if panel.title == "length")
+    assert ">3</text>" in length.chart
+    assert ">12</text>" not in length.chart
+
+
+def test_code_in_a_remedy_is_shown_as_code(run_folder: Path) -> None:
+    alarm = {**ALARM, "remedy": "use `credit: {rule: gated}` or <stop>"}
+    (run_folder / "policy" / "updates.jsonl").write_text(json.dumps(row(2, alarms=[alarm])) + "\n")
+    page = build(run_folder).read_text()
+    assert "What to do: use <code>credit: {rule: gated}</code> or &lt;stop&gt;." in page

@@ -67,14 +67,15 @@ def spread(items: Sequence[T], most: int) -> list[T]:
 
 
 def signed(value: float | None) -> str:
-    """A number with its sign and two digits; a dash for none.
+    """A number with its sign and two digits, without digits from 100 on; a dash for none.
 
-    >>> signed(0.5), signed(-0.304), signed(0.001), signed(None)
-    ('+0.50', '−0.30', '0', '–')
+    >>> signed(0.5), signed(-0.304), signed(-1234.5), signed(0.001), signed(None)
+    ('+0.50', '−0.30', '−1234', '0', '–')
     """
     if value is None:
         return "–"
-    return "0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+    digits = 2 if abs(value) < 99.995 else 0
+    return "0" if abs(value) < 0.005 else f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _update(programs: Sequence[ReportedRollout]) -> ShownUpdate:

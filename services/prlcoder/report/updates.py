@@ -35,7 +35,7 @@ DROPPED: Final = {
     "filtered": "the credit rule left it out",
     "truncated": "cut at maxNewTokens; not trained on",
 }
-LINES: Final = ("policy", "control", "passed", "wrong_answer", "runtime_error", "base")
+LINES: Final = ("policy", "control", "runtime_error", "wrong_answer", "base", "passed")
 """Classes of the lines of a plot, in the order of its quantities."""
 
 
@@ -166,7 +166,7 @@ def _panel(curve: Curve, rows: Sequence[Row]) -> Panel | None:
     lines = [
         charts.Series(LINES[place % len(LINES)], label, tuple(thinned(points)))
         for place, (key, label) in enumerate(curve.keys)
-        if (points := track([{"step": row.get("update"), **row} for row in flat], key))
+        if (points := track([{**row, "step": row["update"]} for row in flat], key))
     ]
     if not lines:
         return None

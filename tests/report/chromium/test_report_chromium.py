@@ -121,7 +121,7 @@ def test_every_figure_of_a_rollout_is_visible(run_folder: Path, open_page: Open,
     (log / "rollouts.jsonl").write_text(json.dumps(one) + "\n")
     tab = open_page(build(run_folder), width=width)
     numbers = tab.texts(".step:not(.head) .number")
-    assert numbers == ["", "–", "–", "0.82", "−1234.25", "−1.50", "", "−1234.75", "0"]
+    assert numbers == ["", "–", "–", "0.82", "−1234", "−1.50", "", "−1235", "0"]
     hidden = tab.value(
         "[...document.querySelectorAll('.step span, .step pre, .alarm p')].filter((cell) => {"
         "  const range = document.createRange(); range.selectNodeContents(cell);"
