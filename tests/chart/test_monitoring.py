@@ -119,6 +119,7 @@ TESTS = f"prlcoder_executor_test_errors_total{{{EXECUTOR}}}"
 OPERATOR = 'kube_deployment_status_replicas_available{namespace="a",deployment="prlcoder-operator"}'
 UP = f'up{{{EXECUTOR},pod="p",app_kubernetes_io_part_of="prlcoder"}}'
 QUEUE = f'prlcoder_executor_queue_depth{{{EXECUTOR},pod="p"}}'
+RETIRED = f'prlcoder_executor_retired_jails_total{{{EXECUTOR},pod="p"}}'
 
 OPERATORS = 'namespace="a",job="operator",pod="p"'
 LOOKS = f'prlcoder_reconcile_total{{{OPERATORS},result="%s"}}'
@@ -139,6 +140,7 @@ FIRING = {
     },
     "PRLCoderSandboxFails": {SANDBOX: "0+10x60"},  # every program fails: no series counts verdicts
     "PRLCoderTestsFaulty": {RUNS: "0+90x60", TESTS: "0+10x60"},
+    "PRLCoderJailRetired": {RETIRED: "0x30 1x30"},
     "PRLCoderExecutorQueueFull": {QUEUE: "4000x60"},
     "PRLCoderLooksFail": {LOOKS % "done": "0+8x60", LOOKS % "error": "0+2x60"},
     "PRLCoderLookHangs": {HANGING: "0+60x60"},
@@ -153,6 +155,7 @@ SILENT = {
     "PRLCoderPrmSlow": {SECONDS % "10": "0+100x60", SECONDS % "+Inf": "0+100x60"},
     "PRLCoderSandboxFails": {RUNS: "0+1000x60", SANDBOX: "0+1x60"},
     "PRLCoderTestsFaulty": {RUNS: "0+99x60", TESTS: "0+1x60"},
+    "PRLCoderJailRetired": {RETIRED: "3x60"},
     "PRLCoderExecutorQueueFull": {QUEUE: "3000x60"},
     "PRLCoderLooksFail": {LOOKS % "done": "0+99x60", LOOKS % "error": "0+1x60"},
     "PRLCoderLookHangs": {HANGING: "20x60"},

@@ -84,6 +84,14 @@ ALERTS: Final = (
         "tests are at fault.",
     ),
     AlertRule(
+        "PRLCoderJailRetired",
+        f"sum by ({_PLACE}, pod) (increase(prlcoder_executor_retired_jails_total[1h])) > 0",
+        "1m",
+        "critical",
+        "A jail of the executor pod {{ $labels.namespace }}/{{ $labels.pod }} gave a wrong answer to a program whose "
+        "answer is known.",
+    ),
+    AlertRule(
         "PRLCoderExecutorQueueFull",
         "prlcoder_executor_queue_depth > 3500",  # of 4,096, the server's default
         "10m",
