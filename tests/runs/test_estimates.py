@@ -169,7 +169,7 @@ def test_tokens_are_within_a_tenth_of_what_the_runs_showed(example: str) -> None
 def test_the_table_says_what_is_unknown_and_how_figures_were_obtained() -> None:
     text = estimate_text([*paper_estimates("sft").values()])
     assert "unknown" in text
-    assert "memory of sft: libraries (measured) and 6,740.5 M trained weights x 16 bytes" in text
+    assert "memory of sft: libraries (measured), pages of the weights' file, and 6,740.5 M trained weights" in text
     record: dict[str, Any] = estimate_record(paper_estimates("sft")["sft"])
     assert record["tokens_read"] == 7_782_600.0
 

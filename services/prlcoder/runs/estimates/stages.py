@@ -82,6 +82,7 @@ class _Need:
     disk: float
     how: str
     cost: float | None = None
+    loaded: int = 0  # bytes of the weights' file, whose pages stay in the process's memory
     cost_how: str = ""
     disk_how: str = "at most two checkpoints with AdamW's moments, and the published weights"
     work: Work = field(default_factory=Work)
@@ -92,6 +93,8 @@ def estimates(run: TrainingRun, facts: RunFacts, stages: Iterable[str]) -> list[
     found = []
     for stage in stages:
         need = _NEEDS[stage](run.spec, facts)
+        if need.device and stage != "pretrain":
+            need = replace(need, loaded=facts.shape.parameters * facts.value_bytes)
         if need.count.written and not facts.ends_itself:
             how = f"{need.count.how}, which is counted at its limit: an upper bound"
             need = replace(need, count=replace(need.count, how=how))
@@ -102,7 +105,7 @@ def estimates(run: TrainingRun, facts: RunFacts, stages: Iterable[str]) -> list[
 
 def _estimate(stage: str, need: _Need, hardware: Hardware) -> StageEstimate:
     on_gpu = hardware.gpus > 0
-    host = memory.LIBRARY_BYTES + (0 if on_gpu else need.device)
+    host = memory.LIBRARY_BYTES + need.loaded + (0 if on_gpu else need.device)
     gpu = need.device + memory.GPU_CONTEXT_BYTES
     return StageEstimate(
         stage=stage,
@@ -115,7 +118,7 @@ def _estimate(stage: str, need: _Need, hardware: Hardware) -> StageEstimate:
         cost=need.cost,
         seconds=need.work.seconds(hardware),
         how={
-            "memory": f"libraries (measured) and {need.how}",
+            "memory": f"libraries (measured), pages of the weights' file, and {need.how}",
             "tokens": need.count.how,
             "disk": need.disk_how,
             "time": hardware.how,
@@ -171,7 +174,7 @@ def _supervise(spec: Spec, facts: RunFacts) -> _Need:
         for one in teachers
     )
     work = Work(sampled=count.written * facts.shape.parameters, executions=programs)
-    return _Need(device, count, disk, how, cost, asked, ROWS_HOW, work)
+    return _Need(device, count, disk, how, cost, cost_how=asked, disk_how=ROWS_HOW, work=work)
 
 
 def _sft(spec: Spec, facts: RunFacts) -> _Need:
