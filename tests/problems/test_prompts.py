@@ -108,6 +108,16 @@ def test_chat_is_a_user_message_and_an_opened_fence(problems: dict[str, Problem]
     assert "It must pass:\n\n```python\nassert is_even(2) == True\n" in prompt(problems["511"], "chat").text
 
 
+@pytest.mark.parametrize("shown", ["", "HELLO", "<user></user>"])
+def test_a_chat_template_that_does_not_show_the_problem_is_refused(shown: str) -> None:
+    class Forgetful(ChatTokenizer):
+        def apply_chat_template(self, messages: list[dict[str, str]], **options: Any) -> str:
+            return shown
+
+    with pytest.raises(InputError, match="chat template does not show the problem as it is; correct the template"):
+        render(NANO, "chat", Forgetful())
+
+
 def test_chat_without_a_chat_template_says_what_to_do() -> None:
     with pytest.raises(InputError, match="chat needs a tokenizer with a chat template, and this model has none"):
         render(NANO, "chat", object())

@@ -59,6 +59,7 @@ DEEPSEEK = {
     "n_group": 1,
     "topk_method": "greedy",
 }
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 # Name -> class of the configuration, its arguments, newline family of the tokenizer, whose head a reward model gets.
 FAMILIES: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "llama": ("LlamaConfig", SHAPE, "before", "transformers"),
@@ -69,6 +70,9 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "gpt2": ("GPT2Config", GPT2, "after", "transformers"),
     "starcoder2": ("Starcoder2Config", {**SHAPE, "sliding_window": 16}, "after", "transformers"),
     "deepseek-v2": ("DeepseekV2Config", DEEPSEEK, "before", "PRLCoder"),
+    "qwen3-moe": ("Qwen3MoeConfig", {**SHAPE, **EXPERTS, "head_dim": 8}, "before", "transformers"),
+    "olmo2": ("Olmo2Config", SHAPE, "before", "PRLCoder"),
+    "cohere": ("CohereConfig", SHAPE, "before", "PRLCoder"),
 }
 QUICK: dict[str, Any] = {"learning_rate": 1e-3, "epochs": 1, "batch_size": 8, "warmup_ratio": 0.0}
 
@@ -113,7 +117,9 @@ def test_the_check_accepts_the_family_and_names_its_head(
 ) -> None:
     name, base = family
     train = make_context(tmp_path).train
-    facts = check_model(str(base), template=PromptTemplate("nano"), problem_sets={"problems": train}, reward=True)
+    facts = check_model(
+        str(base), template=PromptTemplate("nano"), problem_sets={"problems": train}, sft=True, reward=True
+    )
     assert facts.head.endswith(FAMILIES[name][3])
     assert facts.context == 512
 

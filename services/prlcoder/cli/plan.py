@@ -79,9 +79,9 @@ def _check_model(spec: Spec, *, quiet: bool) -> None:
         if not quiet:
             print(f"model {model}: is not on this machine; the run checks it before its first stage")
         return
-    from prlcoder.runs.model_check import check_spec_model
+    from prlcoder.runs.model_check import check_spec_models
 
-    facts = check_spec_model(spec)
+    facts = check_spec_models(spec)
     if facts is not None and not quiet:
         print(f"model: {facts}")
 

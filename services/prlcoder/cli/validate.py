@@ -20,8 +20,8 @@ def run(arguments: argparse.Namespace) -> int:
     training_run = load_manifest(arguments)
     print(f"{arguments.file}: a valid TrainingRun; stages: {', '.join(training_run.stages())}")
     if arguments.model:
-        from prlcoder.runs.model_check import check_spec_model
+        from prlcoder.runs.model_check import check_spec_models
 
-        facts = check_spec_model(training_run.spec)
+        facts = check_spec_models(training_run.spec)
         print(f"model: {facts or 'no stage loads one from `model.path`'}")
     return 0

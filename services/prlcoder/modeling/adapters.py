@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.configs import load_config
+from prlcoder.modeling.configs import load_config, unloaded_model
 from prlcoder.modeling.model_source import ADAPTER_CONFIG, ModelSource
 from prlcoder.telemetry.progress import Progress
 
@@ -36,9 +36,9 @@ class AdapterFolder:
         config = folder / ADAPTER_CONFIG
         if not config.is_file() or (folder / "config.json").is_file():
             return None
-        values = json.loads(config.read_text(encoding="utf-8"))
+        values = ModelSource(path).read_json(ADAPTER_CONFIG) or {}
         base = values.get("base_model_name_or_path")
-        if not base:
+        if not base or not isinstance(base, str):
             raise InputError(f"{config}: base_model_name_or_path: is missing; name the folder or hub id of its base")
         if (Path(base).is_absolute() or base.startswith(".") or base.count("/") > 1) and not Path(base).is_dir():
             raise InputError(
@@ -58,18 +58,47 @@ class AdapterFolder:
         return {int(number): str(name) for number, name in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
+def adapter_chain(path: str) -> list[AdapterFolder]:
+    """The adapter at ``path``, the one that it is for, and so on; empty for a whole model.
+
+    Raises ``InputError`` if an adapter is for itself.
+    """
+    chain: list[AdapterFolder] = []
+    seen: set[Path] = set()
+    while (adapter := AdapterFolder.at(path)) is not None:
+        if adapter.folder.resolve() in seen:
+            raise InputError(
+                f"{adapter.folder / ADAPTER_CONFIG}: base_model_name_or_path: leads back to this adapter, so no model "
+                "is below it; name the folder or hub id of its base"
+            )
+        seen.add(adapter.folder.resolve())
+        chain.append(adapter)
+        path = adapter.base
+    return chain
+
+
 def below_adapters(path: str) -> str:
     """The folder or hub id of the whole model below all adapters; ``path`` itself if it is one."""
-    adapter = AdapterFolder.at(path)
-    return path if adapter is None else below_adapters(adapter.base)
+    chain = adapter_chain(path)
+    return chain[-1].base if chain else path
+
+
+def base_config(path: str) -> Any:
+    """The configuration of the whole model below all adapters. ``InputError`` names the adapter that is for it."""
+    chain = adapter_chain(path)
+    if not chain:
+        return load_config(path)
+    try:
+        return load_config(chain[-1].base)
+    except InputError as error:
+        raise InputError(f"{chain[-1].folder / ADAPTER_CONFIG}: base_model_name_or_path: {error}") from None
 
 
 def tokenizer_location(path: str) -> str:
     """Where the tokenizer of the model at ``path`` is: beside an adapter, or else at its base."""
-    adapter = AdapterFolder.at(path)
-    if adapter is None or (adapter.folder / "tokenizer_config.json").is_file():
-        return path
-    return tokenizer_location(adapter.base)
+    chain = adapter_chain(path)
+    beside = next((one.folder for one in chain if (one.folder / "tokenizer_config.json").is_file()), None)
+    return str(beside) if beside is not None else chain[-1].base if chain else path
 
 
 def load_model(kind: Any, path: str, *, dtype: Any, **settings: Any) -> tuple[Any, list[str]]:
@@ -99,7 +128,7 @@ def load_model(kind: Any, path: str, *, dtype: Any, **settings: Any) -> tuple[An
 
 def classifier_config(path: str, labels: dict[int, str]) -> Any:
     """The configuration of a token classifier with these class names on the backbone of ``path``, without dropout."""
-    config = load_config(below_adapters(path))
+    config = base_config(path)
     config.num_labels = len(labels)
     config.id2label, config.label2id = dict(labels), {name: number for number, name in labels.items()}
     config.classifier_dropout = 0.0  # some families read it with a default of 0.1 that is in no configuration
@@ -133,7 +162,8 @@ def _classifier_on(path: str, kind: Any, *, dtype: Any, **settings: Any) -> tupl
     from transformers import AutoModelForCausalLM
 
     policy, _ = load_model(AutoModelForCausalLM, path, dtype=dtype)
-    model = kind.from_config(settings.get("config") or classifier_config(path, STEP_LABELS), dtype=policy.dtype)
+    config = settings.get("config") or classifier_config(path, STEP_LABELS)
+    model = unloaded_model(kind, config, dtype=policy.dtype)
     model.base_model.load_state_dict(policy.base_model.state_dict())
     backbone = {id(weight) for weight in model.base_model.parameters()}
     return model, sorted(name for name, weight in model.named_parameters() if id(weight) not in backbone)

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.adapters import below_adapters, load_model, merge
-from prlcoder.modeling.configs import context_length, load_config
+from prlcoder.modeling.adapters import base_config, load_model, merge
+from prlcoder.modeling.configs import context_length
 from prlcoder.modeling.cpu import settle_cpu
 from prlcoder.modeling.model_source import ModelSource, unloadable
 from prlcoder.modeling.tokenizer_check import check_tokenizer
@@ -50,7 +50,7 @@ def load(path: str, *, adapter: str | None = None) -> Checkpoint:
     Raises ``InputError`` if either cannot be loaded or if weights are missing. ``transformers`` would replace missing
     weights by random ones and only log a warning.
     """
-    config, tokenizer = load_config(below_adapters(path)), load_tokenizer(path)
+    config, tokenizer = base_config(path), load_tokenizer(path)
     check_tokenizer(path, config, tokenizer)
     model, missing = load_weights(AutoModelForCausalLM, path, dtype="auto")
     if missing:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.adapters import below_adapters
-from prlcoder.modeling.configs import context_length, embedding_rows, load_config
-from prlcoder.modeling.lora_targets import check_target_modules
+from prlcoder.modeling.adapter_check import check_adapter
+from prlcoder.modeling.adapters import adapter_chain, base_config, below_adapters, classifier_config
+from prlcoder.modeling.configs import context_length, embedding_rows
+from prlcoder.modeling.family_check import check_family, check_fine_tunable
+from prlcoder.modeling.lora_targets import HEADS, check_target_modules
 from prlcoder.modeling.model_source import ModelSource
-from prlcoder.modeling.safetensors_check import check_weight_files
 from prlcoder.modeling.spans import MAX_CHECKED_PROMPTS, check_template
-from prlcoder.modeling.token_classifier import classifier_class, has_own_class
-from prlcoder.modeling.tokenizer_check import check_eos, check_tokenizer
+from prlcoder.modeling.token_classifier import chosen_label, classifier_class, has_own_class
+from prlcoder.modeling.tokenizer_check import check_eos, check_ids, check_tokenizer
 from prlcoder.modeling.tokenizer_loading import load_tokenizer
+from prlcoder.modeling.weight_files import check_weight_files
 from prlcoder.problems.model import Problem
 from prlcoder.problems.prompts import PromptTemplate, render
 
@@ -47,21 +49,27 @@ def check_model(
     *,
     template: PromptTemplate | None = None,
     problem_sets: Mapping[str, Sequence[Problem]] | None = None,
+    sft: bool = False,
     reward: bool = False,
     target_modules: tuple[str, ...] = (),
 ) -> ModelFacts:
-    """The facts of a base model that can be trained, sampled and, with ``reward``, made a reward model.
+    """The facts of a base model that can be sampled from, with ``sft`` fine-tuned, and with ``reward`` made a reward
+    model.
 
     The template is checked on every set of ``problem_sets``, by the set's name, and the names of the layers that get
     adapters in ``target_modules``. Raises ``InputError`` otherwise.
     """
-    whole = below_adapters(path)
-    config = load_config(whole)
-    _check_causal(config, path)
-    check_weight_files(ModelSource.of(whole), config)
+    from transformers import AutoModelForCausalLM
+
+    config = base_config(path)
+    check_family(config, path)
+    check_ids(path, config)
+    _check_files(path, config, AutoModelForCausalLM)
+    if sft:
+        check_fine_tunable(config, path)
     tokenizer = load_tokenizer(path)
-    check_tokenizer(path, config, tokenizer, [one for found in (problem_sets or {}).values() for one in found])
     check_eos(path, tokenizer)
+    check_tokenizer(path, config, tokenizer, [one for found in (problem_sets or {}).values() for one in found])
     head = classifier_class(config) if reward else None
     if target_modules:
         check_target_modules(config, target_modules, path)
@@ -77,17 +85,45 @@ def check_model(
     )
 
 
-def _check_causal(config: Any, path: str) -> None:
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+def check_reward_base(path: str, *, template: PromptTemplate, problem_sets: Mapping[str, Sequence[Problem]]) -> None:
+    """Raises ``InputError`` unless ``path`` is a model that a reward model's training can start from.
 
-    # BERT and its like have a causal class too, but their attention sees the whole text unless they are decoders.
-    masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
-    known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in getattr(config, "auto_map", {})
-    if masked or not known or getattr(config, "is_encoder_decoder", False):
+    That is a language model, or a reward model that is trained further.
+    """
+    config = base_config(path)
+    _check_files(path, config, classifier_class(config), head=HEADS)
+    tokenizer = load_tokenizer(path)
+    check_tokenizer(path, config, tokenizer, [one for found in problem_sets.values() for one in found])
+    for name, problems in problem_sets.items():
+        _check_prompts(name, problems, template, tokenizer)
+
+
+def check_reward_model(path: str) -> None:
+    """Raises ``InputError`` unless ``path`` is a reward model that can score: a token classifier with two labels."""
+    chain = adapter_chain(path)
+    if chain and not chain[0].is_reward_model:
+        raise InputError(f"model {path}: is the adapter of a policy and no reward model; give a reward model")
+    config = classifier_config(path, chain[0].labels()) if chain else base_config(path)
+    chosen_label(config, path)
+    kind = classifier_class(config)
+    if _check_files(path, config, kind, head=HEADS) and not chain:
         raise InputError(
-            f"model {path}: config.json: model_type: {config.model_type!r} is no causal language model; choose a model "
-            "that writes text from left to right, such as one of docs/models.md"
+            f"model {path}: is not a reward model (a token classifier with the labels rejected, chosen); give one, "
+            "such as the folder `reward` of a run"
         )
+    tokenizer = load_tokenizer(path)
+    check_tokenizer(path, config, tokenizer)
+
+
+def _check_files(path: str, config: Any, kind: Any, *, head: Sequence[str] = ()) -> list[str]:
+    """Check the weights of a model, and of the adapters above it. Returns the names of missing weights of the head."""
+    from transformers import AutoModelForCausalLM
+
+    chain, whole = adapter_chain(path), below_adapters(path)
+    missing = check_weight_files(ModelSource.of(whole), whole, config, kind, head=head)
+    for adapter in chain:
+        check_adapter(adapter, config, kind if adapter.is_reward_model else AutoModelForCausalLM)
+    return missing
 
 
 def _check_prompts(name: str, problems: Sequence[Problem], template: PromptTemplate, tokenizer: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,10 @@ ADAPTER_CONFIG: Final = "adapter_config.json"
 TRUST_VARIABLE: Final = "PRLCODER_TRUST_REMOTE_CODE"  # "1" lets transformers execute Python files of a model folder
 MAX_REASON_CHARACTERS: Final = 200
 _LFS_POINTER: Final = b"version https://git-lfs"
+_GGUF_MAGIC: Final = b"GGUF"
+_GGUF_HEADER_BYTES: Final = 24  # magic, version, number of tensors, number of fields
+_ACCESS_REFUSED: Final = re.compile("40[13] client error")
+_HUB_ID: Final = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,10 @@ class ModelSource:
             if len(files) > 1:
                 names = ", ".join(files)
                 raise InputError(f"model.ggufFile: {path} contains several GGUF files ({names}); name one of them")
+            if files:
+                _require_gguf(place / files[0])
             return cls(path, *files)
-        if place.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+        if place.is_absolute() or path.startswith((".", "~")) or not _HUB_ID.fullmatch(path):
             raise InputError(
                 f"model {path}: cannot be loaded (it is not a folder on this machine); check the path and its mounts"
             )
@@ -81,18 +88,24 @@ class ModelSource:
         return values
 
     def file(self, name: str) -> Path | None:
-        """The local copy of a file of the model, downloaded if need be; None if the model has no such file."""
+        """The local copy of a file of the model, downloaded if need be; None if the model has no such file.
+
+        Raises ``InputError`` for a hub id that the hub does not know.
+        """
         if (folder := self.folder) is not None:
             return folder / name if (folder / name).is_file() else None
         from transformers.utils import cached_file
 
-        found = cached_file(
-            self.location,
-            name,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-            _raise_exceptions_for_gated_repo=False,
-        )
+        try:
+            found = cached_file(
+                self.location,
+                name,
+                _raise_exceptions_for_missing_entries=False,
+                _raise_exceptions_for_connection_errors=False,
+                _raise_exceptions_for_gated_repo=False,
+            )
+        except OSError as error:
+            raise unloadable("model", self.location, error) from error
         return None if found is None else Path(found)
 
 
@@ -143,6 +156,7 @@ _KNOWN_FAILURES: Final = (
         "download the file again",
         "it is not a GGUF file, or it is truncated or damaged",
     ),
+    _KnownFailure(("this reader handles",), "update the package gguf, or give the model's original folder"),
     _KnownFailure(("gguf",), "install `prlcoder[gguf]`, or give the model's original folder; docs/models.md says more"),
     _KnownFailure(
         ("deserializing", "incomplete", "header"), "a .safetensors file is truncated or damaged; download it again"
@@ -152,13 +166,35 @@ _KNOWN_FAILURES: Final = (
 
 def unloadable(what: str, path: str, error: Exception) -> InputError:
     """The error for a model or an adapter (``what``) at ``path`` that cannot be loaded, with the remedy that fits."""
-    text, shown = str(error).lower(), first_line(error).removesuffix(".")
-    if len(shown) > MAX_REASON_CHARACTERS:
-        shown = shown[:MAX_REASON_CHARACTERS].rpartition(" ")[0] + " ..."
+    refused = _ACCESS_REFUSED.search(_with_causes(error).lower())
+    text, shown = refused[0] if refused else str(error).lower(), reason(error)
     for known in _KNOWN_FAILURES:
         if any(word in text for word in known.words):
             return InputError(f"{what} {path}: cannot be loaded ({known.reason or shown}); {known.remedy}")
     return InputError(f"{what} {path}: cannot be loaded ({shown}); check the path and the files in it")
+
+
+def _with_causes(error: BaseException) -> str:
+    """The messages of an exception and of those that led to it: some say only there that access was refused."""
+    cause = error.__cause__ or error.__context__
+    return str(error) if cause is None else f"{error}\n{_with_causes(cause)}"
+
+
+def reason(error: Exception) -> str:
+    """What an exception of another package says, in one short line without a final full stop.
+
+    >>> reason(ValueError("Validation error for field 'n':\\n    TypeError: expected int, got str"))
+    "Validation error for field 'n': TypeError: expected int, got str"
+    """
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    shown = first_line(error)
+    if shown.endswith(":") and len(lines) > 1:
+        shown = f"{shown} {lines[1]}"
+    if isinstance(error, KeyError):  # its message is only the quoted key
+        shown = f"{type(error).__name__} {shown}"
+    if len(shown) > MAX_REASON_CHARACTERS:
+        return shown[:MAX_REASON_CHARACTERS].rpartition(" ")[0] + " ..."
+    return shown.removesuffix(".")
 
 
 def file_damage(file: Path, otherwise: str = "is damaged") -> str:
@@ -170,9 +206,26 @@ def file_damage(file: Path, otherwise: str = "is damaged") -> str:
     return f"{file}: {otherwise if beginning else 'is empty'}; download the file again"
 
 
+def require_whole(file: Path) -> None:
+    """Raises ``InputError`` if a file that exists is empty or only a Git LFS pointer."""
+    if file.is_file():
+        with file.open("rb") as opened:
+            if opened.read(len(_LFS_POINTER)) in (b"", _LFS_POINTER):
+                raise InputError(file_damage(file))
+
+
+def _require_gguf(file: Path) -> None:
+    """Raises ``InputError`` if a file does not begin like a GGUF file."""
+    with file.open("rb") as opened:
+        header = opened.read(_GGUF_HEADER_BYTES)
+    if len(header) < _GGUF_HEADER_BYTES or not header.startswith(_GGUF_MAGIC):
+        raise InputError(file_damage(file, "is not a GGUF file, or it is truncated"))
+
+
 def _gguf_source(path: str) -> ModelSource:
     place = Path(path)
     if place.is_file():
+        _require_gguf(place)
         return ModelSource(str(place.parent), place.name)
     if place.is_absolute() or path.startswith((".", "~")) or path.count("/") != 2:
         raise InputError(f"model {path}: no such GGUF file; give a file, or `owner/name/file.gguf` on the hub")

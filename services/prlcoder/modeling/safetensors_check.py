@@ -1,7 +1,4 @@
-"""Checks the weight files of a local folder by their headers: complete, present, and shaped as the configuration says.
-
-Only the first kilobytes of each file are read, so the check of a 7 B model takes seconds.
-"""
+"""Reads the headers of ``.safetensors`` files, and compares the shapes in them with those of the configuration."""
 
 from __future__ import annotations
 
@@ -12,33 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.errors import InputError
+from prlcoder.modeling.configs import unloaded_model
 from prlcoder.modeling.model_source import ModelSource, file_damage
 
 LENGTH_BYTES: Final = 8  # a safetensors file begins with the length of its header, little-endian
 MAX_HEADER_BYTES: Final = 100 << 20
-INDEX: Final = "model.safetensors.index.json"
 _HEAD_FIELDS: Final = ("num_attention_heads", "num_key_value_heads")
 _PROJECTION: Final = re.compile(r"\b[qkvo]_proj\b")
 _LAYER: Final = re.compile(r"\b(?:layers|h|blocks)\.(\d+)\.")
 
 Shapes = dict[str, tuple[int, ...]]  # tensor name -> shape
-
-
-def check_weight_files(source: ModelSource, config: Any) -> None:
-    """Raises ``InputError`` for missing, truncated or misshapen weights. Hub ids and GGUF files are not looked at."""
-    folder = source.folder
-    if folder is None or source.gguf_file is not None:
-        return
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        if any(folder.glob("*.bin")):
-            return  # older weights have no header to look at
-        raise InputError(f"model {folder}: contains no weights (*.safetensors); download the model completely")
-    _check_index(source, folder)
-    shapes: Shapes = {}
-    for file in files:
-        shapes.update(read_shapes(file))
-    _check_shapes(folder, config, shapes)
 
 
 def read_shapes(file: Path) -> Shapes:
@@ -62,18 +42,17 @@ def read_shapes(file: Path) -> Shapes:
     return {name: tuple(one["shape"]) for name, one in header.items()}
 
 
-def _check_index(source: ModelSource, folder: Path) -> None:
-    index = source.read_json(INDEX)
-    named = set((index or {}).get("weight_map", {}).values())
-    if missing := sorted(name for name in named if not (folder / name).is_file()):
-        raise InputError(f"{folder / INDEX}: names {missing[0]}, which is missing; download the model completely")
+def check_shapes(source: ModelSource, folder: Path, config: Any, kind: Any, found: Shapes) -> None:
+    """Raises ``InputError`` for tensors of another shape, and for layers more or fewer, than the configuration says.
 
-
-def _check_shapes(folder: Path, config: Any, found: Shapes) -> None:
-    expected, ignored = _expected_shapes(config)
+    ``kind`` is the class that reads the files, and ``found`` are the shapes in them. Whatever the family's classes
+    raise for an invalid configuration passes.
+    """
+    stated = source.read_json("config.json") or {}
+    expected, ignored = _expected_shapes(config, kind)
     for name in sorted(expected.keys() & found.keys()):
         if expected[name] != found[name]:
-            field = _field_of(config, name, expected[name], found[name])
+            field = _field_of(config, stated, name, expected[name], found[name])
             raise InputError(
                 f"{folder / 'config.json'}: {field}the configuration makes {name} {list(expected[name])}, but the "
                 f"weights have {list(found[name])}; give the config.json that belongs to these weights"
@@ -87,8 +66,9 @@ def _check_shapes(folder: Path, config: Any, found: Shapes) -> None:
                 "config.json that belongs to these weights"
             )
     if missing := _missing_layers(expected, found):
+        said = _stated("num_hidden_layers", layers, stated)
         raise InputError(
-            f"{folder / 'config.json'}: num_hidden_layers: is {layers}, but the weights lack {missing}; give the "
+            f"{folder / 'config.json'}: num_hidden_layers: {said}, but the weights lack {missing}; give the "
             "config.json that belongs to these weights, or download them completely"
         )
 
@@ -101,28 +81,36 @@ def _missing_layers(expected: Mapping[str, object], found: Mapping[str, object])
     return next((name for name in sorted(expected) if (layer := _LAYER.search(name)) and layer[0] not in present), None)
 
 
-def _expected_shapes(config: Any) -> tuple[Shapes, list[re.Pattern[str]]]:
+def _expected_shapes(config: Any, kind: Any) -> tuple[Shapes, list[re.Pattern[str]]]:
     """Shapes by name of the model that the configuration describes, made without memory for weights; and the names
     that the model's loader ignores."""
     import torch
-    from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = unloaded_model(kind, config)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     ignored = getattr(model, "_keys_to_ignore_on_load_unexpected", None) or []
     return shapes, [re.compile(pattern) for pattern in ignored]
 
 
-def _field_of(config: Any, tensor: str, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
+def _field_of(
+    config: Any, stated: Mapping[str, Any], tensor: str, expected: tuple[int, ...], found: tuple[int, ...]
+) -> str:
     """The fields of the configuration that a differing size comes from: the numbers of heads for a projection of an
-    attention, else one that has just this value."""
+    attention, else one that has just this value. ``stated`` are the values of the file."""
     values = config.get_text_config().to_dict()
     if _PROJECTION.search(tensor) and all(name in values for name in _HEAD_FIELDS):
-        heads, groups = (values[name] for name in _HEAD_FIELDS)
-        return f"{' and '.join(_HEAD_FIELDS)}: are {heads} and {groups}; "
+        shown = " and ".join(f"{name}: {_stated(name, values[name], stated)}" for name in _HEAD_FIELDS)
+        return f"{shown}; "
     for ours, theirs in zip(expected, found, strict=False):
         if ours != theirs:
             named = [name for name in ("vocab_size", "hidden_size", "intermediate_size") if values.get(name) == ours]
-            return f"{named[0]}: is {ours}; " if named else ""
+            return f"{named[0]}: {_stated(named[0], ours, stated)}; " if named else ""
     return ""
+
+
+def _stated(field: str, value: object, stated: Mapping[str, Any]) -> str:
+    """What ``config.json`` says about a field that has this value."""
+    if field in {*stated, *stated.get("text_config", {})}:
+        return f"is {value}"
+    return f"is missing, and the family's default is {value}"

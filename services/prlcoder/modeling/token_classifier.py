@@ -60,6 +60,11 @@ def chosen_label(config: Any, path: str) -> int:
     names, since a wrong guess would invert every score.
     """
     names = {int(index): str(name).lower() for index, name in config.id2label.items()}
+    if len(names) != len(STEP_LABELS):
+        raise InputError(
+            f"model {path}: config.json: id2label: has {len(names)} labels and not the two of a reward model, rejected "
+            "and chosen; give a token classifier with these two, such as the folder `reward` of a run"
+        )
     if set(names.values()) == set(STEP_LABELS.values()):
         return next(index for index, name in names.items() if name == CHOSEN)
     if names == {0: "label_0", 1: "label_1"}:

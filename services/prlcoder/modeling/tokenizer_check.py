@@ -53,17 +53,35 @@ def check_tokenizer(path: str, config: Any, tokenizer: Any, problems: Sequence[P
         _check_round_trip(path, tokenizer, rows, NON_ASCII_PROBE)
 
 
+def check_ids(path: str, config: Any) -> None:
+    """Raises ``InputError`` for an EOS, BOS or padding id of the model's files that has no row in the embedding."""
+    source, rows = ModelSource.of(below_adapters(path)), embedding_rows(config)
+    for name in ("config.json", "generation_config.json"):
+        values = source.read_json(name) or {}
+        for field in ("eos_token_id", "bos_token_id", "pad_token_id"):
+            for id in _ids(values.get(field)):
+                if id >= rows:
+                    raise InputError(
+                        f"model {path}: {name}: {field}: {id} has no row in the embedding, which has {rows} "
+                        "(config.json: vocab_size); correct it to the id that the tokenizer has for this token"
+                    )
+
+
 def check_eos(path: str, tokenizer: Any) -> None:
     """Raises ``InputError`` unless the EOS of the configuration is a control token of the tokenizer or its EOS."""
-    stated = (ModelSource.of(below_adapters(path)).read_json("config.json") or {}).get("eos_token_id")
-    ids = [one for one in (stated if isinstance(stated, list) else [stated]) if isinstance(one, int)]
+    ends = _ids((ModelSource.of(below_adapters(path)).read_json("config.json") or {}).get("eos_token_id"))
     known = {tokenizer.eos_token_id, *getattr(tokenizer, "added_tokens_decoder", {})}
-    if ids and not known & set(ids):
-        shown = tokenizer.convert_ids_to_tokens(ids[0]) if ids[0] < len(tokenizer) else "no token"
+    if ends and not known & set(ends):
+        shown = tokenizer.convert_ids_to_tokens(ends[0]) if ends[0] < len(tokenizer) else "no token"
         raise InputError(
-            f"model {path}: config.json: eos_token_id: {ids[0]} is {shown!r} in tokenizer.json and no control token, "
+            f"model {path}: config.json: eos_token_id: {ends[0]} is {shown!r} in tokenizer.json and no control token, "
             "so the tokenizer is another model's; give the model its own"
         )
+
+
+def _ids(stated: Any) -> list[int]:
+    """The token ids of a field that holds one, a list, or nothing."""
+    return [one for one in (stated if isinstance(stated, list) else [stated]) if isinstance(one, int)]
 
 
 def _check_round_trip(path: str, tokenizer: Any, rows: int, program: str) -> None:

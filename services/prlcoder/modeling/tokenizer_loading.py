@@ -14,7 +14,7 @@ from typing import Any
 
 from prlcoder.errors import InputError
 from prlcoder.modeling.adapters import below_adapters, tokenizer_location
-from prlcoder.modeling.model_source import ModelSource, unloadable
+from prlcoder.modeling.model_source import ModelSource, require_whole, unloadable
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")  # one of which every published folder has
 PROBE = "def f(a):\n    return a + 1\n"
@@ -33,7 +33,9 @@ def load_tokenizer(path: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(**source.arguments)
     except Exception as error:  # the hub, JSON and tokenizers raise many kinds
         _require_files(source)
-        raise unloadable("tokenizer", path, error) from error
+        if "trust_remote_code" in str(error) or source.folder is None or source.file("tokenizer.json") is None:
+            raise unloadable("tokenizer", path, error) from error
+        tokenizer = _as_the_file_says(source, path)  # the class that the configuration names cannot read the file
     if _differs_from_file(source, tokenizer):
         tokenizer = _as_the_file_says(source, path)
     if tokenizer.eos_token_id is None:
@@ -41,6 +43,8 @@ def load_tokenizer(path: str) -> Any:
     rows = _embedding_rows(ModelSource.of(below_adapters(path)))
     if tokenizer.pad_token_id is None or (rows is not None and tokenizer.pad_token_id >= rows):
         tokenizer.pad_token = tokenizer.eos_token
+    # Some configurations ask for the space before "!=" and other signs to be removed. That would be another program.
+    tokenizer.clean_up_tokenization_spaces = False
     return tokenizer
 
 
@@ -53,8 +57,12 @@ def _require_files(source: ModelSource) -> None:
             f"model {source.location}: contains no tokenizer.json; copy tokenizer.json and tokenizer_config.json of "
             "the same model into the folder"
         )
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        source.read_json(name)
+    for name in TOKENIZER_FILES:
+        require_whole(source.folder / name)
+    source.read_json("tokenizer_config.json")
+    values = source.read_json("tokenizer.json")
+    if values is not None and not values.get("model"):
+        raise InputError(f"{source.folder / 'tokenizer.json'}: model: is missing; download the file again")
 
 
 def _embedding_rows(source: ModelSource) -> int | None:

@@ -30,6 +30,9 @@ class Decoding:
         self._mask = torch.tensor(seen, device=model.device)
         self._lengths = self._mask.sum(1)
         self._cache = RoomyCache(model.config)
+        # A mixture of experts that was just trained may ask for its balancing loss, which fits no cached pass.
+        router = hasattr(model.config.get_text_config(), "output_router_logits")
+        self._options = {"output_router_logits": False} if router else {}
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)  # padding does not count; its own positions are unused
         self._forward(torch.tensor(padded, device=model.device), positions)
 
@@ -53,6 +56,7 @@ class Decoding:
             position_ids=positions,
             past_key_values=self._cache,
             use_cache=True,
+            **self._options,
             logits_to_keep=1,  # the logits of a whole prompt would need prompt length x vocabulary floats
         )
         self.logits = output.logits[:, -1]

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from prlcoder.errors import InputError
-from prlcoder.modeling.adapters import below_adapters
+from prlcoder.modeling.adapters import AdapterFolder, base_config
 from prlcoder.modeling.checkpoints import load_weights, model_template, on_best_device
-from prlcoder.modeling.configs import context_length, load_config
+from prlcoder.modeling.configs import context_length
 from prlcoder.modeling.packing.rows import token_batch
 from prlcoder.modeling.packing.tree import TreeBatch, Trie, split_by_similarity
 from prlcoder.modeling.packing.tree_attention import reads_tries, tree_inputs
@@ -59,7 +59,9 @@ class StepModel:
         Raises ``InputError`` if it cannot be loaded or is not a token classifier with two labels. ``transformers``
         would give any other model a random head, and its scores would mean nothing.
         """
-        config = load_config(below_adapters(path))
+        config = base_config(path)
+        if AdapterFolder.at(path) is None:  # the labels of an adapter are beside it, and not in its base
+            chosen_label(config, path)
         tokenizer = load_tokenizer(path)
         check_tokenizer(path, config, tokenizer)
         kind = classifier_class(config)

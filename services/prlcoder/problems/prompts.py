@@ -248,7 +248,7 @@ def _chat(message: str, settings: ChatSettings, tokenizer: Any | None) -> tuple[
     except Exception as error:  # templates raise whatever their author wrote, such as "no system role"
         raise InputError(
             f"model.promptTemplate: chat: the tokenizer's chat template refuses the message ({error}); change "
-            "`model.systemMessage` and `model.chatTemplateArguments`, or use plain"
+            "`model.systemMessage` and `model.chatTemplateArguments`, correct the template, or use plain"
         ) from error
     if text.rstrip().endswith("<think>"):
         # The template has opened the model's reasoning. The answer begins with code, so the reasoning stays empty.
@@ -257,8 +257,14 @@ def _chat(message: str, settings: ChatSettings, tokenizer: Any | None) -> tuple[
 
 
 def _around(text: str, message: str) -> Spans:
-    """The spans of ``text`` before and after the message, which some templates strip of whitespace first."""
+    """The spans of ``text`` before and after the message, which some templates strip of whitespace first.
+
+    Raises ``InputError`` if the message is not in the text: the model would be asked something else.
+    """
     for content in (message, message.strip()):
-        if (start := text.find(content)) >= 0:
+        if content and (start := text.find(content)) >= 0:
             return (0, start), (start + len(content), len(text))
-    return ((0, len(text)),)
+    raise InputError(
+        "model.promptTemplate: chat: the tokenizer's chat template does not show the problem as it is; correct the "
+        "template (chat_template.jinja, or chat_template in tokenizer_config.json), or use plain"
+    )

@@ -20,7 +20,7 @@ from prlcoder.runs.estimates.table import estimate_record
 from prlcoder.runs.folder import RunFolder, remove
 from prlcoder.runs.given import check_given, local_copy
 from prlcoder.runs.load_problems import SplitProblems, load_problems
-from prlcoder.runs.model_check import check_run_model
+from prlcoder.runs.model_check import check_run_models
 from prlcoder.runs.plan import check_same_spec, check_stage, observe, plan, redo_from
 from prlcoder.runs.session import (
     RunSession,
@@ -98,7 +98,7 @@ def _run_stages(session: RunSession, only: str | None) -> bool:
                 problems = load_problems(session.run.spec, session.folder.splits, session.folder.quarantine)
                 if only is None:
                     _write_estimates(session, problems)
-                if (facts := check_run_model(session.run.spec, problems)) is not None:
+                if (facts := check_run_models(session.run.spec, problems)) is not None:
                     log(f"model: {facts}")
         _run_stage(session, step.name, problems, resumed=step.action == "resume")
     return problems is not None
