@@ -11,7 +11,7 @@ import pytest
 from prlcoder.errors import InputError, WorkError
 from prlcoder.evaluation.problem_sets import benchmark_problems
 from prlcoder.problems.formats import FORMATS
-from prlcoder.problems.model import Problem
+from prlcoder.problems.model import CallTests, Problem
 from prlcoder.spec import Benchmark, Spec
 from prlcoder.spec.evaluation import BenchmarkSource
 from prlcoder.stages.context import StageContext
@@ -67,6 +67,24 @@ def test_appsplus_by_level(tmp_path: Path) -> None:
     assert [one.id for one in problems(tmp_path, source="appsplus", path=path)] == ["1", "2"]
     chosen = problems(tmp_path, source="appsplus", path=path, select={"difficulty": ["competition"]})
     assert [one.id for one in chosen] == ["2"]
+
+
+def test_a_limit_takes_the_first_problems(tmp_path: Path) -> None:
+    path = write(tmp_path / "test.jsonl", *(contest(id, "2024-05-01", "easy") for id in "abc"))
+
+    def ids(**plan: Any) -> list[str]:
+        return [problem.id for problem in problems(tmp_path, source="livecodebench", path=path, **plan)]
+
+    assert ids(limit=2) == ["a", "b"]
+    assert ids(limit=9) == ids() == ["a", "b", "c"]
+
+
+def test_a_limit_applies_to_the_run_s_own_problems(tmp_path: Path) -> None:
+    own = tuple(Problem(id=id, statement=id, tests=CallTests("f", ())) for id in "abc")
+    context = StageContext(SPEC, tmp_path, tmp_path, {}, (), own[1:], own)
+    for source, expected in (("held-out", "ab"), ("validation", "bc")):
+        plan = Benchmark.model_validate({"source": source, "limit": 2})
+        assert "".join(one.id for one in benchmark_problems(plan, context)) == expected
 
 
 def test_of_mbpp_the_test_problems_only(tmp_path: Path) -> None:

@@ -136,6 +136,15 @@ def test_steps_are_scored_once_and_headers_not_at_all() -> None:
     assert marks.scored == 2
 
 
+def test_programs_of_several_policies_are_scored_once() -> None:
+    marks = Marks()
+    both = scorer(marks)
+    (first,) = both.programs([("p", PROMPT + RIGHT)])
+    wrong, again = both.programs([("p", PROMPT + WRONG), ("p", PROMPT + RIGHT)])
+    assert again == first != wrong
+    assert marks.scored == 2
+
+
 def test_a_program_that_does_not_parse_or_is_too_long_has_no_scores() -> None:
     long = PROMPT + "    v1 = v0\n" * 30 + "    return v1\n"
     broken, too_long, right = scorer().programs([("p", "def f(:"), ("p", long), ("p", PROMPT + RIGHT)])

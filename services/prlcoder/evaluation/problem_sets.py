@@ -13,13 +13,13 @@ MBPP: Final = ("mbpp", "mbpp-sanitized")  # their files hold training and valida
 
 
 def benchmark_problems(plan: Benchmark, context: StageContext) -> tuple[Problem, ...]:
-    """The problems; there is at least one. Raises ``InputError`` if a published set cannot be read."""
+    """The problems, at most ``plan.limit`` and at least one. ``InputError`` if a published set cannot be read."""
     if plan.published:
-        return published_problems(plan, context.spec)
+        return published_problems(plan, context.spec)[: plan.limit]
     problems = context.test if plan.source == "held-out" else context.validation
     if not problems:
         raise WorkError(f"benchmark {plan.title}: the split has no such problems; raise its share in problems.split")
-    return problems
+    return problems[: plan.limit]
 
 
 def published_problems(plan: Benchmark, spec: Spec) -> tuple[Problem, ...]:

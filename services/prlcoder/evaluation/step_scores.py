@@ -44,11 +44,19 @@ class ProgramScorer:
         self._scorer = scorer
         self._mode: Mode = mode
         self._prompts = {problem.id: render(problem, template, tokenizer) for problem in problems}
+        self._scored: dict[tuple[str, str], ScoredProgram] = {}
 
     def programs(self, items: Sequence[tuple[str, str]]) -> list[ScoredProgram]:
-        """Segments and scores of each (problem id, program). Equal items are scored once."""
-        distinct = {item: cut(item[1], self._mode) for item in dict.fromkeys(items)}
-        own = {item: own_steps(segments, self._prompts[item[0]].given) for item, segments in distinct.items()}
+        """Segments and scores of each (problem id, program). Equal items are scored once, also over several calls:
+        the policies of a run write many equal programs."""
+        new = [item for item in dict.fromkeys(items) if item not in self._scored]
+        self._scored.update(zip(new, self._programs(new), strict=True))
+        return [self._scored[item] for item in items]
+
+    def _programs(self, items: Sequence[tuple[str, str]]) -> list[ScoredProgram]:
+        """The same for different items, none of which has been scored."""
+        segments = {item: cut(item[1], self._mode) for item in items}
+        own = {item: own_steps(parts, self._prompts[item[0]].given) for item, parts in segments.items()}
         scored = [item for item, steps in own.items() if steps]
         found = self._score([(id, program, own[id, program]) for id, program in scored])
         probabilities = {
@@ -56,11 +64,8 @@ class ProgramScorer:
             for item, scores in zip(scored, found, strict=True)
         }
         return [
-            ScoredProgram(
-                tuple(distinct[item]),
-                tuple(probabilities.get(item, {}).get(part.start) for part in distinct[item]),
-            )
-            for item in items
+            ScoredProgram(tuple(parts), tuple(probabilities.get(item, {}).get(part.start) for part in parts))
+            for item, parts in segments.items()
         ]
 
     def steps(self, items: Sequence[tuple[str, str, Segment]]) -> list[float | None]:

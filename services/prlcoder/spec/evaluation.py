@@ -49,6 +49,8 @@ class Benchmark(Section):
     """Which part of a Hugging Face data set is read."""
     select: Select = Select()
     """Which problems of the benchmark are used."""
+    limit: Count | None = None
+    """Number of problems, the first ones of the source; none means all of them."""
     samples: Annotated[int, Field(ge=0)] = 8
     """Number of sampled programs per problem, besides the greedy one."""
     temperature: Positive = 0.8

@@ -137,7 +137,8 @@ def _benchmark_sizes(spec: Spec, problems: SplitProblems) -> list[int]:
 
     sizes = {"held-out": len(problems.test), "validation": len(problems.validation)}
     benchmarks = spec.evaluation.benchmarks if spec.evaluation is not None else ()
-    return [len(published_problems(one, spec)) if one.published else sizes[one.source] for one in benchmarks]
+    found = [len(published_problems(one, spec)) if one.published else sizes[one.source] for one in benchmarks]
+    return [size if one.limit is None else min(size, one.limit) for size, one in zip(found, benchmarks, strict=True)]
 
 
 def _reward_shape(spec: Spec) -> ModelShape | None:
