@@ -53,7 +53,7 @@ ROBUST = {
         {"kind": "process", "weight": 1.0, "adaptive": False},
         {"kind": "verdict", "weight": 1.0, "adaptive": False},
     ],
-    "credit": {"rule": "mean", "by": "prm", "final": "none", "locate": "splice"},
+    "credit": {"rule": "mean", "by": "prm", "final": "none", "locate": "splice", "rollouts": 4},
     "mask": "none",
     "curriculum": "none",
     "kl": {"coefficient": 0.05, "estimator": "k1", "in": "reward"},
@@ -63,7 +63,7 @@ ROBUST = {
     "epochs": 1,
     "value": {"init": "policy", "pretrainUpdates": 10, "learningRate": 5e-6, "lambda": 1.0},
     "correction": {"kind": "token-truncate", "cap": 2.0},
-    "rewardModel": {"refreshEvery": None},
+    "rewardModel": {"refreshEvery": None, "epochs": 1.0, "learningRate": 2e-5},
     "engine": {"kind": "transformers", "weights": "uri"},
     "monitors": {
         "every": 5,
@@ -81,7 +81,7 @@ PAPER = {
     "temperature": 0.6,
     "topP": 0.95,
     "rewards": ROBUST["rewards"][:1],  # type: ignore[index]
-    "credit": {"rule": "sum", "by": "prm", "final": "bonus", "locate": "splice"},
+    "credit": {"rule": "sum", "by": "prm", "final": "bonus", "locate": "splice", "rollouts": 4},
     "lambda": 1.0,
     "value": {"init": "policy", "pretrainUpdates": 0, "learningRate": 5e-6, "lambda": 1.0},
     "correction": {"kind": "none", "cap": 2.0},
@@ -128,6 +128,10 @@ def test_only_the_named_member_is_filled_in() -> None:
         ([], ("pretrain", "supervise", "reward")),
         (["policy.rl.rewards=[{kind: verdict}]", "policy.rl.credit.rule=outcome"], ("pretrain", "supervise")),
         (["policy={algorithm: dpo}"], ("pretrain", "supervise")),
+        (
+            ["reward.kind=orm", "policy.rl={rewards: [{kind: outcome-model}], credit: {rule: outcome}}"],
+            ("pretrain", "supervise", "reward"),
+        ),
     ],
 )
 def test_the_policy_reads_the_reward_model_if_it_scores_steps(
@@ -141,12 +145,46 @@ def test_rl_needs_no_supervision(path: Path) -> None:
     assert manifest.load(path, sets).reads("policy") == ("pretrain",)
 
 
+@pytest.mark.parametrize(
+    ("rl", "message"),
+    [
+        ("{credit: {rule: filter}, rewards: [{kind: verdict}]}", r"rl\.credit\.rule: needs a process reward model"),
+        ("{credit: {rule: min}}", r"rl\.rewards: needs a process reward model"),
+        ("{credit: {rule: outcome}, rewards: [{kind: outcome-model}]}", r"rl\.rewards\[0\]: needs an outcome reward"),
+    ],
+)
+def test_what_needs_a_reward_model_is_refused_without_one(path: Path, rl: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        manifest.load(path, ["reward=null", f"policy={{algorithm: rloo, rl: {rl}}}"])
+
+
+def test_errors_may_be_punished_without_a_reward_model(path: Path) -> None:
+    rl = "{rewards: [{kind: verdict}, {kind: error-location}], credit: {rule: sum}}"
+    run = manifest.load(path, ["reward=null", f"policy={{algorithm: rloo, rl: {rl}}}"])
+    assert run.reads("policy") == ("pretrain", "supervise")
+
+
+def test_several_rounds_of_dpo_need_no_supervision(path: Path) -> None:
+    sets = ["supervision=null", "reward=null", "policy={algorithm: dpo, dpo: {rounds: 5}}"]
+    assert manifest.load(path, sets).reads("policy") == ("pretrain",)
+    with pytest.raises(InputError, match=r"policy: needs supervision and the spec has none"):
+        manifest.load(path, [*sets[:2], "policy={algorithm: dpo}"])
+    rules_only = "supervision={teachers: [{kind: rules}]}"
+    assert manifest.load(path, [rules_only, "reward=null", "policy={dpo: {rounds: 2, origins: [policy]}}"])
+
+
 REFUSED = {
     "policy.rl.topP=0.9": "rl.topP: cannot be corrected for by a ratio of probabilities, as "
     "`correction: token-truncate` does; set it to 1.0, or correction to `{kind: none}`",
     "reward=null": "rl.rewards: needs a process reward model and the spec has none; add `reward`, or "
     "`reward: {from: FOLDER}`",
     "policy.dpo={}": "dpo: `algorithm: ppo` does not read it; remove it, or set algorithm to dpo",
+    "policy={dpo: {sampling: {samples: 8}}}": "dpo.sampling: one round trains on the supervision's pairs; remove it, "
+    "or set dpo.rounds",
+    "policy={epochs: 2, dpo: {rounds: 3}}": "epochs: each of several rounds makes one pass over its pairs; remove it; "
+    "set dpo.rounds instead",
+    "policy={dpo: {rounds: 3, origins: [mutation]}}": "dpo.origins: the rejected steps of several rounds are the "
+    "policy's own; add policy",
     "policy={rl: {}}": "rl: `algorithm: dpo` does not read it; remove it, or set algorithm to ppo",
     "policy={algorithm: rloo, rl: {value: {}}}": "rl.value: `rloo` has no value model; remove it, or set algorithm to "
     "ppo",
@@ -161,11 +199,19 @@ REFUSED = {
     "policy.rl.rewards=[]": "rl.rewards: nothing is rewarded; add `{kind: verdict}`",
     "policy.rl.credit.rule=outcome": "rl.rewards[0]: `credit: {rule: outcome}` gives no reward for steps; remove the "
     "term, or choose another rule",
-    "policy.rl.rewards=[{kind: verdict}]": "rl.credit.rule: `mean` distributes the term `process`, and rl.rewards has "
-    "none; add `{kind: process}` to rl.rewards, or set the rule to outcome",
+    "policy.rl.rewards=[{kind: verdict}]": "rl.credit.rule: `mean` distributes the rewards of steps, and no term of "
+    "rl.rewards gives any; add `{kind: process}` to rl.rewards, or set the rule to outcome",
     "policy.rl.engine.kind=vllm": "rl.engine.kind: `vllm` cannot sample rollouts yet; set it to transformers",
-    "policy.rl.rewardModel.refreshEvery=5": "rl.rewardModel.refreshEvery: the reward model cannot be retrained yet; "
-    "remove it",
+    "policy.rl.rewards=[{kind: verdict}, {kind: outcome-model}]": "rl.rewards[1]: `reward: {kind: prm}` scores steps, "
+    "not programs; set reward.kind to orm",
+    "policy={algorithm: rloo, rl: {rewards: [{kind: verdict}], credit: {rule: outcome}, rewardModel: "
+    "{refreshEvery: 5}}}": "rl.rewardModel.refreshEvery: no process reward model scores the rollouts; remove it",
+    "policy.rl={rewards: [{kind: error-location}], credit: {rule: outcome}}": "rl.rewards[0]: `credit: {rule: "
+    "outcome}` gives no reward for steps; remove the term, or choose another rule",
+    "policy.rl={rewards: [{kind: process}, {kind: error-location}], credit: {rule: first-error}}": "rl.rewards[1]: "
+    "`credit: {rule: first-error}` gives steps fixed rewards; remove the term, or choose another rule",
+    "policy.rl={rewards: [{kind: verdict}], credit: {rule: first-error}}": "rl.credit.rule: `first-error` distributes "
+    "the term `process`, and rl.rewards has none; add `{kind: process}` to rl.rewards, or set the rule to outcome",
     "services.policy=host:1": "rl.engine: services.policy is host:1, and RL samples in the trainer's process; remove "
     "services.policy",
     "stages.policy={nodes: 2}": "algorithm: `ppo` trains in one pod; set stages.policy.nodes to 1",

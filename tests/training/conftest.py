@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from prlcoder.problems.model import Problem
 from prlcoder.segmenter import segment
-from prlcoder.spec import Model, Peft, Problems, Scratch, Spec
+from prlcoder.spec import Model, Peft, Problems, Scratch, Sft, Spec
 from prlcoder.stages.context import StageContext
 from prlcoder.supervision import store
 from prlcoder.supervision.rows import Pair, Program, Step, SupervisionRow
@@ -85,3 +86,21 @@ def make_context(suite: tuple[Problem, ...], nano_folder: Path, supervision: Pat
         return StageContext(spec, folder / "work", folder / "output", artifacts, **split)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def taught_policy(make_context: Callable[..., StageContext], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy that knows the first four training problems by heart, and half the time with a wrong last line."""
+    from prlcoder.training.stages import sft
+
+    section = Sft(learning_rate=5e-3, epochs=120, batch_size=8, warmup_ratio=0.1, save_steps=1000)
+    context = make_context(tmp_path_factory.mktemp("taught"), sft=section)
+    known = context.train[:4]
+    wrong = [replace(problem, solutions=(_with_wrong_end(problem.canonical),)) for problem in known]
+    sft.run(replace(context, train=(*known, *wrong), artifacts={"pretrain": context.artifacts["pretrain"]}))
+    return context.output
+
+
+def _with_wrong_end(program: str) -> str:
+    *lines, _ = program.splitlines(keepends=True)
+    return "".join([*lines, "    return None\n"])

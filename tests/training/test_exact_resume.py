@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,72 @@ def test_killed_and_resumed_is_undisturbed(
     assert set(weights(killed)) == {name, *(f"controls/{control.kind}/{name}" for control in trained)}
     log = json.loads((killed.output / "training_log.json").read_text())
     assert log[-1]["step"] == json.loads((undisturbed.output / "training_log.json").read_text())[-1]["step"]
+
+
+def test_rounds_killed_twice_and_resumed_are_undisturbed(
+    make_context: Callable[..., StageContext], taught_policy: Path, tmp_path: Path
+) -> None:
+    """Online DPO is killed in the training of its first round, and again once the second one has its pairs."""
+    sampling = {"samples": 4, "temperature": 0.7, "maxNewTokens": 160}
+    dpo = {"rounds": 2, "beta": 0.5, "sampling": sampling}
+    section = Policy.model_validate({"batch_size": 1, **SHORT, "save_steps": 1, "dpo": dpo})
+    undisturbed, killed = (make_context(tmp_path / name, policy=section) for name in ("undisturbed", "killed"))
+    undisturbed, killed = (
+        replace(context, artifacts={"pretrain": taught_policy}, train=context.train[:4])
+        for context in (undisturbed, killed)
+    )
+    finish("policy", undisturbed)
+    for sign in ("round-1/LATEST", "round-2/pairs.json"):
+        kill_after(killed.work / "train" / sign, "policy", killed)
+        assert not weights(killed)
+    finish("policy", killed)
+    assert weights(killed) == weights(undisturbed)
+    rows, expected = (
+        [{**json.loads(line), "seconds": {}} for line in (one.output / "rounds.jsonl").read_text().splitlines()]
+        for one in (killed, undisturbed)
+    )
+    assert rows == expected
+
+
+def test_the_curriculum_and_the_reward_model_in_training_resume(
+    make_context: Callable[..., StageContext], taught_policy: Path, reward_models: dict[str, Path], tmp_path: Path
+) -> None:
+    rl = {
+        "updates": 5,
+        "prompts": 4,
+        "samples": 4,
+        "temperature": 0.7,
+        "maxNewTokens": 160,
+        "curriculum": "cccs",
+        "rewardModel": {"refreshEvery": 2, "learningRate": 1e-3},
+    }
+    section = Policy.model_validate({"algorithm": "rloo", "batch_size": 4, **SHORT, "save_steps": 1, "rl": rl})
+    artifacts = {"pretrain": taught_policy, "reward": reward_models["first"]}
+    undisturbed, killed = (
+        replace(context, artifacts=artifacts, train=context.train[:4])
+        for context in (make_context(tmp_path / name, policy=section) for name in ("undisturbed", "killed"))
+    )
+    finish("policy-ppo", undisturbed)
+    for number in (1, 3):  # before the first training of the reward model, and with steps that wait for the second
+        kill_after(killed.work / "train" / f"checkpoint-{number}", "policy-ppo", killed)
+        assert not weights(killed)
+    finish("policy-ppo", killed)
+    assert weights(killed) == weights(undisturbed)
+    rows, expected = (
+        [{**json.loads(line), "seconds": {}} for line in (one.output / "updates.jsonl").read_text().splitlines()]
+        for one in (killed, undisturbed)
+    )
+    assert rows == expected
+
+
+def kill_after(sign: Path, stage: str, context: StageContext) -> None:
+    """Send SIGKILL to the stage once the file exists."""
+    process = start(stage, context)
+    while not sign.exists():
+        process.join(0.005)
+        assert process.exitcode is None
+    process.kill()
+    process.join()
 
 
 def test_sigterm_saves_first(make_context: Callable[..., StageContext], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.training.rollout_cases import PROGRAM, rollout
 from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, Verdict
 from prlcoder.problems.model import CallTest, CallTests, Problem
 from prlcoder.segmenter import segment
-from prlcoder.supervision.first_wrong_step import FailingProgram, WrongStep, first_wrong_steps
+from prlcoder.supervision.first_wrong_step import FailingProgram, WrongStep, first_wrong_steps, spliced
 from prlcoder.training.examples.online_pairs import failing_program, online_pairs
 
 GIVEN = "def f(v0):\n"
@@ -28,12 +28,14 @@ def failing(program: str = PROGRAM) -> FailingProgram:
 
 
 def wrong(program: FailingProgram, index: int) -> WrongStep:
-    return WrongStep(index, SOLUTION, PROGRAM, ExecutionResult(Verdict.WRONG_ANSWER))
+    repaired = spliced(program, index)
+    return WrongStep(index, repaired, PROGRAM, ExecutionResult(Verdict.WRONG_ANSWER), program.canonical[index].text)
 
 
 def test_the_wrong_step_is_rejected_and_the_canonical_one_in_its_place_chosen() -> None:
     program = failing()
-    (pair,) = online_pairs([program], [wrong(program, 3)])
+    (pair,), dropped = online_pairs([program], [wrong(program, 3)])
+    assert not dropped
     assert (pair.chosen, pair.rejected) == ("        v1.append(-x)\n", "        v1.append(x)\n")
     assert pair.prefix + pair.chosen + pair.rest == SOLUTION
     assert (pair.problem_id, pair.segment_index, pair.chosen_origin, pair.rejected_origin) == (
@@ -46,14 +48,26 @@ def test_the_wrong_step_is_rejected_and_the_canonical_one_in_its_place_chosen() 
 
 def test_equal_pairs_of_several_rollouts_are_one() -> None:
     program = failing()
-    assert len(online_pairs([program] * 3, [wrong(program, 3)] * 3)) == 1
+    pairs, dropped = online_pairs([program] * 3, [wrong(program, 3)] * 3)
+    assert (len(pairs), dropped) == (1, {"repeated": 2})
 
 
 def test_what_is_not_located_context_or_given_makes_no_pair() -> None:
     program = failing()
-    assert online_pairs([program], [None]) == []
-    assert online_pairs([program], [wrong(program, 0)]) == []  # the header
-    assert online_pairs([program], [wrong(program, 1)]) == []  # the same text on both sides
+    assert online_pairs([program], [None]) == ([], {"not_located": 1})
+    assert online_pairs([program], [wrong(program, 0)]) == ([], {"no_step": 1})  # the header
+    assert online_pairs([program], [wrong(program, 1)]) == ([], {"no_step": 1})  # the same text on both sides
+    assert online_pairs([program], [ExecutionResult(None, "no cgroup")]) == ([], {"sandbox_error": 1})
+
+
+def test_the_policys_own_verified_step_is_the_chosen_one_after_rollouts() -> None:
+    """The completion has another number of lines than the canonical solution."""
+    program = failing()
+    repaired = PROGRAM.replace("        v1.append(x)\n", "        y = -x\n        v1.append(y)\n")
+    found = WrongStep(3, repaired, PROGRAM, ExecutionResult(Verdict.WRONG_ANSWER), "        y = -x\n")
+    (pair,), _ = online_pairs([program], [found], chosen_origin="policy")
+    assert pair.prefix + pair.chosen + pair.rest == repaired
+    assert (pair.chosen, pair.rejected, pair.chosen_origin) == ("        y = -x\n", "        v1.append(x)\n", "policy")
 
 
 def test_rollouts_that_pass_or_have_no_steps_are_not_searched() -> None:
@@ -71,7 +85,7 @@ def test_the_first_wrong_step_is_located_by_execution() -> None:
 
         programs = [failing(), failing(PROGRAM.replace("[]", "[9]"))]
         found = first_wrong_steps(programs, run)
-        made = online_pairs(programs, found)
+        made, _ = online_pairs(programs, found)
         texts = [(pair.rejected.strip(), pair.chosen.strip()) for pair in made]
         assert texts == [("v1.append(x)", "v1.append(-x)"), ("v1 = [9]", "v1 = []")]
         for pair in made:

@@ -10,7 +10,17 @@ from prlcoder.spec.environment import ExecutionSettings, Services, Storage, Trac
 from prlcoder.spec.evaluation import Benchmark, Evaluation
 from prlcoder.spec.model import Model, Peft, Scratch
 from prlcoder.spec.problems import Hub, NanoSuite, Problems, Select, Split
-from prlcoder.spec.rl import RL_ALGORITHMS, Rl, RlCorrection, RlCredit, RlKl, RlMonitors, RlReward, RlValue
+from prlcoder.spec.rl import (
+    RL_ALGORITHMS,
+    Rl,
+    RlCorrection,
+    RlCredit,
+    RlKl,
+    RlMonitors,
+    RlReward,
+    RlRewardModel,
+    RlValue,
+)
 from prlcoder.spec.section import Section
 from prlcoder.spec.stages import STAGES, StageDefinition
 from prlcoder.spec.supervision import (
@@ -21,7 +31,7 @@ from prlcoder.spec.supervision import (
     TeacherBudget,
     TeacherSettings,
 )
-from prlcoder.spec.training import Control, Dpo, Policy, Pretrain, Reward, Sft, Training
+from prlcoder.spec.training import Control, Dpo, DpoSampling, Policy, Pretrain, Reward, Sft, Training
 from prlcoder.spec.trainingrun import Metadata, Spec, TrainingRun
 
 __all__ = [
@@ -31,6 +41,7 @@ __all__ = [
     "ClusterFields",
     "Control",
     "Dpo",
+    "DpoSampling",
     "Evaluation",
     "ExecutionSettings",
     "Hub",
@@ -50,6 +61,7 @@ __all__ = [
     "RlKl",
     "RlMonitors",
     "RlReward",
+    "RlRewardModel",
     "RlValue",
     "RulesTeacher",
     "Scratch",

@@ -15,7 +15,6 @@ from prlcoder.spec.cluster import ClusterFields
 from prlcoder.spec.document import FieldPath
 from prlcoder.spec.evaluation import Benchmark
 from prlcoder.spec.problems import Select
-from prlcoder.spec.rl import RL_ALGORITHMS
 from prlcoder.spec.rl_checks import policy_contradictions
 from prlcoder.spec.section import CelRule
 from prlcoder.spec.trainingrun import Spec, TrainingRun
@@ -141,6 +140,9 @@ def _served_model(spec: Spec) -> Iterator[SpecFinding]:
         yield SpecFinding(("serve", "prm"), "there is no process reward model to serve", remedy)
 
 
+_IN_ROUNDS = "has(self.policy.dpo) && self.policy.dpo.rounds > 1"
+
+
 def _needs_supervision(name: str, unless: str = "false") -> CelRule:
     return CelRule(
         f"!has(self.{name}) || has(self.{name}.from) || has(self.supervision) || {unless}",
@@ -148,9 +150,12 @@ def _needs_supervision(name: str, unless: str = "false") -> CelRule:
     )
 
 
-@check(_needs_supervision("reward"), _needs_supervision("policy", "self.policy.algorithm != 'dpo'"))
+@check(
+    _needs_supervision("reward"),
+    _needs_supervision("policy", f"self.policy.algorithm != 'dpo' || ({_IN_ROUNDS})"),
+)
 def _supervision_given(spec: Spec) -> Iterator[SpecFinding]:
-    learns_from_rows = None if spec.policy is None or spec.policy.algorithm in RL_ALGORITHMS else spec.policy
+    learns_from_rows = None if spec.policy is None or spec.policy.learns_from_rollouts else spec.policy
     for name, stage in (("reward", spec.reward), ("policy", learns_from_rows)):
         if stage is not None and stage.from_ is None and spec.supervision is None:
             remedy = "add `supervision`, or `supervision: {from: FOLDER}` to take a finished one"
@@ -250,7 +255,7 @@ _BUILT_FOR_POLICY = (
 
 @check(
     CelRule(
-        f"{_BUILT_FOR_POLICY}!has(self.policy.dpo) || self.policy.dpo.origins.size() == 0"
+        f"{_BUILT_FOR_POLICY}!has(self.policy.dpo) || ({_IN_ROUNDS}) || self.policy.dpo.origins.size() == 0"
         " || self.supervision.teachers.size() == 0 || self.supervision.teachers.exists(t,"
         " (t.kind == 'policy' ? 'policy' : 'mutation') in self.policy.dpo.origins)",
         "policy.dpo.origins: no teacher makes rejected steps of these origins; name one that the teachers make",
@@ -258,7 +263,8 @@ _BUILT_FOR_POLICY = (
 )
 def _origins_made(spec: Spec) -> Iterator[SpecFinding]:
     policy, made = spec.policy, _origins(spec)
-    origins = () if policy is None or policy.dpo is None or policy.from_ is not None else policy.dpo.origins
+    reads_pairs = policy is not None and policy.from_ is None and not policy.learns_from_rollouts
+    origins = policy.dpo.origins if policy is not None and policy.dpo is not None and reads_pairs else ()
     if made and origins and not made & set(origins):
         what = f"no teacher makes rejected steps of {' or '.join(origins)}"
         yield SpecFinding(("policy", "dpo", "origins"), what, f"the teachers make: {', '.join(sorted(made))}")

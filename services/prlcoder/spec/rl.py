@@ -15,6 +15,8 @@ RlAlgorithm = Literal["ppo", "rloo", "grpo"]
 RL_ALGORITHMS: Final = ("ppo", "rloo", "grpo")
 """The values of ``policy.algorithm`` that read the section ``rl``."""
 RewardTermKind = Literal["process", "verdict", "outcome-model", "ast-match", "data-flow-match", "error-location"]
+STEP_TERMS: Final = ("process", "error-location")
+"""The terms that reward steps. The others reward whole programs."""
 CreditRuleName = Literal["outcome", "sum", "mean", "last", "min", "gated", "first-error", "filter"]
 
 SEQUENCE_MASK_CAP: Final = 3.0  # TRL's value
@@ -24,9 +26,10 @@ class RlReward(Section):
     """One term of the reward."""
 
     kind: RewardTermKind
-    """What is rewarded. `process`: the reward model's scores of the steps, as the credit rule distributes them.
-    `verdict`: the outcome of the tests. `ast-match` and `data-flow-match`: likeness to the canonical solution
-    (PPOCoder). `error-location`: the line of the error (RLTF). `outcome-model`: an outcome reward model."""
+    """What is rewarded. `process` rewards each step with the reward model's score of it, as the credit rule says.
+    `verdict` rewards the outcome of the tests. `outcome-model` rewards a program with an outcome reward model's score.
+    `ast-match` and `data-flow-match` reward likeness to the canonical solution (PPOCoder). `error-location` punishes
+    the line of the error (RLTF)."""
     weight: float = 1.0
     """Factor of the term in the sum of all terms. With `credit: {rule: first-error}` the weight of `process` is the
     reward of a program whose steps are all right."""
@@ -39,11 +42,11 @@ class RlCredit(Section):
     """How the reward of a program is distributed over its tokens."""
 
     rule: Annotated[CreditRuleName, Field(json_schema_extra=NO_CRD_DEFAULT)] = "mean"
-    """`outcome`: everything at the last token. `sum`: each step's score at its end (the paper's eq. 2). `mean`: the
-    same divided by the number of steps (Dai et al.). `last`: the last step's score alone. `min`: nearly everything at
-    the lowest step (PURE). `gated`: step scores of passing programs only (P-GRPO). `first-error`: the steps before the
-    first wrong one are rewarded, and that one is punished (VPPO, EGCA). `filter`: the scores choose programs and reward
-    nothing (PROF)."""
+    """`outcome` puts everything at the last token. `sum` puts each step's score at its end (the paper's eq. 2), and
+    `mean` the same divided by the number of steps (Dai et al.). `last` counts the last step's score alone. `min` puts
+    nearly everything at the lowest step (PURE). `gated` counts the step scores of passing programs only (P-GRPO).
+    `first-error` rewards the steps before the first wrong one and punishes that one (VPPO, EGCA). `filter` chooses
+    programs by the scores and rewards no step (PROF)."""
     by: Literal["prm", "execution"] = "prm"
     """With `first-error`: who finds the first wrong step."""
     final: Annotated[Literal["none", "ramp", "bonus"], Field(json_schema_extra=NO_CRD_DEFAULT)] = "none"
@@ -51,6 +54,8 @@ class RlCredit(Section):
     last step's score once more."""
     locate: Literal["splice", "rollout"] = "splice"
     """With `by: execution`: how the first wrong step is found, as for the policy teacher."""
+    rollouts: Count = 4
+    """Number of completions tried at each prefix by `locate: rollout`."""
 
 
 class RlKl(Section):
@@ -100,7 +105,12 @@ class RlRewardModel(Section):
     """What happens to the reward model while the policy learns."""
 
     refresh_every: Count | None = None
-    """Number of updates after which the reward model is trained again; none means never."""
+    """Number of updates of the policy after which the reward model is trained on the programs that were sampled since
+    then, with labels by execution; none means never."""
+    epochs: Positive = 1.0
+    """Number of passes over those programs."""
+    learning_rate: Positive = 2e-5
+    """Peak learning rate of the reward model."""
 
 
 class RlMonitors(Section):
@@ -213,8 +223,13 @@ class Rl(Section):
         return self.mask == "executed" or any(term.kind == "error-location" for term in self.rewards)
 
     @property
+    def scores_programs(self) -> bool:
+        """Whether an outcome reward model scores the rollouts."""
+        return any(term.kind == "outcome-model" for term in self.rewards)
+
+    @property
     def scores_steps(self) -> bool:
-        """Whether a reward model scores the rollouts."""
+        """Whether a process reward model scores the rollouts."""
         match self.credit.rule:
             case "filter":
                 return True

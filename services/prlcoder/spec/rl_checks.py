@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prlcoder.spec.document import FieldPath
-from prlcoder.spec.rl import RL_ALGORITHMS, Rl
-from prlcoder.spec.training import Policy
+from prlcoder.spec.rl import RL_ALGORITHMS, STEP_TERMS, RewardTermKind, Rl
+from prlcoder.spec.training import Dpo, DpoSampling, Policy
 from prlcoder.spec.trainingrun import Spec
 
 Contradiction = tuple[FieldPath, str, str]
@@ -19,14 +19,17 @@ def policy_contradictions(spec: Spec) -> Iterator[Contradiction]:
     if policy is None or policy.from_ is not None:
         return
     yield from _other_members(policy)
+    if policy.learns_from_rollouts and policy.controls and spec.supervision is None:
+        yield ("controls",), "need supervision and the spec has none", "add `supervision`, or remove the controls"
+    if policy.algorithm == "dpo" and policy.dpo is not None:
+        yield from _rounds(spec, policy, policy.dpo)
     rl = policy.rl
     if policy.algorithm not in RL_ALGORITHMS or rl is None:
         return
-    if policy.controls and spec.supervision is None:
-        yield ("controls",), "need supervision and the spec has none", "add `supervision`, or remove the controls"
     yield from _training_fields(policy)
     yield from _sampling(policy.algorithm, rl)
     yield from _rewards(spec, rl)
+    yield from _refresh(spec, rl)
     yield from _not_built(spec, rl)
 
 
@@ -37,6 +40,23 @@ def _other_members(policy: Policy) -> Iterator[Contradiction]:
         yield ("rl",), f"`algorithm: {policy.algorithm}` does not read it", "remove it, or set algorithm to ppo"
     if policy.dpo is not None and rl:
         yield ("dpo",), f"`algorithm: {policy.algorithm}` does not read it", "remove it, or set algorithm to dpo"
+
+
+def _rounds(spec: Spec, policy: Policy, dpo: Dpo) -> Iterator[Contradiction]:
+    """Settings of DPO that only several rounds read, and what these cannot do."""
+    if dpo.rounds == 1:
+        if dpo.sampling != DpoSampling():
+            yield ("dpo", "sampling"), "one round trains on the supervision's pairs", "remove it, or set dpo.rounds"
+        return
+    if "policy" not in dpo.origins:
+        yield ("dpo", "origins"), "the rejected steps of several rounds are the policy's own", "add policy"
+    if policy.epochs != Policy.model_fields["epochs"].default:
+        yield ("epochs",), "each of several rounds makes one pass over its pairs", "remove it; set dpo.rounds instead"
+    if spec.services.policy is not None:
+        what = f"services.policy is {spec.services.policy}, and rounds sample in the trainer's process"
+        yield ("dpo", "rounds"), what, "remove services.policy"
+    if spec.stages.of("policy").nodes > 1:
+        yield ("dpo", "rounds"), "several rounds train in one pod", "set stages.policy.nodes to 1"
 
 
 def _training_fields(policy: Policy) -> Iterator[Contradiction]:
@@ -71,35 +91,62 @@ def _rewards(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
             yield ("rl", "rewards", index, "adaptive"), "is a field of `kind: verdict`", "remove it"
     if not any(term.weight for term in rl.rewards):
         yield ("rl", "rewards"), "nothing is rewarded", "add `{kind: verdict}`"
+    if rl.scores_programs:
+        yield from _outcome_model(spec, rl, kinds.index("outcome-model"))
     if rl.scores_steps and spec.reward is None:
         where: FieldPath = ("rl", "rewards") if "process" in kinds else ("rl", "credit", "rule")
         yield where, "needs a process reward model and the spec has none", "add `reward`, or `reward: {from: FOLDER}`"
     elif rl.scores_steps and spec.reward is not None and spec.reward.kind != "prm":
         yield ("rl", "rewards"), f"`reward: {{kind: {spec.reward.kind}}}` scores no steps", "set reward.kind to prm"
+    elif rl.scores_steps and rl.scores_programs:
+        yield ("rl", "rewards"), "a process and an outcome reward model are both needed, and a run has one", "keep one"
     elif rl.value is not None and rl.value.init == "reward" and spec.reward is None:
         yield ("rl", "value", "init"), "`reward` is not a stage of this spec", "add `reward`, or start from `policy`"
-    if "process" in kinds and rl.credit.rule in ("outcome", "filter"):
-        index = kinds.index("process")
-        what = f"`credit: {{rule: {rl.credit.rule}}}` gives no reward for steps"
-        yield ("rl", "rewards", index), what, "remove the term, or choose another rule"
-    if "process" not in kinds and rl.credit.rule not in ("outcome", "filter"):
-        what = f"`{rl.credit.rule}` distributes the term `process`, and rl.rewards has none"
+    yield from _step_terms(rl, kinds)
+
+
+def _step_terms(rl: Rl, kinds: list[RewardTermKind]) -> Iterator[Contradiction]:
+    """Terms that reward steps, and a credit rule that distributes them."""
+    rule = rl.credit.rule
+    for index, kind in enumerate(kinds):
+        if kind in STEP_TERMS and rule in ("outcome", "filter"):
+            what = f"`credit: {{rule: {rule}}}` gives no reward for steps"
+            yield ("rl", "rewards", index), what, "remove the term, or choose another rule"
+        elif kind == "error-location" and rule == "first-error":
+            what = f"`credit: {{rule: {rule}}}` gives steps fixed rewards"
+            yield ("rl", "rewards", index), what, "remove the term, or choose another rule"
+    if rule == "first-error" and "process" not in kinds:
+        what = f"`{rule}` distributes the term `process`, and rl.rewards has none"
         yield ("rl", "credit", "rule"), what, "add `{kind: process}` to rl.rewards, or set the rule to outcome"
+    elif rule not in ("outcome", "filter") and not {*STEP_TERMS} & {*kinds}:
+        what = f"`{rule}` distributes the rewards of steps, and no term of rl.rewards gives any"
+        yield ("rl", "credit", "rule"), what, "add `{kind: process}` to rl.rewards, or set the rule to outcome"
+
+
+def _outcome_model(spec: Spec, rl: Rl, index: int) -> Iterator[Contradiction]:
+    """What the term ``outcome-model``, the ``index``-th one, needs."""
+    where: FieldPath = ("rl", "rewards", index)
+    if spec.reward is None:
+        yield where, "needs an outcome reward model and the spec has none", "add `reward: {kind: orm}`"
+    elif spec.reward.kind != "orm":
+        yield where, f"`reward: {{kind: {spec.reward.kind}}}` scores steps, not programs", "set reward.kind to orm"
+
+
+def _refresh(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
+    """What retraining the reward model needs."""
+    if rl.reward_model.refresh_every is None:
+        return
+    where: FieldPath = ("rl", "rewardModel", "refreshEvery")
+    if not rl.scores_steps:
+        yield where, "no process reward model scores the rollouts", "remove it"
+    if spec.services.prm is not None:
+        yield where, f"the reward model at {spec.services.prm} is trained elsewhere", "remove it, or services.prm"
 
 
 def _not_built(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
     """Settings of the API that no code implements yet. docs/limits.md lists them."""
     if rl.engine.kind != "transformers":
         yield ("rl", "engine", "kind"), f"`{rl.engine.kind}` cannot sample rollouts yet", "set it to transformers"
-    if rl.reward_model.refresh_every is not None:
-        yield ("rl", "rewardModel", "refreshEvery"), "the reward model cannot be retrained yet", "remove it"
-    if rl.credit.rule == "first-error" and rl.credit.by == "execution" and rl.credit.locate == "rollout":
-        yield ("rl", "credit", "locate"), "rollouts cannot find the first wrong step yet", "set it to splice"
-    if rl.curriculum != "none":
-        yield ("rl", "curriculum"), f"`{rl.curriculum}` is not built yet", "set it to none"
-    for index, term in enumerate(rl.rewards):
-        if term.kind == "outcome-model":
-            yield ("rl", "rewards", index, "kind"), f"`{term.kind}` is not built yet", "remove the term"
     if spec.services.policy is not None:
         what = f"services.policy is {spec.services.policy}, and RL samples in the trainer's process"
         yield ("rl", "engine"), what, "remove services.policy"

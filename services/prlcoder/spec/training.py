@@ -94,6 +94,26 @@ class Reward(Training):
     of the last ones."""
 
 
+class DpoSampling(Section):
+    """The programs that each of several rounds samples, and the pairs that it makes of them."""
+
+    prompts: Count | None = None
+    """Number of problems per round; none means all training problems."""
+    samples: Count = 4
+    """Number of programs sampled per problem."""
+    temperature: Positive = 1.0
+    """Sampling temperature."""
+    max_new_tokens: Count = 512
+    """Longest sampled program in tokens. A program that is cut there makes no pair."""
+    locate: Literal["splice", "rollout"] = "splice"
+    """How the first wrong step is found: by splicing it into the canonical solution, or by rollouts from its prefix."""
+    rollouts: Count = 4
+    """Number of completions tried at each prefix by `locate: rollout`."""
+    max_log_ratio: Positive | None = None
+    """Pairs are left out if the policy finds the chosen step more probable than the rejected one by more than this, in
+    nats; none keeps all pairs."""
+
+
 class Dpo(Section):
     """Step-level DPO (the paper's Algorithm 2)."""
 
@@ -106,6 +126,12 @@ class Dpo(Section):
     same weight."""
     origins: tuple[Literal["canonical", "mutation", "refactoring", "policy"], ...] = ("mutation", "policy")
     """Origins of the rejected segments whose pairs are trained on."""
+    rounds: Count = 1
+    """Number of rounds. One round trains on the supervision's pairs. Each of several rounds samples programs from the
+    policy as it is then, finds the first wrong step of failing ones by execution, and makes one pass over the pairs of
+    these steps. Its reference model is the policy at the start of the round."""
+    sampling: DpoSampling = DpoSampling()
+    """The programs of each round; only with several rounds."""
 
 
 class Control(Training):
@@ -137,6 +163,11 @@ class Policy(Training):
     is `batchSize` rollouts, and the learning rate changes from update to update."""
     controls: Annotated[tuple[Control, ...], Field(json_schema_extra=unique_by("kind"))] = ()
     """Likelihood-only controls that are trained beside the policy."""
+
+    @property
+    def learns_from_rollouts(self) -> bool:
+        """Whether the policy is trained on its own new programs, and not on the supervision's pairs."""
+        return self.algorithm in RL_ALGORITHMS or (self.dpo is not None and self.dpo.rounds > 1)
 
     @model_validator(mode="before")
     @classmethod

@@ -102,7 +102,9 @@ class TrainingRun(Section):
     def _policy_reads_reward(self) -> bool:
         """Whether the policy is trained with the reward model's scores, or its value model starts from it."""
         rl = self.spec.policy.rl if self.spec.policy else None
-        return rl is not None and (rl.scores_steps or (rl.value is not None and rl.value.init == "reward"))
+        if rl is None:
+            return False
+        return rl.scores_steps or rl.scores_programs or (rl.value is not None and rl.value.init == "reward")
 
     def given(self, stage: str) -> str | None:
         """The `from` in the section of ``stage``: a finished folder that is used instead of running the stage."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from prlcoder.policy.serving.client import PolicyClient
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.rpc.blocking import Blocking
+
+INFO_TIMEOUT_S: Final = 60.0  # a call that computes nothing; a server that takes longer cannot be reached
 
 M = TypeVar("M", bound=PrmClient | PolicyClient)
 
@@ -35,4 +37,4 @@ class RemoteModel(Blocking[M]):
 
     def _info(self) -> Any:
         """The model that is serving: the response of ``GetModelInfo``."""
-        return self._thread.run(self._client.info())
+        return self._thread.run(self._client.info(timeout_s=INFO_TIMEOUT_S))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
+from prlcoder.errors import WorkError
 from prlcoder.prm.items import ProgramScores, ProgramToScore, StepScore, StepSpan
 from prlcoder.prm.serving.client import PrmClient
 from prlcoder.rpc.address import Address
@@ -26,10 +27,13 @@ class RemoteScorer(RemoteModel[PrmClient]):
 
     def __init__(self, address: Address | str, model: str | None = None) -> None:
         super().__init__(lambda: PrmClient(address, timeout_s=TIMEOUT_S), model)
+        self._target = address if isinstance(address, str) else address.target
+        self._version: int | None = None  # of the weights that gave the first score
 
     def score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
         """One score per segment for each (prompt, whole program, its segments). ``ValueError`` if a program is longer
-        than the model's context, ``ServiceError`` if the server refuses it for another reason."""
+        than the model's context, ``ServiceError`` if the server refuses it for another reason, ``WorkError`` if the
+        server has got another model since the first call."""
         return self._thread.run(self._score(items))
 
     async def _score(self, items: Sequence[tuple[Prompt, str, Sequence[Segment]]]) -> list[list[StepScore]]:
@@ -45,8 +49,25 @@ class RemoteScorer(RemoteModel[PrmClient]):
                 return await self._client.score(batch)
 
         batches = [scored[start : start + MAX_ITEMS_PER_CALL] for start in range(0, len(scored), MAX_ITEMS_PER_CALL)]
-        answers = iter([one for batch in await asyncio.gather(*map(call, batches)) for one in batch])
+        found = [one for batch in await asyncio.gather(*map(call, batches)) for one in batch]
+        await self._check_version({one.weights_version for one in found if isinstance(one, ProgramScores)})
+        answers = iter(found)
         return [_steps(next(answers)) if item.steps else [] for item in asked]
+
+    async def _check_version(self, versions: Collection[int]) -> None:
+        """A restarted server counts its versions anew, so another version of the same model is allowed."""
+        if self._version is None:
+            self._version = min(versions, default=None)
+        changed = {version for version in versions if version != self._version}
+        if not changed:
+            return
+        uri = (await self._client.info()).uri
+        if len(changed) > 1 or self._model is None or uri != self._model:
+            raise WorkError(
+                f"{self._target}: the reward model's service had version {self._version} of its weights and has "
+                f"{max(changed)} ({uri}) now, so its scores cannot be compared; run again to go on with one model"
+            )
+        self._version = changed.pop()
 
 
 def _steps(answer: ProgramScores | ServiceError) -> list[StepScore]:

@@ -31,14 +31,19 @@ class FailingProgram:
 class WrongStep:
     """Segment ``index`` is the first wrong one.
 
-    ``repaired`` passes: it has the segments before ``index``, then the canonical solution's. ``broken`` also has
-    segment ``index``, and failed with ``result``.
+    ``repaired`` passes: it has the segments before ``index``, and ``instead`` in the place of the wrong one, which is
+    empty if no segment of ``repaired`` begins there. ``broken`` has the wrong segment too, and failed with ``result``.
     """
 
     index: int
     repaired: str
     broken: str
     result: ExecutionResult
+    instead: str = ""
+
+
+FirstWrong = WrongStep | ExecutionResult | None
+"""What a search finds: the wrong step, None if there is none, or the result without a verdict that ended the search."""
 
 
 def first_difference(segments: Sequence[Segment], canonical: Sequence[Segment]) -> int:
@@ -57,11 +62,26 @@ def spliced(program: FailingProgram, count: int) -> str:
 def first_wrong_steps(programs: Sequence[FailingProgram], run: RunPrograms) -> list[WrongStep | None]:
     """Return the first wrong step of each program; None if every spliced program passes.
 
-    All programs are searched in rounds, one step per round, so that the executor always has a full batch. Nearly always
-    the first step that differs from the canonical solution is the wrong one, so most programs need one execution.
     Raises ``WorkError`` if the sandbox fails.
     """
-    found: list[WrongStep | None] = [None] * len(programs)
+    return [
+        _with_verdict(program, found) for program, found in zip(programs, search_by_splice(programs, run), strict=True)
+    ]
+
+
+def _with_verdict(program: FailingProgram, found: FirstWrong) -> WrongStep | None:
+    if isinstance(found, ExecutionResult):
+        raise WorkError(f"{program.problem.id}: the sandbox failed ({found.reason}); run again to go on")
+    return found
+
+
+def search_by_splice(programs: Sequence[FailingProgram], run: RunPrograms) -> list[FirstWrong]:
+    """Search the first wrong step of each program.
+
+    All programs are searched in rounds, one step per round, so that the executor always has a full batch. Nearly always
+    the first step that differs from the canonical solution is the wrong one, so most programs need one execution.
+    """
+    found: list[FirstWrong] = [None] * len(programs)
     searches = [
         _Search(number, program, first_difference(program.segments, program.canonical))
         for number, program in enumerate(programs)
@@ -71,10 +91,8 @@ def first_wrong_steps(programs: Sequence[FailingProgram], run: RunPrograms) -> l
         undecided = []
         for search, result in zip(searches, results, strict=True):
             if result.verdict is None:
-                raise WorkError(
-                    f"{search.program.problem.id}: the sandbox failed ({result.reason}); run again to go on"
-                )
-            if result.passed:
+                found[search.number] = result
+            elif result.passed:
                 undecided.append(replace(search, index=search.index + 1))
             else:
                 found[search.number] = search.wrong_step(result)
@@ -103,4 +121,4 @@ class _Search:
 
     def wrong_step(self, result: ExecutionResult) -> WrongStep:
         repaired, broken = spliced(self.program, self.index), spliced(self.program, self.index + 1)
-        return WrongStep(self.index, repaired, broken, result)
+        return WrongStep(self.index, repaired, broken, result, self.program.canonical[self.index].text)

@@ -4,8 +4,7 @@ The pair is then the policy's own wrong step against a verified step at the same
 policy little that it does not know already; its own mistakes teach it more.
 
 ``locate: splice`` joins the sample's segments to the rest of the canonical solution (``first_wrong_step``).
-``locate: rollout`` asks the policy to complete the program from a prefix: the first wrong step is the first after which
-none of the completions passes (Dai et al., arXiv 2410.17621; found by bisection).
+``locate: rollout`` asks the policy to complete the program from its prefixes (``first_wrong_by_rollout``).
 
 With ``labels: strict``, passing programs are also run on the generated tests. A sample that these refute is wrong
 somewhere, so its steps get no labels. The same holds if they refute the program that shows the first steps to be right.
@@ -15,17 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from prlcoder.executor import ExecutionRequest, ExecutionResult, ProgramRunner, Verdict
+from prlcoder.executor import ExecutionResult, ProgramRunner, Verdict
 from prlcoder.policy.protocol import Generator
 from prlcoder.problems.completions import extract_program
-from prlcoder.problems.prompts import Prompt, PromptTemplate, held_whitespace
+from prlcoder.problems.prompts import Prompt, PromptTemplate
 from prlcoder.segmenter import Segment, SegmentationError, segment
 from prlcoder.segmenter.model import Mode
 from prlcoder.spec import PolicyTeacher
-from prlcoder.supervision.first_wrong_step import FailingProgram, first_difference, first_wrong_steps
+from prlcoder.supervision.first_wrong_by_rollout import PrefixCompleter, search_by_rollout
+from prlcoder.supervision.first_wrong_step import FailingProgram, WrongStep, first_difference, first_wrong_steps
 from prlcoder.supervision.labelling import (
     Labelled,
     VerifiedProblem,
@@ -47,23 +47,8 @@ class Sample:
     program: str
     result: ExecutionResult
     segments: list[Segment] | None = None  # None: it does not parse
-    first_wrong: Located | None = None
+    first_wrong: WrongStep | None = None
     refuted: bool = False  # it passes the given tests, but not the generated ones
-
-
-@dataclass(frozen=True)
-class Located:
-    """The first wrong segment of a failing sample.
-
-    ``repaired`` passes: it has the sample's segments before ``index``, and ``instead`` in the place of the wrong one.
-    ``broken`` has the wrong segment too, and failed with ``result``.
-    """
-
-    index: int
-    repaired: str
-    instead: str
-    broken: str
-    result: ExecutionResult
 
 
 @dataclass(frozen=True)
@@ -159,30 +144,17 @@ def _sample(labelled: Labelled, source: PolicySource, mode: Mode, executor: Prog
     return samples
 
 
-def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: ProgramRunner) -> None:
-    programs = [
+def _failing_programs(failing: Sequence[Sample]) -> list[FailingProgram]:
+    return [
         FailingProgram(sample.verified.problem, sample.segments or [], sample.verified.segments, sample.verified.limits)
         for sample in failing
     ]
-    wrong_steps = first_wrong_steps(programs, partial(run_all, labelled, executor))
+
+
+def _locate_by_splice(labelled: Labelled, failing: Sequence[Sample], executor: ProgramRunner) -> None:
+    wrong_steps = first_wrong_steps(_failing_programs(failing), partial(run_all, labelled, executor))
     for sample, wrong in zip(failing, wrong_steps, strict=True):
-        if wrong is not None:
-            instead = sample.verified.segments[wrong.index].text
-            sample.first_wrong = Located(wrong.index, wrong.repaired, instead, wrong.broken, wrong.result)
-
-
-@dataclass
-class _Bisection:
-    """The state of one bisection: after ``low`` segments the sample can still be completed, after ``high`` it cannot.
-
-    ``repaired`` is a passing completion after ``low`` segments.
-    """
-
-    sample: Sample
-    segments: list[Segment]
-    low: int
-    high: int
-    repaired: str
+        sample.first_wrong = wrong
 
 
 def _locate_by_rollout(
@@ -193,80 +165,16 @@ def _locate_by_rollout(
     executor: ProgramRunner,
     seed: int,
 ) -> None:
-    """Bisect all samples in rounds.
-
-    The search starts at the first step that differs from the canonical solution, because the canonical solution itself
-    completes every prefix that both share.
-    """
-    searches = []
-    for sample in failing:
-        assert sample.segments is not None
-        low = first_difference(sample.segments, sample.verified.segments)
-        if low < len(sample.segments):
-            searches.append(
-                _Bisection(sample, sample.segments, low, len(sample.segments), sample.verified.problem.canonical)
-            )
-    while unfinished := [search for search in searches if search.high - search.low > 1]:
-        seed += 1  # every round samples new completions
-        middles = [(search.low + search.high) // 2 for search in unfinished]
-        prefixes = [
-            (search.sample, search.segments[middle - 1].end) for search, middle in zip(unfinished, middles, strict=True)
-        ]
-        rests = _passing_rests(labelled, prefixes, source, executor, seed)
-        for search, middle, (sample, end), rest in zip(unfinished, middles, prefixes, rests, strict=True):
-            if rest is None:
-                search.high = middle
-            else:
-                search.low, search.repaired = middle, sample.program[:end] + rest
-    for search in searches:
-        instead = _segment_at(search.repaired, search.segments[search.low].start, mode)
-        search.sample.first_wrong = Located(
-            search.low, search.repaired, instead, search.sample.program, search.sample.result
-        )
-
-
-def _segment_at(program: str, start: int, mode: Mode) -> str:
-    """Return the text of the segment that begins exactly at ``start``, or an empty string."""
-    try:
-        return next((part.text for part in segment(program, mode) if part.start == start), "")
-    except SegmentationError:
-        return ""
-
-
-def _passing_rests(
-    labelled: Labelled,
-    prefixes: Sequence[tuple[Sample, int]],
-    source: PolicySource,
-    executor: ProgramRunner,
-    seed: int,
-) -> list[str | None]:
-    """Return, for each (sample, end of prefix), the first of the policy's completions that passes, or None."""
-    prompts, helds = [], []
-    for sample, end in prefixes:
-        helds.append(held_whitespace(sample.program[:end], source.engine.tokenizer))
-        prompts.append(source.prompts[sample.verified.problem.id].continued(sample.program[:end], helds[-1]))
-    completions = source.engine.generate(
-        prompts,
-        samples=source.settings.rollouts,
-        temperature=source.settings.temperature,
-        seed=seed,
-        stop=source.stop,
+    settings = source.settings
+    complete = PrefixCompleter(
+        source.engine, source.prompts, source.template, source.stop, settings.rollouts, settings.temperature
     )
-    items: list[ExecutionRequest] = []
-    rests: list[list[str]] = []
-    for (sample, end), held, texts in zip(prefixes, helds, completions, strict=True):
-        prefix, problem = sample.program[:end], sample.verified.problem
-        begun = replace(problem, prompt=prefix)  # the prefix takes the place of the code that the problem gives
-        programs = [extract_program(begun, source.template, text, held=held) for text in texts]
-        # A program that does not begin with the prefix answers another question.
-        rests.append([program.removeprefix(prefix) for program in programs if program.startswith(prefix)])
-        items.extend(execute(problem, prefix + rest, sample.verified.limits) for rest in rests[-1])
-    results = run_all(labelled, executor, items)
-    passing: list[str | None] = []
-    for candidates in rests:
-        outcomes = [(rest, next(results).passed) for rest in candidates]
-        passing.append(next((rest for rest, passed in outcomes if passed), None))
-    return passing
+    run = partial(run_all, labelled, executor)
+    results = [sample.result for sample in failing]
+    found = search_by_rollout(_failing_programs(failing), results, complete, run, mode=mode, seed=seed)
+    for sample, wrong in zip(failing, found, strict=True):
+        assert not isinstance(wrong, ExecutionResult)  # otherwise run_all has raised
+        sample.first_wrong = wrong
 
 
 def _steps(sample: Sample) -> list[Step]:

@@ -8,6 +8,7 @@
 - ``masks/`` and ``curricula/``: which tokens are trained, and where completions begin.
 - ``advantages.py``: from rewards per token, or per program, to advantages.
 - ``rl/``: reinforcement learning: rollouts, updates, the value model, checkpoints, the log.
+- ``online/``: rounds of step-DPO on the policy's own newest errors.
 - ``examples/``: from supervision rows to tokenised examples and batches.
 - ``loop/``: what all trainings share: starting models, arguments, exact resuming, order, publishing.
 

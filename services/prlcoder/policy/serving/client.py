@@ -90,10 +90,10 @@ class PolicyClient(Client):
                 call.cancel()
             await asyncio.sleep(wait)
 
-    async def info(self) -> policy_pb2.PolicyServiceGetModelInfoResponse:
+    async def info(self, *, timeout_s: float | None = None) -> policy_pb2.PolicyServiceGetModelInfoResponse:
         """The model that is serving."""
         response: policy_pb2.PolicyServiceGetModelInfoResponse = await self.call(
-            self._stub.GetModelInfo, policy_pb2.PolicyServiceGetModelInfoRequest()
+            self._stub.GetModelInfo, policy_pb2.PolicyServiceGetModelInfoRequest(), timeout_s=timeout_s
         )
         return response
 

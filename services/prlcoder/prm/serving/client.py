@@ -27,10 +27,10 @@ class PrmClient(Client):
         response = await self.call(self._stub.ScoreSteps, request, timeout_s=timeout_s)
         return [self._read(item, result) for item, result in zip(items, response.results, strict=True)]
 
-    async def info(self) -> prm_pb2.PrmServiceGetModelInfoResponse:
+    async def info(self, *, timeout_s: float | None = None) -> prm_pb2.PrmServiceGetModelInfoResponse:
         """The model that is serving."""
         response: prm_pb2.PrmServiceGetModelInfoResponse = await self.call(
-            self._stub.GetModelInfo, prm_pb2.PrmServiceGetModelInfoRequest()
+            self._stub.GetModelInfo, prm_pb2.PrmServiceGetModelInfoRequest(), timeout_s=timeout_s
         )
         return response
 

@@ -1,68 +1,30 @@
-"""Step-level DPO, pair by pair (paper, section 3.3.2 and Algorithm 2; https://arxiv.org/abs/2305.18290, eq. 7)."""
+"""Step-level DPO on the supervision's pairs, or in several rounds on pairs of the policy's own newest errors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-
-from prlcoder.spec import Dpo
-from prlcoder.training.algorithms.pairwise import PairTrainer, fit_and_publish, pair_setup
-from prlcoder.training.examples.pairs import PairBatch
+from prlcoder.training.algorithms import online_dpo
+from prlcoder.training.algorithms.dpo_trainer import dpo_trainer
+from prlcoder.training.algorithms.pairwise import fit_and_publish, pair_setup
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.reference import add_reference_logps
-from prlcoder.training.losses.preference import chosen_segment_nll, dpo_loss, pair_logps, reward_margins
+from prlcoder.training.loop.starting_model import starting_policy
 
 if TYPE_CHECKING:
     from prlcoder.stages.context import Metrics
     from prlcoder.training.algorithms.start import PolicyStart
 
 
-class DpoTrainer(PairTrainer):
-    """Contrasts chosen with rejected segments; ``settings.nll_weight`` adds the likelihood of the chosen ones."""
-
-    def __init__(self, *args: Any, settings: Dpo, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._settings = settings
-
-    def pair_losses(self, logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
-        """DPO loss per pair plus the weighted likelihood loss, ``(B,)``."""
-        losses = dpo_loss(self._margins(logps, batch))
-        return losses + self._settings.nll_weight * chosen_segment_nll(logps, batch)
-
-    def _margins(self, logps: torch.Tensor, batch: PairBatch) -> torch.Tensor:
-        """The reward margin of each pair, ``(B,)``, recorded with its parts under the names that the field logs."""
-        beta = self._settings.beta
-        policy_chosen_logps, policy_rejected_logps = pair_logps(logps, batch)
-        ref_chosen_logps, ref_rejected_logps = batch["ref_chosen_logps"], batch["ref_rejected_logps"]
-        margins = reward_margins(
-            policy_chosen_logps, policy_rejected_logps, ref_chosen_logps, ref_rejected_logps, beta=beta
-        )
-        self.record(
-            {
-                "rewards/chosen": beta * (policy_chosen_logps - ref_chosen_logps),
-                "rewards/rejected": beta * (policy_rejected_logps - ref_rejected_logps),
-                "rewards/margins": margins,
-                "rewards/accuracies": (margins > 0).float(),
-                "logps/chosen": policy_chosen_logps,
-                "logps/rejected": policy_rejected_logps,
-            }
-        )
-        return margins
-
-
 def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
-    """Train the policy on the run's preference pairs, with the initial policy as the reference."""
+    """Train the policy on the run's preference pairs, with the initial policy as the reference; or in several rounds on
+    pairs of its own (``online_dpo``)."""
+    if start.pair_settings.rounds > 1:
+        return online_dpo.train(job, start, title=title)
     pairs, dropped = start.pairs
-    setup = pair_setup(job, start)
-    model, options = setup.model, setup.options
-    with options.main_process_first(desc="reference log-probabilities"):
-        pairs = add_reference_logps(pairs, model.to(options.device), start.init, setup.collator, job.work)
-    trainer = DpoTrainer(
-        model=model,
-        args=options,
-        processing_class=start.tokenizer,
-        settings=start.pair_settings,
-        **setup.data(pairs, start.tokenizer.pad_token_id),
-    )
+    model = starting_policy(job, start.init)
+    setup = pair_setup(job, model, pairs, start.tokenizer.pad_token_id)
+    with setup.options.main_process_first(desc="reference log-probabilities"):
+        pairs = add_reference_logps(pairs, model.to(setup.options.device), start.init, setup.collator, job.work)
+    trainer = dpo_trainer(setup, pairs, start)
     return {**fit_and_publish(trainer, job, start, title=title), "dropped": dropped}

@@ -17,6 +17,7 @@ from prlcoder.training.examples.pairs import PairBatch
 from prlcoder.training.examples.programs import program_dataset
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import fine_tune
+from prlcoder.training.loop.starting_model import starting_policy
 from prlcoder.training.losses.preference import chosen_segment_nll
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ChosenLikelihoodTrainer(PairTrainer):
 def train_on_chosen(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     """Control ``nll``: likelihood of the chosen segments."""
     pairs, _ = start.pairs
-    setup = pair_setup(job, start)
+    setup = pair_setup(job, starting_policy(job, start.init), pairs, start.tokenizer.pad_token_id)
     trainer = ChosenLikelihoodTrainer(
         model=setup.model,
         args=setup.options,

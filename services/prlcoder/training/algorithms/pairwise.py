@@ -21,7 +21,6 @@ from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
 from prlcoder.training.loop.publishing import publish
-from prlcoder.training.loop.starting_model import starting_policy
 from prlcoder.training.loop.trainer import FixedOrderTrainer, arguments, fit
 from prlcoder.training.losses.averaging import global_loss_denominator, share_of_step_loss
 
@@ -95,15 +94,13 @@ class PairSetup:
         return {"train_dataset": found, "data_collator": PairBinCollator(pad)}
 
 
-def pair_setup(job: Job, start: PolicyStart) -> PairSetup:
-    """Load the initial policy and decide how pairs become batches.
+def pair_setup(job: Job, model: Any, pairs: Dataset, pad: int) -> PairSetup:
+    """Decide how the pairs become batches. ``model`` is the policy ready for training.
 
     Pairs share their prefixes in a trie if the model computes the same on the first pairs as on rows. With
     ``batchTokens`` all pairs of a program share one trie.
     """
-    model = starting_policy(job, start.init)
-    pad = start.tokenizer.pad_token_id
-    first = start.pairs[0][:4]
+    first = pairs[:4]
     budget: int | None = getattr(job.section, "batch_tokens", None)
     if reads_tries(model, [*first["chosen"], *first["rejected"]], what=job.name, attention=job.attention):
         if budget is not None:

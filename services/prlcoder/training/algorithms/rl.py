@@ -7,7 +7,6 @@ state, so that a training that is killed and run again ends with the same weight
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
@@ -18,19 +17,20 @@ from transformers.utils import logging
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.modeling.adapters import load_model
-from prlcoder.modeling.checkpoints import Checkpoint
 from prlcoder.modeling.cpu import settle_cpu
-from prlcoder.policy.transformers_engine import TransformersEngine
-from prlcoder.spec import Rl, RlValue
+from prlcoder.modeling.reward_record import require_kind
+from prlcoder.prm.protocol import StepScorer
+from prlcoder.prm.scoring import LocalStepScorer
+from prlcoder.spec import Reward, Rl, RlValue
 from prlcoder.stages.models import open_scorer
-from prlcoder.stages.services import address, segmenter
 from prlcoder.telemetry.progress import Progress
 from prlcoder.training.loop.model_card import model_card
 from prlcoder.training.loop.publishing import write_model_folder
 from prlcoder.training.loop.starting_model import loading_dtype, starting_policy
 from prlcoder.training.loop.stop_on_signal import StopOnSignal
-from prlcoder.training.rl.collecting import RolloutCollector, RolloutTask, has_tests
 from prlcoder.training.rl.learner import Learner
+from prlcoder.training.rl.opening import check_rollouts, open_collector
+from prlcoder.training.rl.refreshing import RewardModelRefresh
 from prlcoder.training.rl.scoring import RolloutScorer
 from prlcoder.training.rl.shown_rollouts import ROLLOUTS_FILE
 from prlcoder.training.rl.state import load_state, save_state
@@ -40,12 +40,10 @@ from prlcoder.training.rl.value_model import ValueModel, value_model_of_policy, 
 from prlcoder.training.rl.watch import watched
 
 if TYPE_CHECKING:
-    from prlcoder.executor import ProgramRunner
     from prlcoder.stages.context import Metrics
     from prlcoder.training.algorithms.start import PolicyStart
     from prlcoder.training.loop.job import Job
 
-MAX_ROWS: Final = 256  # programs that are sampled together
 LAST_UPDATES: Final = 10  # whose mean the stage's metrics are; a single update has few programs
 
 
@@ -57,38 +55,27 @@ def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     logging.disable_progress_bar()
     learner = _learner(job, start, rl)
     with start.context.executor() as executor:
-        collector = _collector(start, rl, learner, executor)
-        rows = _run(job, start, learner, collector)
+        model = _reward_model(start, rl)
+        scorer = None if model is None else RolloutScorer(model, start.context.train, start.context.template)
+        collector = open_collector(start, rl, learner.policy.model, executor, scorer)
+        refresh = _refresh(start, job, rl, model)
+        rows = _run(job, Updates(start.section, collector, learner, refresh), learner)
     return _publish(job, start, learner, rows, title=title)
 
 
 def _check(start: PolicyStart, rl: Rl) -> None:
     """``InputError`` for what only shows once the run's problems and machine are known."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError(
-            f"policy.algorithm: {start.section.algorithm} trains in one process; start it without torchrun"
-        )
-    if address(start.context.spec.services, "policy") is not None:
-        raise InputError("policy.rl: samples in the trainer's process; unset PRLCODER_POLICY and services.policy")
-    untested = [problem.id for problem in start.context.train if not has_tests(problem)]
-    if untested:
-        raise InputError(
-            f"policy.rl: {len(untested)} of {len(start.context.train)} training problems have no tests "
-            f"({untested[0]}); their programs have no verdict to learn from; leave them out"
-        )
-    unsolved = [problem.id for problem in start.context.train if not problem.solutions]
-    if unsolved and _needs_solutions(rl):
-        raise InputError(
-            f"policy.rl: {len(unsolved)} of {len(start.context.train)} training problems have no canonical solution "
-            f"({unsolved[0]}), which this reward or credit compares with; leave them out"
-        )
+    check_rollouts(start, "policy.rl", needs_solutions=_needs_solutions(rl))
     if rl.top_p < 1:
         print(f"policy: topP {rl.top_p:g} changes the sampled distribution, and no correction is made", file=sys.stderr)
 
 
 def _needs_solutions(rl: Rl) -> bool:
     compares = any(term.kind in ("ast-match", "data-flow-match") for term in rl.rewards)
-    return compares or (rl.credit.rule == "first-error" and rl.credit.by == "execution")
+    locates = rl.reward_model.refresh_every is not None or (
+        rl.credit.rule == "first-error" and rl.credit.by == "execution"
+    )
+    return compares or locates or rl.curriculum == "cccs"
 
 
 def _learner(job: Job, start: PolicyStart, rl: Rl) -> Learner:
@@ -108,63 +95,57 @@ def _value_model(start: PolicyStart, rl: Rl) -> ValueModel | None:
     return value_model_of_policy(start.init)
 
 
-def _collector(start: PolicyStart, rl: Rl, learner: Learner, executor: ProgramRunner) -> RolloutCollector:
-    """Samples with the learner's own weights."""
-    context = start.context
-    checkpoint = Checkpoint.of(learner.policy.model, start.tokenizer)
-    scorer = None
-    if rl.scores_steps:
-        model = open_scorer(context.spec.services, str(context.artifacts["reward"]))
-        scorer = RolloutScorer(model, context.train, context.template)
-    closings = {prompt.closing for prompt in start.prompts.values() if prompt.closing}
-    return RolloutCollector(
-        engine=TransformersEngine(checkpoint, batch_size=MAX_ROWS, max_new_tokens=rl.max_new_tokens),
-        executor=executor,
-        segmenter=segmenter(context.spec.services),
-        scorer=scorer,
-        tasks=[RolloutTask.of(problem, start.prompts[problem.id], start.tokenizer) for problem in context.train],
-        template=context.template,
-        mode=context.spec.segmentation,
-        settings=rl,
-        stop=tuple(sorted({*closings, *(context.spec.evaluation.stop if context.spec.evaluation else ())})),
-        seed=context.spec.seed,
-        max_length=start.max_length,
-    )
+def _reward_model(start: PolicyStart, rl: Rl) -> StepScorer | None:
+    """The reward model that scores the rollouts, if one does. ``InputError`` if it is of the wrong kind."""
+    if not rl.scores_steps and not rl.scores_programs:
+        return None
+    folder = str(start.context.artifacts["reward"])
+    require_kind(folder, "prm" if rl.scores_steps else "orm", "policy.rl.rewards")
+    return open_scorer(start.context.spec.services, folder)
 
 
-def _run(job: Job, start: PolicyStart, learner: Learner, collector: RolloutCollector) -> list[dict[str, Any]]:
+def _refresh(start: PolicyStart, job: Job, rl: Rl, model: StepScorer | None) -> RewardModelRefresh | None:
+    """What trains the reward model again. ``InputError`` if it is not in this process."""
+    if rl.reward_model.refresh_every is None or model is None:
+        return None
+    if not isinstance(model, LocalStepScorer):
+        raise InputError(
+            "policy.rl.rewardModel.refreshEvery: the reward model is behind a service, which this training cannot "
+            "train; unset PRLCODER_PRM and services.prm"
+        )
+    section = start.context.spec.reward or Reward()
+    return RewardModelRefresh(start, job, section, rl.reward_model, model)
+
+
+def _run(job: Job, updates: Updates, learner: Learner) -> list[dict[str, Any]]:
     """All updates from the last checkpoint on. Returns the rows of the log.
 
     After SIGTERM or SIGINT a checkpoint is saved and the signal is raised again for the previous handler; ``WorkError``
     if that handler does not end the process.
     """
-    updates = Updates(start.section, collector, learner)
-    finished = _restore(job, learner)
-    log, stop, monitors = UpdateLog(job, finished), StopOnSignal(), (start.section.rl or Rl()).monitors
+    state = load_state(job.work)
+    finished = 0 if state is None else updates.restore(state)
+    log, stop = UpdateLog(job, finished), StopOnSignal()
     with stop.listening(), Progress(job.name, total=updates.total, unit="updates", done=finished) as progress:
         while finished < updates.total and stop.received is None:
             steps = learner.steps
-            row = watched(updates.make(finished), log.rows, monitors)
+            try:
+                row = watched(updates.make(finished), log.rows, updates.monitors)
+            except WorkError:
+                if stop.received is None:
+                    raise
+                break  # the signal has stopped a training of the reward model; the whole update is made again
             finished += 1
             log.add(row, updates.shown)
             progress.advance(note=f"pass rate {row['pass_rate']:.3f}", tokens=row["tokens"])
             due = learner.steps // job.section.save_steps > steps // job.section.save_steps
             if due or finished == updates.total or stop.received is not None:
-                save_state(job.work, finished, {**learner.state(), "update": finished})
+                save_state(job.work, finished, updates.state(finished))
     log.close()
     if stop.received is not None:
         signal.raise_signal(stop.received)
         raise WorkError(f"{job.name}: stopped by {stop.received.name} after update {finished}; run again to go on")
     return log.rows
-
-
-def _restore(job: Job, learner: Learner) -> int:
-    """Go on from the last complete checkpoint, if there is one. Returns the number of finished updates."""
-    state = load_state(job.work)
-    if state is None:
-        return 0
-    learner.restore(state)
-    return int(state["update"])
 
 
 def _publish(job: Job, start: PolicyStart, learner: Learner, rows: list[dict[str, Any]], *, title: str) -> Metrics:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import torch
@@ -14,8 +15,7 @@ from prlcoder.modeling.packing.tree_attention import tree_arguments
 from prlcoder.modeling.spans import Tokenizer, pair_spans
 from prlcoder.spec import Dpo
 from prlcoder.telemetry.progress import Progress
-from prlcoder.training.examples.length_limit import dataset_within_limit
-from prlcoder.training.losses.averaging import loss_denominator_ids, pair_weights
+from prlcoder.training.losses.averaging import Weighting, loss_denominator_ids, pair_weights
 from prlcoder.training.losses.log_probabilities import in_full, token_logps
 
 if TYPE_CHECKING:
@@ -38,33 +38,70 @@ def pair_dataset(
 ) -> tuple[Dataset, int]:
     """The pairs whose rejected step has one of ``settings.origins``, and the number of pairs that are too long.
 
-    The columns are the fields of ``PairSpans``, ``length``, ``weight`` and ``loss_denominator_id`` (see
-    ``losses/averaging.py``). A program's weight is shared among those of its pairs that are kept. ``WorkError`` if no
-    pair is kept.
+    The columns are those of ``weighted``. A program's weight is shared among those of its pairs that are kept.
+    ``WorkError`` if no pair is kept.
     """
-    examples: list[dict[str, Any]] = []
-    lengths: list[int] = []
-    programs: list[str] = []
-    with Progress("tokenise", total=None, unit="pairs", final=False) as progress:
-        for row in rows:
-            if row["rejected_origin"] not in settings.origins:
-                continue
-            texts = {name: row[name] for name in ("prefix", "chosen", "rejected", "rest")}
-            spans = pair_spans(tokenizer, prompts[row["problem_id"]], **texts)
-            if spans is not None:  # None: both programs are the same tokens
-                examples.append(asdict(spans))
-                lengths.append(max(len(spans.chosen), len(spans.rejected)))
-                programs.append(row["problem_id"])
-                progress.advance(tokens=len(spans.chosen) + len(spans.rejected))
-    kept = [program for program, length in zip(programs, lengths, strict=True) if length <= max_length]
-    if not kept:
+    found = tokenised_pairs(tokenizer, prompts, (row for row in rows if row["rejected_origin"] in settings.origins))
+    kept = found.within(max_length)
+    if not kept.programs:
         raise WorkError(
-            f"policy: none of {len(examples)} pairs with a rejected step of {', '.join(settings.origins)} fits "
+            f"policy: none of {len(found.programs)} pairs with a rejected step of {', '.join(settings.origins)} fits "
             f"model.maxLength {max_length}; add a teacher that makes such pairs, or change policy.dpo.origins"
         )
-    pairs, dropped = dataset_within_limit(examples, lengths=lengths, max_length=max_length)
-    pairs = pairs.add_column("weight", pair_weights(kept, settings.weighting))
-    return pairs.add_column("loss_denominator_id", loss_denominator_ids(kept, settings.weighting)), dropped
+    dropped = len(found.programs) - len(kept.programs)
+    if dropped:
+        total = len(found.programs)
+        print(f"{dropped} of {total} examples are longer than {max_length} tokens; left out", file=sys.stderr)
+    return weighted(kept.dataset(), kept.programs, settings.weighting), dropped
+
+
+@dataclass(frozen=True)
+class TokenisedPairs:
+    """Pairs as tokens. ``examples`` have the fields of ``PairSpans`` and ``length``; ``programs`` are problem ids."""
+
+    examples: list[dict[str, Any]]
+    programs: list[str]
+    same_tokens: int  # number of pairs whose two programs are the same tokens, which are left out
+
+    def within(self, max_length: int) -> TokenisedPairs:
+        """The pairs of at most ``max_length`` tokens."""
+        kept = [number for number, example in enumerate(self.examples) if example["length"] <= max_length]
+        examples = [self.examples[number] for number in kept]
+        return TokenisedPairs(examples, [self.programs[number] for number in kept], self.same_tokens)
+
+    def dataset(self) -> Dataset:
+        """The examples as a data set, without weights."""
+        from datasets import Dataset
+
+        return Dataset.from_list(self.examples)
+
+
+def tokenised_pairs(
+    tokenizer: Tokenizer, prompts: Mapping[str, Prompt], rows: Iterable[Mapping[str, Any]]
+) -> TokenisedPairs:
+    """The pairs of the rows, in order."""
+    examples: list[dict[str, Any]] = []
+    programs: list[str] = []
+    same = 0
+    with Progress("tokenise", total=None, unit="pairs", final=False) as progress:
+        for row in rows:
+            texts = {name: row[name] for name in ("prefix", "chosen", "rejected", "rest")}
+            spans = pair_spans(tokenizer, prompts[row["problem_id"]], **texts)
+            if spans is None:
+                same += 1
+                continue
+            examples.append({**asdict(spans), "length": max(len(spans.chosen), len(spans.rejected))})
+            programs.append(row["problem_id"])
+            progress.advance(tokens=len(spans.chosen) + len(spans.rejected))
+    return TokenisedPairs(examples, programs, same)
+
+
+def weighted(pairs: Dataset, programs: Sequence[str], weighting: Weighting) -> Dataset:
+    """The pairs with the columns ``weight`` and ``loss_denominator_id`` (see ``losses/averaging.py``) in place of those
+    that they may have. ``programs`` are the problem ids of the pairs."""
+    given = [name for name in ("weight", "loss_denominator_id") if name in pairs.column_names]
+    pairs = pairs.remove_columns(given).add_column("weight", pair_weights(programs, weighting))
+    return pairs.add_column("loss_denominator_id", loss_denominator_ids(programs, weighting))
 
 
 class PairBatch(TypedDict):

@@ -8,7 +8,7 @@
 - ``publishing.py``: the finished model folder.
 - ``order.py``: the order of examples, a function of seed and epoch.
 - ``language_modeling.py``: next-token training of whole programs.
-- ``step_trainer.py``: the reward model's trainer, on rows or on tries.
+- ``step_trainer.py``: the reward model's trainer, on rows or on tries. ``reward_trainer.py`` makes it.
 - ``keep_best.py``: the weights of the best epoch. ``step_validation.py``: the reward model's measure and calibration.
 - ``reference.py``: log-probabilities under the frozen reference, computed once and cached on disk.
 - ``model_card.py``: the README of a model folder.

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from prlcoder.errors import WorkError
@@ -19,11 +20,13 @@ from prlcoder.modeling.spans import encode
 from prlcoder.policy.sampling import Piece, Sampling, Unread
 from prlcoder.problems.completions import extract_program
 from prlcoder.problems.model import Problem
-from prlcoder.problems.prompts import Prompt, PromptTemplate
+from prlcoder.problems.prompts import Prompt, PromptTemplate, render
 from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError
-from prlcoder.supervision.first_wrong_step import FailingProgram, first_wrong_steps
+from prlcoder.supervision.first_wrong_by_rollout import PrefixCompleter
 from prlcoder.training.credit import CREDIT_RULES
-from prlcoder.training.rl.schedule import problem_numbers
+from prlcoder.training.rl.curriculum import Curriculum
+from prlcoder.training.rl.locating import StepLocator
+from prlcoder.training.rl.schedule import completion_seed, problem_numbers
 from prlcoder.training.rl.scoring import ProgramKey, RolloutScorer
 from prlcoder.training.rollouts import Rollout, RolloutOutcome, SampledCompletion, place_programs
 
@@ -49,6 +52,10 @@ class RolloutTask:
     def of(cls, problem: Problem, prompt: Prompt, tokenizer: Any) -> RolloutTask:
         """The task with its prompt as the engine tokenises it."""
         return cls(problem, prompt, tuple(encode(tokenizer, prompt.question).ids))
+
+    def begun(self, problem: Problem, template: PromptTemplate, tokenizer: Any) -> RolloutTask:
+        """The task for the same problem with more given code, rendered anew."""
+        return self if problem is self.problem else self.of(problem, render(problem, template, tokenizer), tokenizer)
 
 
 @dataclass
@@ -89,6 +96,7 @@ class RolloutCollector:
     stop: tuple[str, ...]
     seed: int
     max_length: int
+    curriculum: Curriculum | None = None
     known: LruCache[ProgramKey, ExecutionResult] = field(default_factory=lambda: LruCache(KNOWN_RESULTS))
 
     def collect(self, update: int, version: int) -> Collection:
@@ -98,14 +106,21 @@ class RolloutCollector:
         """
         numbers = problem_numbers(len(self.tasks), self.settings.prompts, seed=self.seed, update=update)
         found = Collection(sampled=len(numbers) * self.settings.samples)
-        written, results = self._execute(found, self._write(found, [self.tasks[number] for number in numbers], update))
+        tasks = [self._present(self.tasks[number]) for number in numbers]
+        written, results = self._execute(found, self._write(found, tasks, update))
         kept = self._with_verdict(found, written, results)
-        rollouts = self._with_first_wrong_steps(found, self._rollouts(kept, results, version))
+        rollouts = self._with_first_wrong_steps(found, self._rollouts(kept, results, version), update)
         found.rollouts = self._with_scores(found, rollouts)
         if not found.rollouts:
             reasons = ", ".join(f"{count} {reason}" for reason, count in found.dropped.items())
             raise WorkError(f"policy: update {update}: no rollout of {found.sampled} is left ({reasons})")
         return found
+
+    def _present(self, task: RolloutTask) -> RolloutTask:
+        """The task as the curriculum gives it now."""
+        if self.curriculum is None:
+            return task
+        return task.begun(self.curriculum.problem(task.problem), self.template, self.engine.tokenizer)
 
     def _write(self, found: Collection, tasks: Sequence[RolloutTask], update: int) -> Iterator[_Written]:
         """The finished completions, in the order in which they end."""
@@ -211,41 +226,67 @@ class RolloutCollector:
             for one, sample, placement in zip(written, samples, placements, strict=True)
         ]
 
-    def _with_first_wrong_steps(self, found: Collection, rollouts: list[Rollout]) -> list[Rollout]:
-        """The rollouts with the first wrong step of the failing ones, if the credit rule asks the execution for it."""
+    def _with_first_wrong_steps(self, found: Collection, rollouts: list[Rollout], update: int) -> list[Rollout]:
+        """The rollouts with the first wrong step of the failing ones, if the credit rule asks the execution for it. A
+        rollout in whose search the sandbox fails is dropped."""
         credit = self.settings.credit
         if not CREDIT_RULES[credit.rule].needs_first_wrong_step or credit.by != "execution":
             return rollouts
         started = time.perf_counter()
-        problems = {task.problem.id: task.problem for task in self.tasks}
-        failing = [n for n, one in enumerate(rollouts) if one.segments and not one.outcome.passed]
-        programs = []
-        for number in failing:
-            problem = problems[rollouts[number].problem_id]
-            (canonical,) = self.segmenter([problem.canonical], self.mode)
-            assert not isinstance(canonical, SegmentationError)  # a canonical solution is a Python program
-            programs.append(FailingProgram(problem, rollouts[number].segments, canonical))
-        for number, wrong in zip(failing, first_wrong_steps(programs, self.executor.run), strict=True):
-            if wrong is not None:
-                rollouts[number] = replace(rollouts[number], first_wrong_step=wrong.index)
+        kept = []
+        seed = completion_seed(seed=self.seed, update=update)
+        for one, wrong in zip(rollouts, self.locator.locate(rollouts, seed=seed), strict=True):
+            if isinstance(wrong, ExecutionResult):
+                found.dropped[wrong.outcome] += 1
+            else:
+                kept.append(one if wrong is None else replace(one, first_wrong_step=wrong.index))
         found.seconds["verdicts"] += time.perf_counter() - started
-        return rollouts
+        return kept
+
+    @cached_property
+    def locator(self) -> StepLocator:
+        """Finds first wrong steps as ``settings.credit.locate`` says."""
+        complete = None
+        if self.settings.credit.locate == "rollout":
+            complete = PrefixCompleter(
+                self.engine,
+                {task.problem.id: task.prompt for task in self.tasks},
+                self.template,
+                self.stop,
+                self.settings.credit.rollouts,
+                self.settings.temperature,
+            )
+        problems = {task.problem.id: task.problem for task in self.tasks}
+        return StepLocator(problems, self.segmenter, self.mode, self.executor, complete)
 
     def _with_scores(self, found: Collection, rollouts: Sequence[Rollout]) -> list[Rollout]:
-        """The rollouts with the scores of their steps. Without a reward model they stay as they are."""
+        """The rollouts with the scores of their steps, or of their programs by an outcome reward model. Without a
+        reward model they stay as they are."""
         if self.scorer is None:
             return list(rollouts)
         started = time.perf_counter()
-        scores = self.scorer.score({(one.problem_id, one.program): one.segments for one in rollouts})
-        kept = []
-        for one in rollouts:
-            own = scores[one.problem_id, one.program]
-            if own is None:
-                found.dropped[OVER_REWARD_MODEL_LENGTH] += 1
-            else:
-                kept.append(replace(one, step_scores=own))
+        scored = self._programs_scored if self.settings.scores_programs else self._steps_scored
+        kept = [one for one in scored(self.scorer, rollouts) if one is not None]
+        if len(kept) < len(rollouts):
+            found.dropped[OVER_REWARD_MODEL_LENGTH] += len(rollouts) - len(kept)
         found.seconds["scores"] = time.perf_counter() - started
         return kept
+
+    @staticmethod
+    def _steps_scored(scorer: RolloutScorer, rollouts: Sequence[Rollout]) -> list[Rollout | None]:
+        scores = scorer.score({(one.problem_id, one.program): one.segments for one in rollouts})
+        found = [scores[one.problem_id, one.program] for one in rollouts]
+        return [
+            None if own is None else replace(one, step_scores=own) for one, own in zip(rollouts, found, strict=True)
+        ]
+
+    @staticmethod
+    def _programs_scored(scorer: RolloutScorer, rollouts: Sequence[Rollout]) -> list[Rollout | None]:
+        scores = scorer.score_programs([(one.problem_id, one.program) for one in rollouts])
+        found = [scores[one.problem_id, one.program] for one in rollouts]
+        return [
+            None if own is None else replace(one, outcome_score=own) for one, own in zip(rollouts, found, strict=True)
+        ]
 
 
 def _sample(one: _Written, segments: tuple[Segment, ...]) -> SampledCompletion:

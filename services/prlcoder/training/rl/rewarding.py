@@ -14,6 +14,7 @@ from prlcoder.spec import Rl
 from prlcoder.training.advantages import groups_without_variance
 from prlcoder.training.credit import CREDIT_RULES, CreditSettings
 from prlcoder.training.credit.first_error import first_wrong_by_prm
+from prlcoder.training.rewards import TERMS
 from prlcoder.training.rewards.weighting import WeightedTerm
 from prlcoder.training.rewards.weighting import rewarded as with_rewards
 from prlcoder.training.rollouts import Rollout
@@ -63,15 +64,39 @@ def rewarded(rollouts: Sequence[Rollout], rl: Rl, problems: Mapping[str, Problem
     terms = [WeightedTerm(term.kind, term.weight, term.adaptive) for term in rl.rewards if _is_summed(term.kind, rl)]
     complete, rewards, components = [], [], []
     for one in rollouts:
-        found = with_rewards(_with_first_wrong_step(one, rl), terms, problems[one.problem_id].solutions)
+        solutions = problems[one.problem_id].solutions
+        found = with_rewards(_with_first_wrong_step(one, rl), terms, solutions)
         tokens = rule.credit(found.rollout, settings)
-        outcomes = {term.kind: term.weight * found.components[term.kind] for term in terms if term.kind != PROCESS}
-        if any(term.kind == PROCESS for term in rl.rewards):
-            outcomes[PROCESS] = sum(tokens) - found.rollout.outcome_reward
+        outcomes = {term.kind: term.weight * found.components[term.kind] for term in terms if not _of_steps(term.kind)}
+        of_steps = sum(tokens) - found.rollout.outcome_reward
         complete.append(found.rollout)
         rewards.append(tokens)
-        components.append(outcomes)
+        components.append({**outcomes, **_step_components(found.rollout, of_steps, terms, rl, solutions)})
     return Rewarded(complete, rewards, components)
+
+
+def _step_components(
+    rollout: Rollout, of_steps: float, terms: Sequence[WeightedTerm], rl: Rl, solutions: Sequence[str]
+) -> dict[str, float]:
+    """What the terms for steps contribute to ``of_steps``, the sum of the rewards of all steps.
+
+    Of several terms, ``process`` has what is left after the others by themselves. A rule that is not linear in the
+    rewards of the steps, such as ``min``, has no other division.
+    """
+    kinds = [term.kind for term in rl.rewards if _of_steps(term.kind)]
+    if len(kinds) < 2:
+        return dict.fromkeys(kinds, of_steps)
+    rule, settings = CREDIT_RULES[rl.credit.rule], credit_settings(rl)
+    found = {
+        term.kind: sum(rule.credit(with_rewards(rollout, [term], solutions).rollout, settings))
+        for term in terms
+        if _of_steps(term.kind) and term.kind != PROCESS
+    }
+    return {**found, PROCESS: of_steps - sum(found.values())}
+
+
+def _of_steps(kind: str) -> bool:
+    return TERMS[kind].steps is not None
 
 
 def credit_settings(rl: Rl) -> CreditSettings:

@@ -14,6 +14,7 @@ from prlcoder.spec import Training
 
 _PROBLEMS: Final = 0  # first number of the seeds that order problems
 _MINIBATCHES: Final = 1
+_COMPLETIONS: Final = 2
 
 
 def problem_numbers(count: int, drawn: int, *, seed: int, update: int) -> list[int]:
@@ -36,6 +37,11 @@ def minibatches(count: int, size: int, *, seed: int, update: int, epoch: int) ->
     """The numbers of all ``count`` rollouts in a random order, ``size`` at a time."""
     order = np.random.default_rng((_MINIBATCHES, seed % 2**64, update, epoch)).permutation(count).tolist()
     return [order[start : start + size] for start in range(0, count, size)]
+
+
+def completion_seed(*, seed: int, update: int) -> int:
+    """The first seed of the completions that locate wrong steps in an update's rollouts."""
+    return int(np.random.default_rng((_COMPLETIONS, seed % 2**64, update)).integers(2**62))
 
 
 def learning_rate_share(section: Training, update: int, updates: int) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from prlcoder.errors import WorkError
 from prlcoder.prm.items import StepScore
@@ -19,6 +20,9 @@ ProgramKey = tuple[str, str]
 """Problem id and whole program."""
 StepProbabilities = tuple[float | None, ...]
 """Per segment of a program: the probability of the step; None if it is no step that the policy wrote."""
+
+
+WHOLE: Final = "program"  # kind of the only segment that an outcome reward model scores
 
 
 class RolloutScorer:
@@ -39,6 +43,19 @@ class RolloutScorer:
         scored = [(key, item) for key, item in items if item[2]]
         found = dict(zip((key for key, _ in scored), self._scores([item for _, item in scored]), strict=True))
         return {key: _aligned(key, programs[key], found.get(key, [])) for key in programs}
+
+    def score_programs(self, programs: Sequence[ProgramKey]) -> dict[ProgramKey, float | None]:
+        """An outcome reward model's probability that each program is right; None for a program that is too long.
+
+        To such a model a program is one long step. An empty program has no token to score, and is wrong.
+        """
+        found: dict[ProgramKey, float | None] = {key: 0.0 for key in programs if not key[1].strip()}
+        keys = [key for key in dict.fromkeys(programs) if key not in found]
+        items = [(self._prompts[key[0]], key[1], [Segment(0, len(key[1]), WHOLE, key[1])]) for key in keys]
+        for key, item, scores in zip(keys, items, self._scores(items), strict=True):
+            probabilities = _aligned(key, item[2], scores)
+            found[key] = None if probabilities is None else probabilities[0]
+        return found
 
     def _own_steps(self, problem_id: str, segments: Sequence[Segment]) -> list[Segment]:
         """The steps that the policy wrote; the problem gives the beginning of the program."""

@@ -5,27 +5,36 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from prlcoder.spec import Policy, Rl, RlValue
+from prlcoder.spec import Policy, Rl, RlMonitors, RlValue
 from prlcoder.training.rl.collecting import Collection, RolloutCollector
 from prlcoder.training.rl.estimates import TokenSignals, estimated
 from prlcoder.training.rl.learner import Learner
 from prlcoder.training.rl.monitors import deviations, mean, program_figures
 from prlcoder.training.rl.own_steps import OwnStepProbe
+from prlcoder.training.rl.refreshing import RewardModelRefresh
 from prlcoder.training.rl.rewarding import TRUNCATED, Rewarded, comparable, rewarded
 from prlcoder.training.rl.schedule import learning_rate_share
 from prlcoder.training.rl.shown_rollouts import is_watched, shown_rows
+from prlcoder.training.rl.token_batch import completion_mask
 
 
 class Updates:
     """All updates of a training: first those of the value model alone, then those of the policy."""
 
-    def __init__(self, section: Policy, collector: RolloutCollector, learner: Learner) -> None:
+    def __init__(
+        self,
+        section: Policy,
+        collector: RolloutCollector,
+        learner: Learner,
+        refresh: RewardModelRefresh | None = None,
+    ) -> None:
+        """``refresh`` trains the reward model of ``collector`` again; None leaves it as it is."""
         self._section, self._rl = section, section.rl or Rl()
-        self._collector, self._learner = collector, learner
+        self._collector, self._learner, self._refresh = collector, learner, refresh
         self._problems = {task.problem.id: task.problem for task in collector.tasks}
         self._value_only = 0
         if section.algorithm == "ppo":
@@ -34,6 +43,11 @@ class Updates:
             self._problems, collector.executor, collector.segmenter, collector.mode, self._rl.monitors.programs
         )
         self.shown: list[dict[str, Any]] = []  # rollouts of the last update for the report, if it was watched
+
+    @property
+    def monitors(self) -> RlMonitors:
+        """When an update is measured, and when an alarm is due."""
+        return self._rl.monitors
 
     @property
     def total(self) -> int:
@@ -53,6 +67,7 @@ class Updates:
         learnt: dict[str, float] = {}
         if kept.rollouts:
             learnt = self._learn(kept, update, share, found.seconds)
+        further = {} if of_policy < 0 else self._after(found, update)
         return {
             "update": update + 1,
             "phase": "value" if of_policy < 0 else "policy",
@@ -62,6 +77,7 @@ class Updates:
             **_of_programs(found, every),
             **({"own_steps": own_steps} if own_steps else {}),
             **learnt,
+            **further,
             "seconds": {name: round(seconds, 3) for name, seconds in found.seconds.items()},
         }
 
@@ -71,6 +87,36 @@ class Updates:
             return {}
         with _timed(found.seconds, "monitors"):
             return self._probe.figures(found.rollouts)
+
+    def _after(self, found: Collection, update: int) -> dict[str, Any]:
+        """What the curriculum and the reward model learn from an update of the policy. Returns their figures."""
+        figures: dict[str, Any] = {}
+        if (curriculum := self._collector.curriculum) is not None:
+            figures["curriculum"] = curriculum.figures()
+            curriculum.learn(found.rollouts)
+        if self._refresh is not None:
+            with _timed(found.seconds, "refresh"):
+                figures["refresh"] = self._refresh.learn(found.rollouts, update, self._collector.locator)
+        return {name: values for name, values in figures.items() if values}
+
+    def state(self, finished: int) -> dict[str, Any]:
+        """What a checkpoint holds after ``finished`` updates."""
+        curriculum = self._collector.curriculum
+        return {
+            **self._learner.state(),
+            "update": finished,
+            "curriculum": None if curriculum is None else curriculum.state(),
+            "reward_model": None if self._refresh is None else self._refresh.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> int:
+        """Go on from a checkpoint. Returns the number of finished updates."""
+        self._learner.restore(state)
+        if self._collector.curriculum is not None:
+            self._collector.curriculum.restore(state["curriculum"])
+        if self._refresh is not None:
+            self._refresh.restore(state["reward_model"])
+        return int(state["update"])
 
     def _learn(self, kept: Rewarded, update: int, share: float, seconds: dict[str, float]) -> dict[str, float]:
         """The optimiser steps on rollouts that can be compared. Returns their figures for the log."""
@@ -82,6 +128,8 @@ class Updates:
         executed = self._rl.mask == "executed"
         signals = TokenSignals.of(rollouts, kept.rewards, old, reference, values, executed=executed)
         targets, figures = estimated(signals, self._section.algorithm, self._rl)
+        if executed:
+            figures["executed_share"] = int(signals.mask.sum()) / max(1, int(completion_mask(rollouts).sum()))
         if is_watched(update, self._rl.monitors.every, self.total):
             advantages = [row[: len(own)] for row, own in zip(targets.advantages.tolist(), kept.rewards, strict=True)]
             self.shown = shown_rows(update + 1, rollouts, kept.rewards, advantages, kept.components, self._problems)

@@ -18,16 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from datasets import Dataset
 
 from prlcoder.errors import InputError, WorkError
 from prlcoder.modeling.adapters import STEP_LABELS, classifier_config, load_model
-from prlcoder.modeling.packing.rows import LabelledCollator, supports_packing
-from prlcoder.modeling.packing.tree_attention import reads_tries
 from prlcoder.modeling.reward_record import RewardRecord
 from prlcoder.modeling.spans import check_template
 from prlcoder.modeling.token_classifier import classifier_class
@@ -40,7 +36,6 @@ from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples import outcomes, steps
 from prlcoder.training.examples.length_limit import within_limit
 from prlcoder.training.examples.outcomes import program_sequences
-from prlcoder.training.examples.step_tries import StepTrieCollator, bins, step_tries
 from prlcoder.training.examples.steps import StepSequence, labelled_once, step_sequences
 from prlcoder.training.loop.finite import REMEDY
 from prlcoder.training.loop.job import Job, initial_model
@@ -48,11 +43,10 @@ from prlcoder.training.loop.keep_best import KeepBest
 from prlcoder.training.loop.language_modeling import final_loss
 from prlcoder.training.loop.model_card import model_card
 from prlcoder.training.loop.publishing import publish
+from prlcoder.training.loop.reward_trainer import reads_step_tries, reward_trainer
 from prlcoder.training.loop.starting_model import loading_dtype, prepared
-from prlcoder.training.loop.step_trainer import StepTrainer
 from prlcoder.training.loop.step_validation import StepValidation, calibrate_head
-from prlcoder.training.loop.trainer import arguments, fit
-from prlcoder.training.losses.reward_model import class_weights
+from prlcoder.training.loop.trainer import fit
 from prlcoder.training.stages.validation_steps import validation_programs, validation_rows
 
 if TYPE_CHECKING:
@@ -75,8 +69,8 @@ def run(context: StageContext) -> Metrics:
         learnt = labelled_once(learnt)
     model = step_classifier(base, seed=job.seed, dtype=loading_dtype(job))
     model = prepared(model, job, base=base, task="TOKEN_CLS")
-    in_tries = _reads_tries(model, learnt, job)
-    trainer, tokens = _trainer(model, tokenizer, learnt, job, section, in_tries=in_tries)
+    in_tries = reads_step_tries(model, learnt, job)
+    trainer, tokens = reward_trainer(model, tokenizer, learnt, job, section, in_tries=in_tries)
     validation = _validation(context, tokenizer, prompts, section, in_tries=in_tries)
     best = KeepBest(job.work, lambda: validation.auroc(model))
     if section.keep_best and len(validation):
@@ -105,40 +99,6 @@ def _within_limit(sequences: Sequence[StepSequence], max_length: int) -> tuple[l
     """The sequences that fit the model, and the number of the others. ``WorkError`` if none fits."""
     kept = within_limit([len(item.ids) for item in sequences], max_length=max_length)
     return [sequences[number] for number in kept], len(sequences) - len(kept)
-
-
-def _reads_tries(model: Any, learnt: Sequence[StepSequence], job: Job) -> bool:
-    """Whether the model computes the same on tries as on rows, tried with the first problem's programs."""
-    first = [item.ids for item in learnt if item.problem_id == learnt[0].problem_id]
-    return reads_tries(model, first, what=job.name, attention=job.attention)
-
-
-def _trainer(
-    model: Any, tokenizer: Any, learnt: Sequence[StepSequence], job: Job, section: Reward, *, in_tries: bool
-) -> tuple[StepTrainer, int]:
-    """The trainer, and the number of tokens of an epoch."""
-    pad = tokenizer.pad_token_id
-    data: Any
-    collator: Any
-    if in_tries:
-        tries = step_tries(learnt, section.batch_tokens)
-        data, collator = bins(tries, section.batch_tokens, seed=job.seed), StepTrieCollator(pad)
-        job = replace(job, section=section.model_copy(update={"batch_size": 1}))  # one example is a whole batch
-        tokens = sum(map(len, tries))
-    else:
-        examples = [{"input_ids": item.ids, "labels": item.token_labels()} for item in learnt]
-        data, collator = Dataset.from_list(examples), LabelledCollator(pad, together=supports_packing(model))
-        tokens = sum(len(item.ids) for item in learnt)
-    trainer = StepTrainer(
-        model=model,
-        args=arguments(job, remove_unused_columns=False),
-        train_dataset=data,
-        processing_class=tokenizer,
-        data_collator=collator,
-    )
-    if section.class_balance:
-        trainer.class_weights = class_weights([label for item in learnt for label in item.labels])
-    return trainer, tokens
 
 
 def _validation(
