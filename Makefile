@@ -46,7 +46,7 @@ setup-cluster: setup ## Build Kubernetes' control plane and Helm for the tests (
 
 NODE_PACKAGES := etcd-server runc containernetworking-plugins debootstrap iptables conntrack iproute2 util-linux
 
-setup-e2e: setup ## Install and build what a cluster of one node needs (Debian, root and Go; ten minutes, kept in ~/.cache)
+setup-e2e: setup ## Install and build what a cluster of one node needs (Debian, root and Go; a quarter of an hour, kept in ~/.cache)
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(NODE_PACKAGES)
 	$(VENV)/bin/python -m tests.e2e.binaries
 

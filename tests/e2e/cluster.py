@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
+from tests.chart.helm import helm_path
 
 T = TypeVar("T")
 NAMESPACE: Final = "prlcoder-e2e"
@@ -21,17 +26,48 @@ PATIENCE_S: Final = 300.0
 class Cluster:
     """A cluster that ``command`` (kubectl and its options) reaches.
 
-    ``storage`` is the folder of the runs' claim where the cluster is a node of our own.
+    ``inside`` begins the command line of any program that shall reach it, and ``helm_options`` tell Helm where it is.
+    Where the cluster is a node of our own, ``storage`` is the folder of the runs' claim, and ``processes`` are those of
+    the node by name.
     """
 
     command: tuple[str, ...]
+    inside: tuple[str, ...] = ()
+    helm_options: tuple[str, ...] = ()
     storage: Path | None = None
+    processes: Mapping[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run kubectl, with ``text`` on its standard input."""
         done = subprocess.run([*self.command, *arguments], input=text, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done
+
+    def helm(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Helm, of the version that the chart's tests pin. It keeps its own files in a temporary folder."""
+        with tempfile.TemporaryDirectory(prefix="prlcoder-helm-") as home:
+            own = [f"HELM_{kind}_HOME={home}/{kind.lower()}" for kind in ("CACHE", "CONFIG", "DATA")]
+            command = [*self.inside, "env", *own, str(helm_path()), *arguments, *self.helm_options]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def prlcoder(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run PRLCoder's own command as a user of the cluster does."""
+        option, value = self.helm_options
+        variables, context = ([f"KUBECONFIG={value}"], []) if option == "--kubeconfig" else ([], ["--context", value])
+        command = [*self.inside, "env", *variables, sys.executable, "-m", "prlcoder.cli", *arguments, *context]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program of our own node. It is the child of the process that entered the node."""
+        entered = self.processes[name].pid
+        for child in Path(f"/proc/{entered}/task/{entered}/children").read_text().split():
+            os.kill(int(child), number)
+
+    def exists(self, which: str, namespace: str = NAMESPACE) -> bool:
+        """Whether there is an object, such as ``job/whole-sft``."""
+        return self.kubectl("get", which, "-n", namespace, check=False).returncode == 0
 
     def get(self, *arguments: str, namespace: str = NAMESPACE) -> dict[str, Any]:
         """An object or a list, as kubectl prints it in JSON."""

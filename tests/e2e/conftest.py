@@ -1,4 +1,4 @@
-"""The cluster of the tests here, with the operator and the executor installed, or the reason why there is none."""
+"""The cluster of the tests here, with PRLCoder installed, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from string import Template
 
 import pytest
 from tests.cluster.binaries import NoClusterError
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.cpu_image import base_image, cpu_image, pause_image
-from tests.e2e.node import API_NAME, FIRST_SERVICE, node, unmet
-
-ROOT = Path(__file__).resolve().parents[2]
-CRD = ROOT / "charts" / "prlcoder" / "files" / "trainingruns.yaml"
-INSTALLED = Path(__file__).resolve().parent / "manifests" / "prlcoder.yaml"
-SYSTEM = "prlcoder-system"
-SANDBOX = "prlcoder-sandbox"
-EXECUTOR_ADDRESS = "10.96.0.20"
+from tests.e2e.installation import SYSTEM, install, uninstall
+from tests.e2e.node import node, unmet
+from tests.e2e.runs import WHOLE_RUN
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,16 +26,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def image(cluster: Cluster) -> str:
+    """The image of everything."""
+    deployment = cluster.get("deployment", "prlcoder-operator", namespace=SYSTEM)
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+@pytest.fixture(scope="session")
+def whole_run(cluster: Cluster) -> str:
+    """The name of a run of all stages that is complete."""
+    cluster.kubectl("apply", "-n", NAMESPACE, "-f", str(WHOLE_RUN))
+    cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Complete", "trun/whole", "--timeout=900s")
+    return "whole"
+
+
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The user's cluster where PRLCODER_E2E_CONTEXT names its context, otherwise a node of our own."""
     if context := os.environ.get("PRLCODER_E2E_CONTEXT"):
         image = os.environ.get("PRLCODER_E2E_IMAGE")
         if not image:
             pytest.fail("PRLCODER_E2E_IMAGE is not set; give the name of an image that this cluster can pull")
-        theirs = Cluster(command=("kubectl", "--context", context))
-        _install(theirs, image)
+        theirs = Cluster(command=("kubectl", "--context", context), helm_options=("--kube-context", context))
+        install(theirs, image)
         yield theirs
-        _uninstall(theirs)
+        uninstall(theirs)
         return
     if (reason := unmet()) is not None:
         pytest.skip(reason)
@@ -52,36 +61,13 @@ def cluster() -> Iterator[Cluster]:
             ours = stack.enter_context(node(base, [pause_image(base), image]))
         except NoClusterError as error:
             pytest.skip(str(error))
-        _provide_storage(ours)
-        _install(ours, image.name)
+        provide_storage(ours)
+        install(ours, image.name)
         yield ours
         _show_logs(ours)
 
 
-def _install(cluster: Cluster, image: str) -> None:
-    cluster.kubectl("apply", "--server-side", "-f", str(CRD))
-    established = ("wait", "--for=condition=Established", "crd/trainingruns.prlcoder.dev", "--timeout=300s")
-    # At first the conditions are null, and kubectl refuses to wait for one.
-    eventually(lambda: cluster.kubectl(*established, check=False).returncode == 0 or None, "the CRD")
-    text = Template(INSTALLED.read_text(encoding="utf-8"))
-    address, executor, aliases = "", f"prlcoder-executor.{SANDBOX}.svc:8103", "[]"
-    if cluster.storage is not None:  # our own node has no DNS
-        address, executor = EXECUTOR_ADDRESS, f"{EXECUTOR_ADDRESS}:8103"
-        aliases = f"[{{ip: {FIRST_SERVICE}, hostnames: [{API_NAME}]}}]"
-    installed = text.substitute(IMAGE=image, EXECUTOR=executor, EXECUTOR_ADDRESS=address, ALIASES=aliases)
-    cluster.kubectl("apply", "-f", "-", text=installed)
-    for name, namespace in (("prlcoder-operator", SYSTEM), ("prlcoder-executor", SANDBOX)):
-        cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=300s")
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/reader", "-n", NAMESPACE, "--timeout=300s")
-
-
-def _uninstall(cluster: Cluster) -> None:
-    for namespace in (NAMESPACE, SANDBOX, SYSTEM):
-        cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
-    cluster.kubectl("delete", "clusterrole,clusterrolebinding", "prlcoder-operator", check=False)
-
-
-def _provide_storage(cluster: Cluster) -> None:
+def provide_storage(cluster: Cluster) -> None:
     """A volume on the node for the claim of the runs."""
     assert cluster.storage is not None
     os.chown(cluster.storage, 10001, 10001)

@@ -39,6 +39,13 @@ LEFT_OUT: Final = re.compile(
     r"triton/|torch/include/|torch/share/|nvidia/.*(/include/|\.a$|\.bc$|\.alt\.so|libcusolverMg|libnvperf"
     r"|libcudnn_(adv|cnn|engines|graph|heuristic|ops))"
 )
+# As pip writes it: worker processes import the script anew, and must not run it.
+CONSOLE_SCRIPT: Final = """\
+import sys
+from prlcoder.cli.main import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 REPOSITORY: Final = "prlcoder.test"
 
 
@@ -129,7 +136,7 @@ def sources() -> Layer:
             prependdir=f"/{SITE_PACKAGES}",
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
-        key = _digest(folder / "site")
+        key = _digest(folder / "site", CONSOLE_SCRIPT)
         _remove_others("sources", key)
         return Layer.of(CACHE / "images" / f"sources-{key}.tar", lambda tar: _write_sources(tar, folder / "site"))
 
@@ -139,7 +146,7 @@ def _write_sources(tar: tarfile.TarFile, site: Path) -> None:
     version = f"{PYTHON[0]}.{PYTHON[1]}"
     add_file(tar, f"{PREFIX}/pyvenv.cfg", b"home = /usr/bin\ninclude-system-site-packages = false\n")
     add_link(tar, f"{PREFIX}/bin/python", f"/usr/bin/python{version}")
-    script = f"#!/{PREFIX}/bin/python\nimport sys\nfrom prlcoder.cli.main import main\nsys.exit(main())\n"
+    script = f"#!/{PREFIX}/bin/python\n{CONSOLE_SCRIPT}"
     add_file(tar, f"{PREFIX}/bin/prlcoder", script.encode(), 0o755)
     for path in sorted(site.rglob("*")):
         if path.is_file():
@@ -181,8 +188,8 @@ def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
+def _digest(folder: Path, beside: str) -> str:
+    digest = hashlib.sha256(beside.encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             digest.update(f"{path.relative_to(folder)}\0".encode())

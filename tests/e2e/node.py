@@ -30,8 +30,10 @@ NODE_ADDRESS: Final = "10.231.0.2"
 SERVICE_RANGE: Final = "10.96.0.0/16"
 FIRST_SERVICE: Final = "10.96.0.1"  # the address of the Service `kubernetes`
 API_NAME: Final = "kubernetes.default.svc"
+DNS_DOMAIN: Final = "cluster.local"
 POD_RANGE: Final = "10.88.0.0/16"
 URL: Final = f"https://{NODE_ADDRESS}:6443"
+SECCOMP_PROFILE: Final = Path(__file__).resolve().parents[2] / "charts" / "prlcoder" / "files" / "executor-seccomp.json"
 START_S: Final = 300.0
 USERS: Final = {  # token and user of each kubeconfig, and the user's group
     "admin": ("admin", "system:masters"),
@@ -48,7 +50,8 @@ def node(base: Image, images: Sequence[Image]) -> Iterator[Cluster]:
     However this process ends, the kernel ends the node's processes. Only control groups and a folder in the cache may
     stay behind then; the next start removes them.
     """
-    kubernetes, containerd = binaries.kubernetes(), binaries.containerd()
+    kubernetes, containerd = binaries.kubernetes(), binaries.CONTAINERD.built()
+    binaries.COREDNS.built()
     with open(CACHE / "e2e.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two kubelets on one machine would end each other's pods
         remove_pod_groups()
@@ -68,6 +71,7 @@ def _started(kubernetes: Path, containerd: Path, base: Image, images: Sequence[I
         stack.callback(started.stop)
         started.start_control_plane()
         started.start_containerd(base, images)
+        started.start_dns()
         started.start_kubelet()
         yield started.cluster
 
@@ -78,8 +82,14 @@ class _Node:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         for part in ("kubelet", "cni", "cni-state", "storage", "pod-logs", "volume-plugins"):
             (folder / part).mkdir()
-        kubectl = inside.command(str(kubernetes / "kubectl"), "--kubeconfig", str(folder / "admin.kubeconfig"))
-        self.cluster = Cluster(command=tuple(kubectl), storage=folder / "storage")
+        kubeconfig = str(folder / "admin.kubeconfig")
+        self.cluster = Cluster(
+            command=(*inside.command(str(kubernetes / "kubectl")), "--kubeconfig", kubeconfig),
+            inside=tuple(inside.command()),
+            helm_options=("--kubeconfig", kubeconfig),
+            storage=folder / "storage",
+            processes=self._processes,
+        )
 
     def start_control_plane(self) -> None:
         """Start etcd, the API server, the controllers and the scheduler."""
@@ -146,10 +156,19 @@ class _Node:
     def _ctr(self) -> list[str]:
         return self._inside.command(str(self._containerd / "ctr"), "--address", str(self._folder / "containerd.sock"))
 
+    def start_dns(self) -> None:
+        """Start CoreDNS on the node's own address. Nothing is asked outside the cluster."""
+        (self._folder / "Corefile").write_text(_dns_settings(self._folder))
+        program = str(binaries.COREDNS.target / "coredns")
+        self._start("coredns", program, "-conf", str(self._folder / "Corefile"))
+
     def start_kubelet(self) -> None:
         """Start the kubelet and the proxy, and wait until pods can be scheduled."""
         folder = self._folder
         (folder / "resolv.conf").write_text("")
+        profiles = folder / "kubelet" / "seccomp" / "profiles"
+        profiles.mkdir(parents=True)
+        shutil.copy(SECCOMP_PROFILE, profiles / "prlcoder-executor.json")
         (folder / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet_settings(folder)))
         self._start(
             "kubelet",
@@ -260,6 +279,19 @@ BinaryName = "{shutil.which("runc")}"
 """
 
 
+def _dns_settings(folder: Path) -> str:
+    return f"""\
+.:53 {{
+    bind {NODE_ADDRESS}
+    errors
+    kubernetes {DNS_DOMAIN} in-addr.arpa ip6.arpa {{
+        kubeconfig {folder}/admin.kubeconfig
+        ttl 1
+    }}
+}}
+"""
+
+
 def _network(folder: Path) -> str:
     addresses = {
         "type": "host-local",
@@ -279,6 +311,8 @@ def _kubelet_settings(folder: Path) -> dict[str, object]:
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         "cgroupDriver": "cgroupfs",
+        "clusterDNS": [NODE_ADDRESS],
+        "clusterDomain": DNS_DOMAIN,
         "failSwapOn": False,
         "failCgroupV1": False,
         "containerRuntimeEndpoint": f"unix://{folder}/containerd.sock",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import NAMESPACE, Cluster
 
 WEIGHTS = "pretrain/model.safetensors"
+WHOLE_RUN = Path(__file__).resolve().parent / "manifests" / "run.yaml"
 
 
 def pretraining(name: str, **changes: Any) -> dict[str, Any]:
@@ -43,6 +45,12 @@ def digest(cluster: Cluster, run: str, path: str = WEIGHTS) -> str:
     """The SHA-256 of a file in the run's folder."""
     command = ("exec", "-n", NAMESPACE, "reader", "--", "sha256sum", f"/var/lib/prlcoder/{run}/{path}")
     return cluster.kubectl(*command).stdout.split()[0]
+
+
+def events(cluster: Cluster, run: str) -> list[str]:
+    """The reasons of a run's Events, in the order of their names."""
+    selector = f"involvedObject.kind=TrainingRun,involvedObject.name={run}"
+    return [one["reason"] for one in cluster.get("events", "--field-selector", selector)["items"]]
 
 
 def restarts(cluster: Cluster, run: str, stage: str) -> dict[str, int]:

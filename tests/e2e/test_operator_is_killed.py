@@ -7,7 +7,7 @@ import random
 import time
 
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
-from tests.e2e.conftest import SYSTEM
+from tests.e2e.installation import SYSTEM
 from tests.e2e.runs import pretraining
 
 SEED = int(os.environ.get("PRLCODER_E2E_SEED", "0"))
@@ -48,5 +48,5 @@ def _exists(cluster: Cluster, which: str) -> bool | None:
 
 def _kill_operator(cluster: Cluster) -> None:
     """SIGKILL: a pod that is deleted without grace has no time to end by itself."""
-    selector = ("-n", SYSTEM, "-l", "app=prlcoder-operator")
+    selector = ("-n", SYSTEM, "-l", "app.kubernetes.io/component=operator")
     cluster.kubectl("delete", "pod", *selector, "--grace-period=0", "--force", "--wait=false")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
-from tests.e2e.conftest import SANDBOX, SYSTEM
+from tests.e2e.installation import SANDBOX, SYSTEM, copy_credentials
 from tests.e2e.runs import pretraining
 
 WITHIN_S = 180.0
@@ -106,6 +106,7 @@ def other_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterato
     name = f"prlcoder-{request.node.name.replace('_', '-')[:40].strip('-')}"
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("create", "serviceaccount", "prlcoder-run", "-n", name)
+    copy_credentials(cluster, name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
