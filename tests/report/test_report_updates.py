@@ -67,10 +67,11 @@ def test_an_alarm_is_shown_once_per_time_that_it_began() -> None:
 
 
 def test_the_reward_model_on_own_steps_has_a_plot() -> None:
-    report = rl_report([row(1, own_steps={"auroc": 0.8, "false_positive_rate": 0.3}), row(2), row(3)])
+    before = row(1, phase="value", own_steps={"auroc": 0.9, "false_positive_rate": 0.2})
+    report = rl_report([before, row(2), row(3, own_steps={"auroc": 0.8, "false_positive_rate": 0.3})])
     assert report is not None
     captions = {panel.title: panel.caption for panel in report.panels}
-    assert captions["reward model on the policy’s own steps"] == ("AUROC 0.8 → 0.8; wrong steps accepted 0.3 → 0.3")
+    assert captions["reward model on the policy’s own steps"] == ("AUROC 0.9 → 0.8; wrong steps accepted 0.2 → 0.3")
 
 
 def rollout(update: int, reward: float, verdict: str = "passed") -> dict[str, Any]:

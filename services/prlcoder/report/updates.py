@@ -23,6 +23,7 @@ PARTS: Final = {
     "logps": "old log-probabilities",
     "monitors": "labels of own steps",
     "update": "optimiser steps",
+    "refresh": "the reward model learns",
 }
 DROPPED: Final = {
     "sandbox_error": "the sandbox failed",
@@ -105,7 +106,10 @@ def rl_report(rows: Sequence[Row], rollouts: Sequence[ReportedRollout] = ()) -> 
     if not rows:
         return None
     of_policy = [row for row in rows if row.get("phase") == "policy"] or list(rows)
-    panels = [_reward_panel(of_policy), *(_panel(curve, rows if _of_value(curve) else of_policy) for curve in CURVES)]
+    panels = [
+        _reward_panel(of_policy),
+        *(_panel(curve, rows if _from_the_start(curve) else of_policy) for curve in CURVES),
+    ]
     sampled = sum(int(row["sampled"]) for row in rows)
     facts = (
         (f"{len(of_policy):,}", "updates of the policy"),
@@ -147,8 +151,9 @@ def _when(since: int, last: int, end: int) -> str:
     return f"update {since}" if since == last else f"updates {since} to {last}"
 
 
-def _of_value(curve: Curve) -> bool:
-    return curve.title == "value model"
+def _from_the_start(curve: Curve) -> bool:
+    """Whether the updates that train the value model alone belong to the plot."""
+    return curve.title == "value model" or curve.keys[0][0].startswith("own_steps.")
 
 
 def _reward_panel(rows: Sequence[Row]) -> Panel | None:

@@ -35,8 +35,8 @@ PHASE_SECONDS: Final = CounterMetric(
     unit="seconds",
     labels={
         "phase": "`rollout` (sampling), `verdicts` (waiting for the sandbox after sampling), `scores` (the reward "
-        "model), `logps` (probabilities before the update), `monitors`, and `update` (optimiser steps), which alone "
-        "occurs in other trainings"
+        "model), `logps` (probabilities before the update), `monitors`, `refresh` (the reward model learns), and "
+        "`update` (optimiser steps), which alone occurs in other trainings"
     },
 )
 DROPPED: Final = CounterMetric(

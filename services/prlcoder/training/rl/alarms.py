@@ -122,13 +122,13 @@ AlarmRule = Callable[[Sequence[UpdateRow], RlMonitors], str | None]
 RULES: Final[Mapping[str, tuple[AlarmRule, str]]] = {
     "reward-hacking": (
         _reward_hacking,
-        "look at the rollouts in the report; give `verdict` more weight, use `credit: {rule: gated}`, or train the "
-        "reward model on the policy's newest programs",
+        "look at the rollouts in the report; give `verdict` more weight, use `credit: {rule: gated}`, or let the "
+        "reward model learn from the policy's newest programs (`rl.rewardModel.refreshEvery`)",
     ),
     "weak-reward-model": (
         _weak_reward_model,
         "the process reward says little about these programs; train the reward model on the policy's own steps "
-        "(`supervision.teachers: [{kind: policy}]`), or reward verdicts alone",
+        "(`rl.rewardModel.refreshEvery`, or `supervision.teachers: [{kind: policy}]`), or reward verdicts alone",
     ),
     "entropy-collapse": (
         _entropy_collapse,

@@ -31,6 +31,8 @@ def figures_of(row: Mapping[str, Any], steps_before: int) -> TrainingFigures:
     values |= {f"prm_{name}": value for name, value in row.get("own_steps", {}).items()}
     if row["phase"] == "policy" and "policy_loss" in row:
         values["loss"] = row["policy_loss"]
+    else:
+        values.pop("gradient_norm", None)  # the policy has none while the value model learns alone
     spread = row.get("reward_std", {})
     return TrainingFigures(
         steps=row["step"] - steps_before,
