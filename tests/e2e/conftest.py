@@ -12,6 +12,7 @@ from tests.cluster.binaries import NoClusterError
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.cpu_image import base_image, cpu_image, pause_image
 from tests.e2e.installation import SYSTEM, install, uninstall
+from tests.e2e.job_set_image import job_set_image
 from tests.e2e.node import node, unmet
 from tests.e2e.runs import WHOLE_RUN
 
@@ -58,7 +59,7 @@ def cluster() -> Iterator[Cluster]:
         try:
             base = base_image()
             image = cpu_image(base)
-            ours = stack.enter_context(node(base, [pause_image(base), image]))
+            ours = stack.enter_context(node(base, [pause_image(base), image, job_set_image()]))
         except NoClusterError as error:
             pytest.skip(str(error))
         provide_storage(ours)

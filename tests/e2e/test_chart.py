@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.binaries import GRPCURL
-from tests.e2e.cluster import NAMESPACE, Cluster
+from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.forwarding import forwarded
 from tests.e2e.installation import (
     CREDENTIALS,
@@ -17,6 +17,7 @@ from tests.e2e.installation import (
     SANDBOX,
     SYSTEM,
     helm_install,
+    operator_values,
     prm_values,
 )
 
@@ -60,6 +61,27 @@ def test_the_runs_reward_model_answers_from_outside_with_tls_and_a_token(
         assert "Succeeded" in cluster.helm("test", RELEASE, "-n", NAMESPACE, "--timeout=300s").stdout
     finally:
         cluster.helm("uninstall", RELEASE, "-n", NAMESPACE, "--wait", "--timeout=300s")
+
+
+def test_uninstalling_leaves_what_is_kept_and_runs_survive(cluster: Cluster, image: str, whole_run: str) -> None:
+    before = cluster.get("trun", whole_run)["metadata"]["uid"]
+    cluster.helm("uninstall", RELEASE, "-n", SYSTEM, "--wait", "--timeout=300s")
+    try:
+        eventually(lambda: not _left(cluster, SYSTEM) or None, "the end of what the release made")
+        assert not _left(cluster, NAMESPACE) - {"pod/reader"}
+        claims = cluster.get("persistentvolumeclaims")["items"]
+        assert [claim["metadata"]["name"] for claim in claims] == ["prlcoder-runs"]
+        assert cluster.get("trun", whole_run)["metadata"]["uid"] == before
+        roles = cluster.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name").stdout
+        assert "prlcoder" not in roles
+    finally:
+        helm_install(cluster, RELEASE, SYSTEM, operator_values(image))  # it takes over what was kept
+
+
+def _left(cluster: Cluster, namespace: str) -> set[str]:
+    """What a namespace holds beside what Kubernetes puts into every one, and the finished pods of runs."""
+    lines = cluster.kubectl("get", LEFT_KINDS, "-n", namespace, "-l", "!prlcoder.dev/run", "-o", "name").stdout
+    return set(lines.split()) - {"serviceaccount/default"}
 
 
 def _grpcurl(cluster: Cluster, address: str, ca: Path, token: str) -> subprocess.CompletedProcess[str]:

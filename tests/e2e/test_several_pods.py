@@ -1,13 +1,16 @@
-"""A stage that trains in two pods under torchrun, on a cluster without JobSet."""
+"""A stage that trains in two pods under torchrun, with JobSet's controller and without it."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
+from tests.e2e.binaries import job_set_chart
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.control_groups import stage_process
+from tests.e2e.job_set_image import JOB_SET_IMAGE
 from tests.e2e.runs import digest, last_checkpoint, pretraining, restarts
 
 PODS = {
@@ -42,6 +45,24 @@ def undisturbed(cluster: Cluster) -> str:
     return weights
 
 
+@pytest.fixture
+def job_set_controller(cluster: Cluster) -> Iterator[None]:
+    """JobSet's own controller, from its own chart."""
+    name, _, tag = JOB_SET_IMAGE.rpartition(":")
+    values = (
+        *(f"--set=image.repository={name}", f"--set-string=image.tag={tag}", "--set=image.pullPolicy=Never"),
+        *("--set=controller.podSecurityContext.runAsUser=65532", "--set=controller.leaderElection.enable=false"),
+        "--set=controller.resources.requests.cpu=50m",
+    )
+    where = ("-n", "jobset-system", "--timeout=300s")
+    cluster.helm("install", "jobset", str(job_set_chart()), "--create-namespace", "--wait", *where, *values)
+    try:
+        yield
+    finally:
+        cluster.helm("uninstall", "jobset", "--wait", *where)
+        cluster.kubectl("delete", "crd", "jobsets.jobset.x-k8s.io")
+
+
 def test_without_job_set_a_killed_rank_restarts_the_group_as_another_job(cluster: Cluster, undisturbed: str) -> None:
     cluster.apply(two_pods("torn"))
     degraded = eventually(lambda: cluster.condition("torn", "Degraded"), "what the cluster lacks")
@@ -53,3 +74,16 @@ def test_without_job_set_a_killed_rank_restarts_the_group_as_another_job(cluster
     names = [one["metadata"]["name"] for one in cluster.get("jobs", "-l", "prlcoder.dev/run=torn")["items"]]
     assert sorted(names) == ["torn-pretrain", "torn-pretrain-2"]
     cluster.delete_run("torn")
+
+
+@pytest.mark.usefixtures("job_set_controller")
+def test_with_job_set_a_killed_rank_restarts_the_same_set(cluster: Cluster, undisturbed: str) -> None:
+    cluster.apply(two_pods("mended"))
+    before = eventually(lambda: cluster.get("jobsets")["items"] or None, "the JobSet")[0]["metadata"]
+    kill_a_rank(cluster, "mended")
+    cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Complete", "trun/mended", "--timeout=900s")
+    assert digest(cluster, "mended") == undisturbed
+    assert restarts(cluster, "mended", "pretrain") == {"Crashed": 1}
+    (job_set,) = cluster.get("jobsets")["items"]
+    assert (job_set["metadata"]["uid"], job_set["status"]["restarts"]) == (before["uid"], 1)
+    cluster.delete_run("mended")
