@@ -74,7 +74,7 @@ RUNS: Final = GaugeMetric(
 )
 RUN_INFO: Final = GaugeMetric(
     name="prlcoder_run_info",
-    help="1 for each run that exists.",
+    help="One series per run that exists; its value is 1.",
     unit="always 1",
     labels={
         "namespace": "of the run",
