@@ -65,8 +65,6 @@ def _training_fields(policy: Policy) -> Iterator[Contradiction]:
         yield ("epochs",), f"`{policy.algorithm}` makes no passes over data", "set rl.updates and rl.epochs instead"
     if policy.batch_tokens is not None:
         yield ("batchTokens",), f"`{policy.algorithm}` has no pairs", "remove it; a batch is batchSize rollouts"
-    if policy.gradient_checkpointing:
-        yield ("gradientCheckpointing",), f"`{policy.algorithm}` cannot recompute activations", "remove it"
 
 
 def _sampling(algorithm: str, rl: Rl) -> Iterator[Contradiction]:

@@ -38,7 +38,7 @@ from prlcoder.training.loop.trainer import fit
 from prlcoder.training.online.round_files import RoundFolder, RoundRecord
 from prlcoder.training.online.round_pairs import RoundPairs, collect_pairs
 from prlcoder.training.rl.collecting import OVER_LENGTH
-from prlcoder.training.rl.opening import check_rollouts, open_collector
+from prlcoder.training.rl.opening import check_one_process, check_rollouts, open_collector
 from prlcoder.training.rl.update_log import flat
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ IMPLAUSIBLE: Final = "implausible"  # the policy finds the rejected step much le
 def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     """Train the policy in rounds and publish it into ``job.output``."""
     settings = start.pair_settings
+    check_one_process("policy.dpo.rounds")
     check_rollouts(start, "policy.dpo.rounds", needs_solutions=True)
     settle_cpu()
     logging.disable_progress_bar()

@@ -7,9 +7,11 @@ state, so that a training that is killed and run again ends with the same weight
 
 from __future__ import annotations
 
+import io
 import shutil
 import signal
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from transformers import AutoModelForCausalLM
@@ -29,7 +31,8 @@ from prlcoder.training.loop.publishing import write_model_folder
 from prlcoder.training.loop.starting_model import loading_dtype, starting_policy
 from prlcoder.training.loop.stop_on_signal import StopOnSignal
 from prlcoder.training.rl.learner import Learner
-from prlcoder.training.rl.opening import check_rollouts, open_collector
+from prlcoder.training.rl.opening import check_one_process, check_rollouts, open_collector
+from prlcoder.training.rl.ranks import Ranks
 from prlcoder.training.rl.refreshing import RewardModelRefresh
 from prlcoder.training.rl.scoring import RolloutScorer
 from prlcoder.training.rl.shown_rollouts import ROLLOUTS_FILE
@@ -53,11 +56,12 @@ def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     _check(start, rl)
     settle_cpu()
     logging.disable_progress_bar()
-    learner = _learner(job, start, rl)
+    ranks = Ranks.started()
+    learner = _learner(job, start, rl, ranks)
     with start.context.executor() as executor:
         model = _reward_model(start, rl)
         scorer = None if model is None else RolloutScorer(model, start.context.train, start.context.template)
-        collector = open_collector(start, rl, learner.policy.model, executor, scorer)
+        collector = open_collector(start, rl, learner.policy.model, executor, scorer, ranks)
         refresh = _refresh(start, job, rl, model)
         rows = _run(job, Updates(start.section, collector, learner, refresh), learner)
     return _publish(job, start, learner, rows, title=title)
@@ -65,6 +69,8 @@ def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
 
 def _check(start: PolicyStart, rl: Rl) -> None:
     """``InputError`` for what only shows once the run's problems and machine are known."""
+    if rl.reward_model.refresh_every is not None:
+        check_one_process("policy.rl.rewardModel.refreshEvery")
     check_rollouts(start, "policy.rl", needs_solutions=_needs_solutions(rl))
     if rl.top_p < 1:
         print(f"policy: topP {rl.top_p:g} changes the sampled distribution, and no correction is made", file=sys.stderr)
@@ -78,13 +84,13 @@ def _needs_solutions(rl: Rl) -> bool:
     return compares or locates or rl.curriculum == "cccs"
 
 
-def _learner(job: Job, start: PolicyStart, rl: Rl) -> Learner:
+def _learner(job: Job, start: PolicyStart, rl: Rl, ranks: Ranks) -> Learner:
     """The policy in float32, the frozen reference and the value model, all from their starting weights."""
     policy = starting_policy(job, start.init)
     reference = None
     if rl.kl.coefficient and job.peft is None:
         reference, _ = load_model(AutoModelForCausalLM, start.init, dtype=loading_dtype(job))
-    return Learner(job, rl, policy, reference, _value_model(start, rl), start.tokenizer.pad_token_id or 0)
+    return Learner(job, rl, policy, reference, _value_model(start, rl), start.tokenizer.pad_token_id or 0, ranks)
 
 
 def _value_model(start: PolicyStart, rl: Rl) -> ValueModel | None:
@@ -120,36 +126,54 @@ def _refresh(start: PolicyStart, job: Job, rl: Rl, model: StepScorer | None) -> 
 def _run(job: Job, updates: Updates, learner: Learner) -> list[dict[str, Any]]:
     """All updates from the last checkpoint on. Returns the rows of the log.
 
-    After SIGTERM or SIGINT a checkpoint is saved and the signal is raised again for the previous handler; ``WorkError``
-    if that handler does not end the process.
+    After SIGTERM or SIGINT in any process a checkpoint is saved and the signal is raised again for the previous
+    handler; ``WorkError`` if that handler does not end the process. The first process writes log and checkpoints.
     """
-    state = load_state(job.work)
+    state, ranks = load_state(job.work), learner.ranks
     finished = 0 if state is None else updates.restore(state)
-    log, stop = UpdateLog(job, finished), StopOnSignal()
-    with stop.listening(), Progress(job.name, total=updates.total, unit="updates", done=finished) as progress:
-        while finished < updates.total and stop.received is None:
+    stop = StopOnSignal()
+    log = UpdateLog(job, finished) if ranks.rank == 0 else None
+    rows: list[dict[str, Any]] = [] if log is None else log.rows
+    stopped = False
+    with stop.listening(), _progress(job, updates, finished, ranks) as progress:
+        while finished < updates.total and not stopped:
             steps = learner.steps
             try:
-                row = watched(updates.make(finished), log.rows, updates.monitors)
+                row = updates.make(finished)
             except WorkError:
                 if stop.received is None:
                     raise
                 break  # the signal has stopped a training of the reward model; the whole update is made again
             finished += 1
-            log.add(row, updates.shown)
+            if log is None:
+                rows.append(row)
+            else:
+                row = watched(row, log.rows, updates.monitors)
+                log.add(row, updates.shown)
             progress.advance(note=f"pass rate {row['pass_rate']:.3f}", tokens=row["tokens"])
+            stopped = ranks.any(stop.received is not None)
             due = learner.steps // job.section.save_steps > steps // job.section.save_steps
-            if due or finished == updates.total or stop.received is not None:
+            if ranks.rank == 0 and (due or finished == updates.total or stopped):
                 save_state(job.work, finished, updates.state(finished))
-    log.close()
-    if stop.received is not None:
-        signal.raise_signal(stop.received)
-        raise WorkError(f"{job.name}: stopped by {stop.received.name} after update {finished}; run again to go on")
-    return log.rows
+    if log is not None:
+        log.close()
+    if stopped or stop.received is not None:
+        received = stop.received or signal.SIGTERM
+        signal.raise_signal(received)
+        raise WorkError(f"{job.name}: stopped by {received.name} after update {finished}; run again to go on")
+    return rows
+
+
+def _progress(job: Job, updates: Updates, finished: int, ranks: Ranks) -> AbstractContextManager[Progress]:
+    """The progress of the updates. Only the first process shows it."""
+    stream = None if ranks.rank == 0 else io.StringIO()
+    return Progress(job.name, total=updates.total, unit="updates", done=finished, stream=stream)
 
 
 def _publish(job: Job, start: PolicyStart, learner: Learner, rows: list[dict[str, Any]], *, title: str) -> Metrics:
-    """Write the model folder and the log of all updates. Returns what the report shows."""
+    """Write the model folder and the log of all updates, in the first process. Returns what the report shows."""
+    if learner.ranks.rank > 0:
+        return {}
     of_policy = [row for row in rows if row["phase"] == "policy"]
     last = of_policy[-LAST_UPDATES:]
     metrics: dict[str, float | int | str] = {

@@ -1,4 +1,4 @@
-"""Reinforcement learning from the policy's own rollouts, in one process.
+"""Reinforcement learning from the policy's own rollouts, in one process or several.
 
 An update is rollout -> verdict and step scores -> credit -> advantage -> optimiser steps. ``algorithms/rl.py`` is the
 loop. Everything but its first and its last part is a pure function: ``credit/``, ``rewards/``, ``advantages.py``,

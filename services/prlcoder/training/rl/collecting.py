@@ -26,6 +26,7 @@ from prlcoder.supervision.first_wrong_by_rollout import PrefixCompleter
 from prlcoder.training.credit import CREDIT_RULES
 from prlcoder.training.rl.curriculum import Curriculum
 from prlcoder.training.rl.locating import StepLocator
+from prlcoder.training.rl.ranks import Ranks
 from prlcoder.training.rl.schedule import completion_seed, problem_numbers
 from prlcoder.training.rl.scoring import ProgramKey, RolloutScorer
 from prlcoder.training.rollouts import Rollout, RolloutOutcome, SampledCompletion, place_programs
@@ -67,6 +68,16 @@ class Collection:
     dropped: Counter[str] = field(default_factory=Counter)  # by reason
     seconds: dict[str, float] = field(default_factory=dict)  # by part: rollout, verdicts, scores
 
+    def __add__(self, other: Collection) -> Collection:
+        """The rollouts of both; the parts take the time of the slower one."""
+        parts = {**self.seconds, **other.seconds}
+        return Collection(
+            [*self.rollouts, *other.rollouts],
+            self.sampled + other.sampled,
+            self.dropped + other.dropped,
+            {name: max(self.seconds.get(name, 0.0), other.seconds.get(name, 0.0)) for name in parts},
+        )
+
 
 @dataclass(frozen=True)
 class _Written:
@@ -97,6 +108,7 @@ class RolloutCollector:
     seed: int
     max_length: int
     curriculum: Curriculum | None = None
+    ranks: Ranks = field(default_factory=Ranks)
     known: LruCache[ProgramKey, ExecutionResult] = field(default_factory=lambda: LruCache(KNOWN_RESULTS))
 
     def collect(self, update: int, version: int) -> Collection:
@@ -105,16 +117,23 @@ class RolloutCollector:
         ``WorkError`` if no rollout is left, or if the reward model's scores are not finite.
         """
         numbers = problem_numbers(len(self.tasks), self.settings.prompts, seed=self.seed, update=update)
-        found = Collection(sampled=len(numbers) * self.settings.samples)
-        tasks = [self._present(self.tasks[number]) for number in numbers]
-        written, results = self._execute(found, self._write(found, tasks, update))
-        kept = self._with_verdict(found, written, results)
-        rollouts = self._with_first_wrong_steps(found, self._rollouts(kept, results, version), update)
-        found.rollouts = self._with_scores(found, rollouts)
+        share = self.ranks.share(len(numbers))
+        own = Collection(sampled=len(share) * self.settings.samples)
+        if share:
+            self._collect_share(own, [numbers[place] for place in share], share.start, update, version)
+        found = sum(self.ranks.gathered([own]), start=Collection())
         if not found.rollouts:
             reasons = ", ".join(f"{count} {reason}" for reason, count in found.dropped.items())
             raise WorkError(f"policy: update {update}: no rollout of {found.sampled} is left ({reasons})")
         return found
+
+    def _collect_share(self, found: Collection, numbers: Sequence[int], first: int, update: int, version: int) -> None:
+        """Collect the rollouts of some of the update's problems, the first of which is its ``first``-th."""
+        tasks = [self._present(self.tasks[number]) for number in numbers]
+        written, results = self._execute(found, self._write(found, tasks, update * self.settings.prompts + first))
+        kept = self._with_verdict(found, written, results)
+        rollouts = self._rollouts(kept, results, version, first)
+        found.rollouts = self._with_scores(found, self._with_first_wrong_steps(found, rollouts, update))
 
     def _present(self, task: RolloutTask) -> RolloutTask:
         """The task as the curriculum gives it now."""
@@ -122,8 +141,9 @@ class RolloutCollector:
             return task
         return task.begun(self.curriculum.problem(task.problem), self.template, self.engine.tokenizer)
 
-    def _write(self, found: Collection, tasks: Sequence[RolloutTask], update: int) -> Iterator[_Written]:
-        """The finished completions, in the order in which they end."""
+    def _write(self, found: Collection, tasks: Sequence[RolloutTask], first_prompt: int) -> Iterator[_Written]:
+        """The finished completions, in the order in which they end. ``first_prompt`` is the number of the first task
+        among those of all updates, so that every one draws other numbers."""
         rl = self.settings
         sampling = Sampling(
             samples=rl.samples,
@@ -132,7 +152,7 @@ class RolloutCollector:
             max_tokens=rl.max_new_tokens,
             stop=self.stop,
             seed=self.seed,
-            first_prompt=update * rl.prompts,  # so that every update draws other numbers
+            first_prompt=first_prompt,
             log_probabilities=True,
             at_temperature=True,
             whole=True,
@@ -200,9 +220,9 @@ class RolloutCollector:
         return kept
 
     def _rollouts(
-        self, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult], version: int
+        self, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult], version: int, first: int
     ) -> list[Rollout]:
-        """The rollouts without scores."""
+        """The rollouts without scores. ``first`` is the number of the first group."""
         distinct = list(dict.fromkeys(one.program for one in written))
         cut = zip(distinct, self.segmenter(distinct, self.mode), strict=True)
         segments = {text: () if isinstance(parts, SegmentationError) else tuple(parts) for text, parts in cut}
@@ -211,7 +231,7 @@ class RolloutCollector:
         return [
             Rollout(
                 problem_id=one.task.problem.id,
-                group=one.piece.prompt,
+                group=first + one.piece.prompt,
                 prompt_ids=sample.prompt_ids,
                 completion_ids=sample.completion_ids,
                 finished=one.piece.finish == "stop",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from prlcoder.modeling.packing.rows import supports_packing
 from prlcoder.spec import Rl, RlValue, Training
@@ -24,6 +25,7 @@ from prlcoder.training.losses.policy_gradient import (
     weighted_sum,
 )
 from prlcoder.training.losses.value import clipped_value_loss
+from prlcoder.training.rl.ranks import Ranks
 from prlcoder.training.rl.schedule import minibatches
 from prlcoder.training.rl.token_batch import TokenBatch, completion_logps, in_batches
 from prlcoder.training.rl.value_model import ValueModel
@@ -32,15 +34,26 @@ from prlcoder.training.rollouts import Rollout
 if TYPE_CHECKING:
     from prlcoder.training.loop.job import Job
 
+ALONE: Final = Ranks()
 BATCH_TOKENS: Final = {"cpu": 2048, "cuda": 16384}  # per forward pass without gradients
+
+
+def language_model(model: Any) -> Any:
+    """The model of ``transformers`` in a policy or in a value model."""
+    return model.backbone if isinstance(model, ValueModel) else model
 
 
 class TrainedModel:
     """A model with its optimiser. It stays in evaluation mode: dropout would change the probability ratios."""
 
-    def __init__(self, model: Any, section: Training, learning_rate: float) -> None:
+    def __init__(self, model: Any, section: Training, learning_rate: float, ranks: Ranks) -> None:
         """All weights that require gradients are trained, by AdamW with the settings of ``section``."""
         self.model = model.eval()
+        self._ranks = ranks
+        self._recomputing: list[Any] = []
+        if section.gradient_checkpointing:
+            language_model(model).gradient_checkpointing_enable({"use_reentrant": False})
+            self._recomputing = [part for part in model.modules() if isinstance(part, GradientCheckpointingLayer)]
         self._learning_rate, self._max_grad_norm = learning_rate, section.max_grad_norm
         self._named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self._optimizer = torch.optim.AdamW(
@@ -50,11 +63,28 @@ class TrainedModel:
             weight_decay=section.weight_decay,
         )
 
+    @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        """Within the block, a forward pass keeps no activations of layers if the section asks for that.
+
+        ``transformers`` decides by the layer's own flag for training. The modules inside keep theirs, so that nothing
+        is dropped out.
+        """
+        for layer in self._recomputing:
+            layer.training = True
+        try:
+            yield
+        finally:
+            for layer in self._recomputing:
+                layer.training = False
+
     def step(self, share: float, guard: FiniteGuard, number: int) -> float:
-        """Apply the gradients at hand. ``share`` scales the learning rate; ``number`` is the step's, for messages.
+        """Apply the gradients of all processes. ``share`` scales the learning rate; ``number`` is the step's, for
+        messages.
 
         Returns the norm of the gradients before they are clipped.
         """
+        self._ranks.add_gradients(self._named.values())
         guard.check_gradients(self.model, number)
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * share
@@ -101,18 +131,25 @@ class Learner:
     """The policy, its frozen reference and, for PPO, the value model."""
 
     def __init__(
-        self, job: Job, rl: Rl, policy: Any, reference: Any | None, value: ValueModel | None, pad: int
+        self,
+        job: Job,
+        rl: Rl,
+        policy: Any,
+        reference: Any | None,
+        value: ValueModel | None,
+        pad: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         """``reference`` is None if the policy without its adapters is the reference, or if none is needed."""
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.ranks, self.device = ranks, ranks.device
         self.rl, self._section, self._seed, self._pad = rl, job.section, job.seed, pad
         self._packs = supports_packing(policy)
-        self.policy = TrainedModel(policy.to(self.device), job.section, job.section.learning_rate)
+        self.policy = TrainedModel(policy.to(self.device), job.section, job.section.learning_rate, ranks)
         self._reference = None if reference is None else reference.to(self.device).eval()
         self.value: TrainedModel | None = None
         if value is not None:
             learning_rate = (rl.value or RlValue()).learning_rate
-            self.value = TrainedModel(value.to(self.device), job.section, learning_rate)
+            self.value = TrainedModel(value.to(self.device), job.section, learning_rate, ranks)
         self._guards = {name: FiniteGuard(f"{job.name}: {name}", job.work) for name in ("policy", "value")}
         self.steps = 0  # optimiser steps so far
 
@@ -154,14 +191,17 @@ class Learner:
     def _all(
         self, rollouts: Sequence[Rollout], compute: Callable[[TokenBatch], tuple[torch.Tensor, ...]]
     ) -> tuple[torch.Tensor, ...]:
-        """The results of ``compute``, ``(B, T)`` each, for all rollouts."""
-        parts = []
-        for numbers in in_batches(rollouts, BATCH_TOKENS[self.device.type]):
+        """The results of ``compute``, ``(B, T)`` each, for all rollouts. Each process computes a share of the rows."""
+        share = self.ranks.share(len(rollouts))
+        own = [rollouts[number] for number in share]
+        rows: list[tuple[torch.Tensor, ...]] = []  # per rollout
+        for numbers in in_batches(own, BATCH_TOKENS[self.device.type]):
             with self.precision():
-                parts.append(compute(self._batch([rollouts[number] for number in numbers])))
+                found = compute(self._batch([own[number] for number in numbers]))
+            rows += [tuple(row.cpu() for row in of_rollout) for of_rollout in zip(*found, strict=True)]
         return tuple(
-            pad_sequence([row for part in results for row in part], batch_first=True)
-            for results in zip(*parts, strict=True)
+            pad_sequence(list(column), batch_first=True).to(self.device)
+            for column in zip(*self.ranks.gathered(rows), strict=True)
         )
 
     def _batch(self, rollouts: Sequence[Rollout]) -> TokenBatch:
@@ -177,13 +217,13 @@ class Learner:
 
         ``policy_share`` is the policy's learning rate as a share of its peak; with 0 only the value model learns.
         """
-        size = self._section.batch_size * self._section.gradient_accumulation
+        size = self._section.batch_size * self._section.gradient_accumulation * self.ranks.count
         figures = UpdateFigures()
         for epoch in range(self.rl.epochs):
             for numbers in minibatches(len(rollouts), size, seed=self._seed, update=update, epoch=epoch):
                 if bool(targets.mask[numbers].any()):
                     self._minibatch(rollouts, numbers, targets, policy_share, figures)
-        return figures.means()
+        return sum(self.ranks.gathered([figures]), start=UpdateFigures()).means(self.ranks.count)
 
     def _minibatch(
         self,
@@ -196,14 +236,15 @@ class Learner:
         """One optimiser step of each model. Its loss is the mean over rollouts of the means over their tokens (paper,
         Algorithm 1, lines 8 and 9), over the whole minibatch, so that several forward passes change nothing."""
         rows = loss_denominator(targets.mask[list(numbers)], "sequence")
-        for start in range(0, len(numbers), self._section.batch_size):
-            part = numbers[start : start + self._section.batch_size]
+        size = self._section.batch_size
+        for start in range(self.ranks.rank * size, len(numbers), size * self.ranks.count):
+            part = numbers[start : start + size]
             batch = self._batch([rollouts[number] for number in part])
             own = targets.of(part, max(batch.lengths))
             if policy_share:
                 figures.policy_loss += self._backward("policy", self._policy_loss(batch, own, figures) / rows)
             if self.value is not None:
-                figures.value_loss += self._backward("value", self._value_loss(self.value.model, batch, own) / rows)
+                figures.value_loss += self._backward("value", self._value_loss(self.value, batch, own) / rows)
         self.steps += 1
         figures.steps += 1
         if policy_share:
@@ -214,7 +255,7 @@ class Learner:
     def _policy_loss(self, batch: TokenBatch, targets: TokenTargets, figures: UpdateFigures) -> torch.Tensor:
         """The sum over rollouts; the clipped loss with its correction, and the divergence if it is in the loss."""
         rl = self.rl
-        with self.precision():
+        with self.precision(), self.policy.recomputing():
             logps, entropies = self._token_logps(self.policy.model, batch)
         losses = clipped_policy_loss(logps, targets.old_logps, targets.advantages, rl.clip)
         correction = correction_weights(
@@ -239,12 +280,12 @@ class Learner:
         )
         return loss
 
-    def _value_loss(self, model: ValueModel, batch: TokenBatch, targets: TokenTargets) -> torch.Tensor:
+    def _value_loss(self, value: TrainedModel, batch: TokenBatch, targets: TokenTargets) -> torch.Tensor:
         """The sum over rollouts of half the squared error."""
         assert targets.returns is not None
         assert targets.values is not None
-        with self.precision():
-            values = model(batch)
+        with self.precision(), value.recomputing():
+            values = value.model(batch)
         losses = clipped_value_loss(values, targets.values, targets.returns, None)
         return weighted_sum(losses, token_weights(targets.mask, "sequence"))
 
@@ -269,8 +310,26 @@ class UpdateFigures:
         """Add those of one forward pass."""
         self.statistics = statistics if self.statistics is None else self.statistics + statistics
 
-    def means(self) -> dict[str, float]:
-        """Losses and the norm of the policy's gradient per step, and the statistics per token."""
-        sums = {name: getattr(self, name) for name in ("policy_loss", "value_loss", "gradient_norm")}
-        per_step = {name: value / max(1, self.steps) for name, value in sums.items()}
+    def __add__(self, other: UpdateFigures) -> UpdateFigures:
+        """Both together; their steps are added, too."""
+        both = UpdateFigures(
+            self.steps + other.steps,
+            self.policy_loss + other.policy_loss,
+            self.value_loss + other.value_loss,
+            self.gradient_norm + other.gradient_norm,
+        )
+        for statistics in (self.statistics, other.statistics):
+            if statistics is not None:
+                both.add(statistics)
+        return both
+
+    def means(self, ranks: int = 1) -> dict[str, float]:
+        """Losses and the norm of the policy's gradient per step, and the statistics per token.
+
+        The figures of ``ranks`` processes were added, which make the same steps. Each has a part of the losses, and the
+        whole norm.
+        """
+        steps = max(1, self.steps)
+        sums = {"policy_loss": ranks * self.policy_loss, "value_loss": ranks * self.value_loss}
+        per_step = {name: value / steps for name, value in {**sums, "gradient_norm": self.gradient_norm}.items()}
         return {**per_step, **(self.statistics.means() if self.statistics is not None else {})}

@@ -11,6 +11,7 @@ from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.stages.services import address, segmenter
 from prlcoder.training.rl.collecting import RolloutCollector, RolloutTask, has_tests
 from prlcoder.training.rl.curriculum import Curriculum
+from prlcoder.training.rl.ranks import Ranks
 
 if TYPE_CHECKING:
     from prlcoder.executor import ProgramRunner
@@ -18,14 +19,19 @@ if TYPE_CHECKING:
     from prlcoder.training.algorithms.start import PolicyStart
     from prlcoder.training.rl.scoring import RolloutScorer
 
+ALONE: Final = Ranks()
 MAX_ROWS: Final = 256  # programs that are sampled together
+
+
+def check_one_process(section: str) -> None:
+    """``InputError`` if ``torchrun`` has started several processes. ``section`` names the setting that needs one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(f"{section}: trains in one process; start it without torchrun")
 
 
 def check_rollouts(start: PolicyStart, section: str, *, needs_solutions: bool) -> None:
     """``InputError`` for what only shows once the run's problems and machine are known. ``section`` names the setting
     that asks for rollouts."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError(f"{section}: trains in one process; start it without torchrun")
     if address(start.context.spec.services, "policy") is not None:
         raise InputError(f"{section}: samples in the trainer's process; unset PRLCODER_POLICY and services.policy")
     train = start.context.train
@@ -44,9 +50,14 @@ def check_rollouts(start: PolicyStart, section: str, *, needs_solutions: bool) -
 
 
 def open_collector(
-    start: PolicyStart, rl: Rl, model: Any, executor: ProgramRunner, scorer: RolloutScorer | None = None
+    start: PolicyStart,
+    rl: Rl,
+    model: Any,
+    executor: ProgramRunner,
+    scorer: RolloutScorer | None = None,
+    ranks: Ranks = ALONE,
 ) -> RolloutCollector:
-    """Samples with the present weights of ``model``, which may be in training."""
+    """Samples with the present weights of ``model``, which may be in training; of several ``ranks``, each its share."""
     context = start.context
     cut = segmenter(context.spec.services)
     closings = {prompt.closing for prompt in start.prompts.values() if prompt.closing}
@@ -64,5 +75,6 @@ def open_collector(
         stop=tuple(sorted({*closings, *(context.spec.evaluation.stop if context.spec.evaluation else ())})),
         seed=context.spec.seed,
         max_length=start.max_length,
+        ranks=ranks,
         curriculum=Curriculum(context.train, cut, context.spec.segmentation) if rl.curriculum == "cccs" else None,
     )
