@@ -116,14 +116,17 @@ ROWS: Final = (
     Row("prm-ppo", "PPO, PRM, line", "prm-ppo", paper=35.2),
     _rloo("outcome", "outcome", OUTCOME_ONLY),
     _rloo("mean", "mean"),
+    Row("basic-orm-ppo", "PPO, basic ORM", "basic-orm-ppo", train_s=ROLLOUTS * PPO_S_PER_ROLLOUT + 45, paper=30.8),
     Row("ppocoder", "PPOCoder", "ppocoder", paper=32.1),
     Row("rltf", "RLTF", "rltf", paper=32.4),
+    Row("stepcoder", "StepCoder", "stepcoder", train_s=1.3 * ROLLOUTS * PPO_S_PER_ROLLOUT, paper=36.1),
     _rloo("sum", "sum"),
     _rloo("min", "min"),
     _rloo("gated", "gated"),
     _rloo("first-error", "first error by PRM"),
     _rloo("first-error", "first error by execution", "policy.rl.credit.by=execution"),
     _rloo("filter", "filter", OUTCOME_ONLY),
+    Row("online-dpo", "online DPO, line", "online-dpo", rate=1e-4, train_s=65.0),
     Row("dpo-block", "DPO, block", "dpo-block", rate=1e-4, train_s=80.0, paper=38.8),
     Row("dai", "PPO, dense and value from PRM", "dai"),
     Row("dai-dense", "PPO, dense, value from policy", "dai", ("policy.rl.value.init=policy",)),
@@ -255,32 +258,45 @@ def _tuned(tables: Tables, row: Row, ends: float) -> int:
         validated = folder.with_name(f"{folder.name}-validation")
         if not (validated / SUMMARY).exists():
             _train(tables, row, tables.seeds[0], folder, row.rate * factor, ends)
-            benchmarks = ["evaluation.benchmarks=[{source: validation, samples: 0}]"]
-            _evaluate(tables, row, tables.seeds[0], folder, validated, benchmarks, ends)
+            _evaluate(tables, row, tables.seeds[0], folder, validated, [VALIDATION], ends)
         found.append(read_json(validated / SUMMARY)["policies"][row.stage]["pass@1"])
     return found.index(max(found))
 
 
 def _train(tables: Tables, row: Row, seed: int, folder: Path, rate: float, ends: float) -> None:
     """Run a row's manifest on the inputs of a seed, without its evaluation."""
+    _call(f"table1/{row.manifest}", folder, training_sets(tables, row, seed, rate), ends)
+
+
+def training_sets(tables: Tables, row: Row, seed: int, rate: float) -> list[str]:
+    """The fields of the run that trains a row. Inputs that the manifest takes from the quickstart are the seed's."""
     inputs = tables.inputs_folder(seed)
     text = (EXAMPLES / "table1" / f"{row.manifest}.yaml").read_text("utf-8")
     given = [
         f"{part}.from={inputs / part}"
-        for part in ("pretrain", "supervision", "reward")
+        for part in ("pretrain", "supervision", "sft", "reward")
         if f"{part}: {{from: runs/quickstart" in text
     ]
     chosen = [f"{row.stage}.learningRate={rate:g}", "evaluation=null", *row.shortened(tables.rollouts)]
-    _call(f"table1/{row.manifest}", folder, [f"seed={seed}", *given, *row.sets, *chosen], ends)
+    return [f"seed={seed}", *given, *row.sets, *chosen]
+
+
+VALIDATION: Final = "evaluation.benchmarks=[{source: validation, samples: 0}]"
 
 
 def _evaluate(
     tables: Tables, row: Row, seed: int, trained: Path, folder: Path, sets: Sequence[str], ends: float
 ) -> None:
-    """Evaluate a trained row beside its base. The reward model is left out, because it is not what is measured."""
-    given = [f"pretrain.from={tables.inputs_folder(seed) / 'pretrain'}", "supervision=null", "reward=null"]
-    given += [f"{row.stage}={{from: {trained / row.stage}}}"]
-    _call(f"table1/{row.manifest}", folder, [f"seed={seed}", *given, *sets], ends)
+    """Evaluate a trained row beside its base."""
+    _call(f"table1/{row.manifest}", folder, [*evaluation_sets(tables, row, seed, trained), *sets], ends)
+
+
+def evaluation_sets(tables: Tables, row: Row, seed: int, trained: Path) -> list[str]:
+    """The fields of the run that evaluates what the run ``trained`` has trained. The reward model is left out, because
+    it is not what is measured."""
+    base = f"pretrain.from={tables.inputs_folder(seed) / 'pretrain'}"
+    none = ["supervision=null", "sft=null", "reward=null"]
+    return [f"seed={seed}", base, *none, f"{row.stage}={{from: {trained / row.stage}}}"]
 
 
 def _call(manifest: str, folder: Path, sets: Sequence[str], ends: float) -> None:
@@ -430,7 +446,17 @@ def _credit_table(found: Mapping[str, Measured]) -> str:
     return "\n".join(lines)
 
 
-PPO_ROWS: Final = ("compiler-ppo", "prm-ppo", "ppocoder", "rltf", "dai", "dai-dense", "dai-value")
+PPO_ROWS: Final = (
+    "compiler-ppo",
+    "prm-ppo",
+    "basic-orm-ppo",
+    "ppocoder",
+    "rltf",
+    "stepcoder",
+    "dai",
+    "dai-dense",
+    "dai-value",
+)
 
 
 def _order_table(found: Mapping[str, Measured]) -> str:

@@ -137,6 +137,11 @@ VALID = {
     ),
     "supervision from a folder": changed(supervision={"teachers": [], "from": "s3://bucket/x"}),
     "whole solutions": changed(supervision={"unit": "solution"}, reward={"kind": "orm"}, policy=None),
+    "whole solutions whose outcome model rewards rollouts": changed(
+        supervision={"unit": "solution"},
+        reward={"kind": "orm"},
+        policy={"algorithm": "ppo", "rl": {"rewards": [{"kind": "outcome-model"}], "credit": {"rule": "outcome"}}},
+    ),
     "an outcome model beside the reward model": changed(evaluation={"outcomeModel": "runs/orm/reward"}),
     "a language model": changed(
         supervision={
@@ -210,6 +215,12 @@ INVALID: list[tuple[str, dict[str, Any], str, str]] = [
     ("no chat template", changed(model={"scratch": {}}), "spec.model", "set it to nano or plain"),
     ("no supervision", changed(supervision=None), "spec", "policy: needs supervision and the spec has none"),
     ("no teacher", changed(supervision={"teachers": []}), "spec", "no teacher proposes variants"),
+    (
+        "pairs of solutions",
+        changed(supervision={"unit": "solution"}, reward=None, policy={"algorithm": "dpo"}),
+        "spec",
+        "policy: needs steps",
+    ),
     ("steps of solutions", changed(supervision={"unit": "solution"}), "spec", "reward: needs steps"),
     (
         "wrong steps of solutions",

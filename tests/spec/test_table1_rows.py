@@ -8,7 +8,17 @@ import pytest
 
 from prlcoder.spec import TrainingRun, manifest
 from prlcoder.spec.supervision import PolicyTeacher
-from table1 import EXAMPLES, ROLLOUTS, ROWS, Row, over_seeds
+from table1 import (
+    EXAMPLES,
+    ROLLOUTS,
+    ROWS,
+    VALIDATION,
+    Row,
+    Tables,
+    evaluation_sets,
+    over_seeds,
+    training_sets,
+)
 
 ROW_IDS = [row.key for row in ROWS]
 
@@ -24,6 +34,8 @@ def rollouts(run: TrainingRun) -> int:
     if policy is not None and policy.rl is not None:
         updates = policy.rl.updates + (policy.rl.value.pretrain_updates if policy.rl.value else 0)
         return updates * policy.rl.prompts * policy.rl.samples
+    if policy is not None and policy.dpo is not None and policy.dpo.rounds > 1:
+        return policy.dpo.rounds * policy.dpo.sampling.prompts * policy.dpo.sampling.samples
     if supervision is None:
         return 0
     source = run if supervision.from_ is None else manifest.load(EXAMPLES / "quickstart.yaml")
@@ -50,6 +62,24 @@ def test_rows_differ_in_their_training_only(row: Row) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=ROW_IDS)
 def test_a_row_is_trained_at_the_rate_that_is_tuned(row: Row) -> None:
     assert getattr(loaded(row).spec, row.stage).learning_rate == row.rate
+
+
+@pytest.mark.parametrize("row", ROWS, ids=ROW_IDS)
+def test_the_runs_of_the_driver_are_valid_manifests(row: Row) -> None:
+    """Training with a quarter of the rate and half of the rollouts, validation, and test."""
+    tables = Tables(Path("runs/table1"), [1], rates=2, rollouts=1200, inputs={})
+    path = EXAMPLES / "table1" / f"{row.manifest}.yaml"
+    trained = manifest.load(path, training_sets(tables, row, 1, row.rate / 4))
+    assert trained.stages()[-1] == row.stage
+    assert getattr(trained.spec, row.stage).learning_rate == pytest.approx(row.rate / 4)
+    if trained.spec.policy is not None and trained.spec.policy.rl is not None:
+        assert rollouts(trained) == 1200
+    for sets, source in (([], "held-out"), ([VALIDATION], "validation")):
+        tested = manifest.load(path, [*evaluation_sets(tables, row, 1, tables.folder(row, 1)), *sets])
+        assert tested.given(row.stage) == f"runs/table1/seed-1/{row.key}/{row.stage}"
+        assert tested.spec.evaluation is not None
+        assert [one.source for one in tested.spec.evaluation.benchmarks] == [source]
+        assert tested.stages() == ["pretrain", row.stage, "evaluate"]
 
 
 def test_every_row_is_a_command_of_the_page() -> None:

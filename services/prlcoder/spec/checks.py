@@ -183,7 +183,7 @@ _SOLUTIONS = "has(self.supervision) && self.supervision.unit == 'solution'"
         "reward: needs steps, and `supervision.unit: solution` makes none; leave out `supervision.unit`",
     ),
     CelRule(
-        f"!({_SOLUTIONS}) || !has(self.policy)",
+        f"!({_SOLUTIONS}) || !has(self.policy) || self.policy.algorithm != 'dpo' || ({_IN_ROUNDS})",
         "policy: needs steps, and `supervision.unit: solution` makes none; leave out `supervision.unit`",
     ),
     CelRule(
@@ -197,7 +197,8 @@ def _steps_needed(spec: Spec) -> Iterator[SpecFinding]:
     if spec.supervision is None or spec.supervision.unit != "solution":
         return
     remedy = "leave out `supervision.unit`"
-    for name, needs in (("reward", spec.reward and spec.reward.kind == "prm"), ("policy", spec.policy)):
+    of_rows = spec.policy is not None and not spec.policy.learns_from_rollouts
+    for name, needs in (("reward", spec.reward is not None and spec.reward.kind == "prm"), ("policy", of_rows)):
         if needs:
             yield SpecFinding((name,), "needs steps, and `supervision.unit: solution` makes none", remedy)
     for index, teacher in enumerate(spec.supervision.teachers):

@@ -202,10 +202,16 @@ def _policy(spec: Spec, facts: RunFacts) -> _Need:
     assert spec.policy is not None
     if spec.policy.rl is not None:
         return _reinforcement(spec, facts)
-    section = facts.supervision or spec.supervision or Supervision()
-    count = tokens.preference_tokens(spec.policy, section, facts.size)
+    section, dpo = facts.supervision or spec.supervision or Supervision(), spec.policy.dpo
     batch = spec.policy.batch_tokens or spec.policy.batch_size * (facts.size.prefix + 2 * facts.size.segment)
-    return _training(spec, facts.shape, spec.policy, count, batch * LONGEST_SHARE)
+    if dpo is None or dpo.rounds == 1:
+        count = tokens.preference_tokens(spec.policy, section, facts.size)
+        return _training(spec, facts.shape, spec.policy, count, batch * LONGEST_SHARE)
+    length = _length(spec, facts, dpo.sampling.max_new_tokens)
+    count = tokens.online_tokens(spec.policy, dpo, facts.size, length)
+    need = _training(spec, facts.shape, spec.policy, count, batch * LONGEST_SHARE)
+    sampled, programs = count.written * facts.shape.parameters, count.written / length
+    return replace(need, work=replace(need.work, sampled=sampled, executions=programs))
 
 
 def _reinforcement(spec: Spec, facts: RunFacts) -> _Need:
@@ -224,7 +230,7 @@ def _reinforcement(spec: Spec, facts: RunFacts) -> _Need:
         value = memory.trained_weights(shape, rank=None, frozen_bytes=0, head=False)
         device, models = device + value.in_memory, [*models, "value model in training"]
         disk += MAX_CHECKPOINTS * value.in_checkpoint
-    if rl.scores_steps:
+    if rl.scores_steps or rl.scores_programs:
         device += FLOAT32_BYTES * (facts.reward_shape or shape).parameters
         models.append("reward model")
     rows = min(SAMPLING_ROWS, rl.prompts * rl.samples)
@@ -240,7 +246,7 @@ def _reinforcement(spec: Spec, facts: RunFacts) -> _Need:
     values = policy.algorithm == "ppo"
     work = Work(
         trained=read * rl.epochs * (1 + values),
-        forward=read * (1 + bool(rl.kl.coefficient) + values + rl.scores_steps),
+        forward=read * (1 + bool(rl.kl.coefficient) + values + (rl.scores_steps or rl.scores_programs)),
         sampled=count.written * shape.parameters,
         executions=tokens.rollouts(rl),
     )

@@ -139,6 +139,17 @@ def preference_tokens(policy: Policy, section: Supervision, size: ProblemSize) -
     return TokenCount(read, 0, _steps(count, rows, policy.epochs), how)
 
 
+def online_tokens(policy: Policy, dpo: Dpo, size: ProblemSize, length: float) -> TokenCount:
+    """DPO in rounds: each samples programs and makes one pass over the pairs of their first wrong steps."""
+    problems = min(dpo.sampling.prompts or size.train, size.train)
+    programs = dpo.rounds * problems * dpo.sampling.samples
+    count = programs * WRONG_STEPS_PER_SAMPLE
+    read = count * (size.prefix + 1.5 * size.segment + 2 * (size.prefix + size.segment))
+    rows = policy.batch_size * policy.gradient_accumulation
+    how = "rounds x problems x programs x length of a program; pairs by the quickstart's yield"
+    return TokenCount(read, programs * length, _steps(count, rows, 1), how)
+
+
 def rollouts(rl: Rl) -> int:
     """Programs that a training by reinforcement learning samples."""
     return (rl.updates + (rl.value.pretrain_updates if rl.value is not None else 0)) * rl.prompts * rl.samples
