@@ -4,9 +4,11 @@ once."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +17,8 @@ import pytest
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.installation import ROOT, SYSTEM
 from tests.e2e.runs import events, pretraining
+
+AWAY_S = 60.0
 
 
 def brief(name: str, programs: int = 160, **changes: Any) -> dict[str, Any]:
@@ -86,6 +90,23 @@ def test_an_operator_that_dies_after_each_of_its_writes(cluster: Cluster) -> Non
     assert (status["phase"], status["restarts"]) == ("Complete", 0)
     assert events(cluster, "mortal") == ["AllStagesDone"]
     cluster.delete_run("mortal")
+
+
+def test_the_api_server_is_away_for_a_minute(cluster: Cluster) -> None:
+    if cluster.storage is None:
+        pytest.skip("only the API server of this machine's own node can be stopped")
+    cluster.apply(brief("patient", 1600))
+    eventually(lambda: cluster.pods("patient", "pretrain") or None, "a pod")
+    cluster.signal("kube-apiserver", signal.SIGSTOP)
+    try:
+        time.sleep(AWAY_S)  # the absence itself
+    finally:
+        cluster.signal("kube-apiserver", signal.SIGCONT)
+    status = complete(cluster, "patient")
+    assert status["restarts"] == 0
+    assert len(cluster.pods("patient", "pretrain")) == 1
+    assert events(cluster, "patient") == ["AllStagesDone"]
+    cluster.delete_run("patient")
 
 
 def test_a_job_that_was_deleted_by_hand_is_made_again(cluster: Cluster) -> None:
