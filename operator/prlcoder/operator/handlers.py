@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from prlcoder.operator.observer import RunObserver
 from prlcoder.operator.pod_report_reader import PodReportReader
 from prlcoder.operator.reconcile import reconcile
 from prlcoder.operator.settings import OperatorSettings
+from prlcoder.operator.status import ended_at
 from prlcoder.operator.work_queue import Key, WorkQueue
 
 MAX_IDLE_S: Final = 600.0  # a key that waits for longer means that the workers no longer work
@@ -36,6 +37,7 @@ class Controller:
         self._tasks: list[asyncio.Task[None]] = []
         self._last_work = time.monotonic()
         self._seen: set[Key] = set()  # the runs that this process has looked at
+        self._ended: dict[Key, str] = {}  # resource versions of ended runs at the last resync
 
     def start(self) -> None:
         """Start the workers and the resync."""
@@ -91,8 +93,27 @@ class Controller:
             except Exception as error:
                 _log.warning("the resync failed: %s", error)
                 continue
-            for run in runs:
-                await self.queue.add((run["metadata"]["namespace"], run["metadata"]["name"]))
+            due, self._ended = due_runs(runs, self._ended)
+            for key in due:
+                await self.queue.add(key)
+
+
+def due_runs(runs: Sequence[Mapping[str, Any]], ended: Mapping[Key, str]) -> tuple[list[Key], dict[Key, str]]:
+    """The runs that a resync looks at, and the resource versions of those that have ended.
+
+    A run that has ended and is as it was at the last resync (``ended``) is left alone: a look at it would change
+    nothing, and the time of its deletion is in the queue.
+    """
+    due: list[Key] = []
+    versions: dict[Key, str] = {}
+    for run in runs:
+        metadata = run["metadata"]
+        key = metadata["namespace"], metadata["name"]
+        if ended_at(run.get("status") or {}):
+            versions[key] = metadata["resourceVersion"]
+        if key not in versions or ended.get(key) != versions[key]:
+            due.append(key)
+    return due, versions
 
 
 def registry(settings: OperatorSettings, metrics: OperatorMetrics) -> kopf.OperatorRegistry:

@@ -30,7 +30,7 @@ from prlcoder.operator.pods import spec_name
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions, needs_group
-from prlcoder.operator.status import Event, recent
+from prlcoder.operator.status import Event, ended_at, recent
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +57,12 @@ async def reconcile(
     run = ObservedRun.read(document)
     for event in recent(run.status, datetime.now(UTC)) if first else ():
         await _tell(kube, run, event)
-    frozen = await _frozen_spec(kube, run)
-    resolved = resolve(run, frozen)
-    observed = await _observe(kube, reader, run, frozen, resolved)
+    if ended_at(run.status):
+        resolved, observed = Resolved(), await _observe_ended(kube, run)
+    else:
+        frozen = await _frozen_spec(kube, run)
+        resolved = resolve(run, frozen)
+        observed = await _observe(kube, reader, run, frozen, resolved)
     now = datetime.now(UTC)
     decided = plan(observed, resolved, settings, now)
     for action in decided.actions:
@@ -80,6 +83,12 @@ async def _frozen_spec(kube: Kube, run: ObservedRun) -> str | None:
     owners = found["metadata"].get("ownerReferences") or []
     own = any(owner["uid"] == run.uid for owner in owners)
     return str(found["data"][SPEC_KEY]) if own else None
+
+
+async def _observe_ended(kube: Kube, run: ObservedRun) -> Observed:
+    """What is left of a run that has ended: nothing else of it decides anything any more."""
+    jobs, pods = await kube.jobs(run.namespace, run.name), await kube.pods(run.namespace, run.name)
+    return Observed(run=run, jobs=tuple(map(ObservedJob.read, jobs)), pods=tuple(map(ObservedPod.read, pods)))
 
 
 async def _observe(
