@@ -16,7 +16,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.operator_process import eventually, operator, training_run
 
 CRD = "trainingruns.prlcoder.dev"
-KINDS_OF_OTHERS = ("ServiceMonitor", "PrometheusRule", "GRPCRoute")  # this API server does not serve them
+KINDS_OF_OTHERS = ("ServiceMonitor", "PodMonitor", "PrometheusRule", "GRPCRoute")  # this API server does not serve them
 MAX_RELEASE_BYTES = 300_000
 
 

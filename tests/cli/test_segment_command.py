@@ -86,7 +86,7 @@ def test_programs_without_out_go_to_standard_output(tmp_path: Path, capsys: pyte
         (None, "{path}: no such file; check the path"),
         (b"", "{path}: is empty; give a Python program"),
         (b"x = 1\n\xff\n", "{path}:2: is not UTF-8 text; is it the right file?"),
-        (b"\x7fELF\0\0", "{path}:1: column 4: source code cannot contain null characters; "),
+        (b"\x7fELF\0\0", "{path}:1: column 4: source code "),  # the rest differs between versions of Python
         (b"x = 1\ny = f(\n", "{path}:2: column 5: '(' was never closed; "),
         (b"# nothing\n", "{path}:1: column 0: there is no statement in this text; "),
     ],

@@ -25,13 +25,10 @@ spec:
 
 
 @pytest.fixture
-def manifest(tmp_path: Path) -> Path:
+def manifest(tmp_path: Path, nano_folder: Path) -> Path:
     """A run whose model is given, so that nothing is trained."""
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
     path = tmp_path / "run.yaml"
-    path.write_text(MANIFEST.format(pretrain=model), encoding="utf-8")
+    path.write_text(MANIFEST.format(pretrain=nano_folder), encoding="utf-8")
     return path
 
 

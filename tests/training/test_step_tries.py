@@ -24,6 +24,7 @@ from prlcoder.stages.context import StageContext
 from prlcoder.supervision.store import read_rows
 from prlcoder.training.examples.step_tries import StepTrieCollator, bins, step_tries
 from prlcoder.training.examples.steps import COLUMNS, StepSequence, labelled_once, step_sequences
+from prlcoder.training.loop import reward_trainer
 from prlcoder.training.loop.job import Job
 from prlcoder.training.loop.step_trainer import StepTrainer
 from prlcoder.training.loop.trainer import arguments
@@ -120,7 +121,7 @@ def test_training_on_tries_is_training_on_rows(
         context = make_context(tmp_path / name, reward=section)
         metrics = reward.run(context)
         results.append((metrics, load_file(context.output / "model.safetensors")))
-        monkeypatch.setattr(reward, "reads_tries", lambda *_, **__: False)
+        monkeypatch.setattr(reward_trainer, "reads_tries", lambda *_, **__: False)
     (on_tries, one), (on_rows, other) = results
     assert on_tries["steps"] == on_rows["steps"] == 3
     assert on_tries["steps_labelled"] == on_rows["steps_labelled"]

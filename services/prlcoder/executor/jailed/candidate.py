@@ -35,6 +35,8 @@ WriteRecord = Callable[[int, int, bytes], None]
 
 def compile_program(program: str) -> CodeType | str:
     """The program's code, or the class name of the exception. A byte order mark is skipped, as in a file."""
+    if "\0" in program:
+        return "SyntaxError"  # Python before 3.11.4 raises ValueError for it
     try:
         return compile(program.removeprefix("\ufeff"), FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
