@@ -324,12 +324,19 @@ def test_only_the_section_of_the_algorithm_is_filled_in(path: Path) -> None:
     assert manifest.load(path, ["policy.dpo=null"]).spec.policy == policy
 
 
-def test_the_fields_for_clusters_are_accepted_and_named(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_fields_for_clusters_are_accepted_and_named(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     sets = ["suspend=true", "stages={policy: {nodes: 2, env: [{name: HF_HOME, value: /cache}]}}", "queueName=gpus"]
     assert ignored_locally(manifest.load(path)) == []
     assert ignored_locally(manifest.load(path, sets)) == ["spec.stages", "spec.suspend", "spec.queueName"]
-    assert main(["validate", str(path), *(word for one in sets for word in ("--set", one))]) == 0
+    command = ["validate", str(path), *(word for one in sets for word in ("--set", one))]
+    assert main(command) == 0
     assert f"{path}: spec.suspend: ignored on this machine; it applies on a cluster" in capsys.readouterr().err
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")  # as in every pod
+    assert main(command) == 0
+    assert "ignored" not in capsys.readouterr().err
 
 
 def test_a_kubernetes_object_is_read_without_its_status_and_added_metadata(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ def load_manifest(arguments: argparse.Namespace) -> TrainingRun:
     from prlcoder.spec.checks import ignored_locally
 
     run = manifest.load(arguments.file, arguments.sets)
-    for field in ignored_locally(run):
+    in_a_pod = "KUBERNETES_SERVICE_HOST" in os.environ  # Kubernetes sets it in every pod
+    for field in () if in_a_pod else ignored_locally(run):
         print(f"{arguments.file}: {field}: ignored on this machine; it applies on a cluster", file=sys.stderr)
     return run
