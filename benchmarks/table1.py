@@ -18,7 +18,7 @@ The command may be killed and run again: finished runs stay, and ``prlcoder run`
 ``--minutes`` ends the command before the first run that would start after that time. ``table`` writes ``table.md``:
 pass@1 of every row, and differences that are paired by problem, with 95 % intervals.
 
-What it does not do: it measures no time on a machine that does other work, and its seeds share their problems.
+It does not measure time, because the machine may do other work. All seeds use the same problems.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def _seed_folder(text: str) -> tuple[int, Path]:
 
 
 def plan_text(tables: Tables, rows: Sequence[Row]) -> str:
-    """What is run: one line per row with its rollouts and estimated minutes, and the sum."""
+    """The plan as text: one line per row with its rollouts and its estimated minutes, and their sums."""
     lines = [["row", "manifest", "rollouts", "runs", "finished", "minutes"]]
     for row in rows:
         done = sum((tables.tested(row, seed) / SUMMARY).exists() for seed in tables.seeds)
@@ -353,7 +353,7 @@ def over_seeds(by_seed: Sequence[Passes]) -> dict[str, float]:
 
 
 def measured(tables: Tables, row: Row, policy: str, title: str) -> Measured | None:
-    """What the finished seeds of a row show; None if there is none."""
+    """The figures of a row over its finished seeds, or None if no seed has finished."""
     folders = [tables.tested(row, seed) for seed in tables.seeds]
     folders = [folder for folder in folders if (folder / SUMMARY).exists()]
     if not folders:

@@ -49,7 +49,7 @@ QUEUE_SECONDS: Final = HistogramMetric(
 )
 UNFINISHED: Final = GaugeMetric(
     name="prlcoder_workqueue_unfinished_work_seconds",
-    help="Age of the oldest look that has not ended; 0 if there is none.",
+    help="Age of the oldest reconciliation that is still in progress; 0 if there is none.",
     unit="seconds",
 )
 API_CALLS: Final = CounterMetric(

@@ -26,7 +26,7 @@ class RlReward(Section):
     """One term of the reward."""
 
     kind: RewardTermKind
-    """What is rewarded. `process` rewards each step with the reward model's score of it, as the credit rule says.
+    """The kind of reward. `process` rewards each step with the reward model's score of it, as the credit rule says.
     `verdict` rewards the outcome of the tests. `outcome-model` rewards a program with an outcome reward model's score.
     `ast-match` and `data-flow-match` reward likeness to the canonical solution (PPOCoder). `error-location` punishes
     the line of the error (RLTF)."""
@@ -205,7 +205,7 @@ class Rl(Section):
     engine: RlEngine = RlEngine()
     """What samples the rollouts."""
     monitors: RlMonitors = RlMonitors()
-    """What is watched, and when an alarm is raised."""
+    """The figures that are watched during training, and the bounds at which an alarm is raised."""
 
     @model_validator(mode="before")
     @classmethod

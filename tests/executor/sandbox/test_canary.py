@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from prlcoder.executor import ExecutionRequest, Executor, canary
-from prlcoder.executor.judging.orders import RunOutcome
+from prlcoder.executor.jailed import wire
+from prlcoder.executor.judging.orders import LOST_TRACE, RunOutcome
 from prlcoder.executor.verdicts import Verdict
 from prlcoder.problems.model import CallTest, CallTests
 
@@ -50,3 +51,10 @@ def test_a_jail_that_answers_otherwise_is_replaced(
     assert verdicts == {Verdict.PASSED}
     assert retired >= 1
     assert caplog.text.count("it is replaced") == retired
+
+
+def test_a_canary_that_met_a_limit_of_time_says_nothing() -> None:
+    late = LOST_TRACE._replace(report=LOST_TRACE.report._replace(end=wire.WALL))
+    ended = late._replace(report=late.report._replace(end=wire.EXITED))
+    assert canary.is_right(late)
+    assert not canary.is_right(ended)

@@ -59,18 +59,20 @@ class ProgramWarnings:
 
     def __init__(self, request: Ask) -> None:
         self._request = request
-        self._former: tuple[Any, Any] | None = None
+        self._context: warnings.catch_warnings[None] | None = None
 
     def send(self, caught: bool) -> None:
         """Send every warning to the test from now on, or no more."""
-        if caught and self._former is None:
-            self._former = warnings.filters[:], warnings.showwarning
+        if caught and self._context is None:
+            self._context = warnings.catch_warnings()
+            self._context.__enter__()
             warnings.simplefilter("always")
-            warnings.showwarning = self._show  # type: ignore[assignment]  # it takes any further arguments
-        elif not caught and self._former is not None:
-            warnings.filters[:], warnings.showwarning = self._former  # type: ignore[index]  # typeshed: a sequence
-            warnings._filters_mutated()  # type: ignore[attr-defined]  # as `catch_warnings` itself does
-            self._former = None
+            warnings.showwarning = self._show
+        elif not caught and self._context is not None:
+            self._context.__exit__(None, None, None)
+            self._context = None
 
-    def _show(self, message: Any, category: Any, filename: Any, line: int, *_: Any) -> None:
-        self._request("warn", (category, str(message), line))
+    def _show(
+        self, message: Any, category: Any, filename: Any, lineno: int, file: Any = None, line: Any = None
+    ) -> None:
+        self._request("warn", (category, str(message), lineno))
