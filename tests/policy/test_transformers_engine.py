@@ -44,6 +44,20 @@ def test_samples_depend_on_the_seed_and_not_on_the_batch(model_folders: dict[str
     assert all(len(set(completions)) > 1 for completions in first)
 
 
+def test_a_long_prompt_pads_no_short_ones(model_folders: dict[str, Path]) -> None:
+    engine = TransformersEngine(str(model_folders["llama"]), batch_size=8, max_new_tokens=5)
+    read: list[tuple[int, ...]] = []
+    engine._model.register_forward_pre_hook(
+        lambda _, __, inputs: read.append(tuple(inputs["input_ids"].shape)), with_kwargs=True
+    )
+    texts = ["é" * 240, *PROMPTS, "é" * 100]
+    found = engine.generate(texts, samples=1, temperature=0, seed=0)
+    widths = sorted((len(engine.tokenizer(text)["input_ids"]) for text in texts), reverse=True)
+    assert [shape for shape in read if shape[1] > 1] == [(1, widths[0]), (4, widths[1])]
+    assert widths[0] - widths[1] > 256 > widths[1]
+    assert found == [engine.generate([text], samples=1, temperature=0, seed=0)[0] for text in texts]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_likelihoods_are_means_over_the_tokens_of_the_same_samples(model_folders: dict[str, Path], name: str) -> None:
     folder = model_folders[name]

@@ -26,6 +26,9 @@ from prlcoder.telemetry.progress import Progress
 INTERVAL_TOKENS = 8  # between two searches for a stop text, and between two pieces of a stream
 # Finished rows are removed from the cache when at most this share of its rows still writes. Removing copies the rest.
 COMPACTION_SHARE = 0.75
+# All rows of a batch are padded to its longest prompt, and every token that a row writes reads the padding again. A
+# batch takes no prompt that needs more padding than this, and than half of the longest.
+MAX_PADDING_TOKENS = 256
 
 
 @dataclass
@@ -130,10 +133,19 @@ class TransformersEngine:
         return sorted(rows, key=lambda row: -len(row.prompt_ids))
 
     def _batches(self, rows: Sequence[SampleRow]) -> Iterator[list[SampleRow]]:
-        """The rows that have room for a token, in batches."""
-        writing = [row for row in rows if row.limit > 0]
-        for start in range(0, len(writing), self._batch_size):
-            yield writing[start : start + self._batch_size]
+        """The rows that have room for a token, in batches. The rows come with the longest prompts first."""
+        batch: list[SampleRow] = []
+        for row in rows:
+            if row.limit <= 0:
+                continue
+            longest = len(batch[0].prompt_ids) if batch else 0
+            padding = longest - len(row.prompt_ids)
+            if len(batch) == self._batch_size or padding > max(MAX_PADDING_TOKENS, longest // 2):
+                yield batch
+                batch = []
+            batch.append(row)
+        if batch:
+            yield batch
 
     @torch.inference_mode()
     def _complete(self, rows: Sequence[SampleRow], sampling: Sampling) -> Generator[None, None, None]:
