@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,17 @@ def test_a_server_says_where_it_is_logs_json_and_ends_on_a_signal(start: Start, 
     assert [row["message"] for row in rows] == ["serving", "call", "stopped"]
     assert rows[1]["method"] == "/prlcoder.v1.SegmenterService/Segment"
     assert (rows[1]["code"], len(rows[1]["request_id"])) == ("OK", 32)
+
+
+def test_a_server_that_does_not_start_leaves_no_ready_file_of_the_one_before(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    ready.write_text("{}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = popen("segmenter", "--workers", "1", "--port", port, "--ready-file", str(ready))
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert not ready.exists()
 
 
 @pytest.mark.parametrize(

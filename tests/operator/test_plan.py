@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.operator.cluster_model import BEGIN, SPEC, STAGES, Cluster, condition
 
+from prlcoder.errors import InputError
 from prlcoder.operator.actions import CreateConfigMap, CreateJob, SuspendJob
+from prlcoder.operator.model_servers import model_servers
 from prlcoder.operator.observed import ContainerEnd, ObservedJob, ObservedPod
 from prlcoder.operator.pod_reports import PodReport
+from prlcoder.spec import TrainingRun
 
 
 def started() -> Cluster:
@@ -300,6 +304,61 @@ def test_a_reward_model_in_an_object_store_is_not_promised_to_serve() -> None:
     cluster = Cluster(spec=spec)
     cluster.settle()
     assert "serve.prm: the reward model is in an object store" in condition(cluster, "Failed")["message"]
+
+
+PPO: dict[str, Any] = {
+    "model": {"path": "org/coder"},
+    "problems": {"source": "apps.jsonl"},
+    "reward": {"from": "/models/prm"},
+    "policy": {"algorithm": "ppo"},
+}
+
+
+def test_reinforcement_learning_has_its_reward_model_beside_it() -> None:
+    cluster = Cluster(spec=PPO)
+    cluster.reconcile()
+    (action,) = cluster.decide().actions
+    assert isinstance(action, CreateJob)
+    pod = action.manifest["spec"]["template"]["spec"]
+    assert [one["name"] for one in pod["initContainers"]] == ["preflight", "prm"]
+
+
+def test_separate_servers_are_one_job_set_with_the_trainer() -> None:
+    cluster = Cluster(spec={**PPO, "servers": "separate"}, serves_job_set=True)
+    cluster.settle()
+    assert [(job.name, job.grouped) for job in cluster.live()] == [("example-policy", True)]
+
+
+def test_separate_servers_without_job_set_are_refused_before_anything_runs() -> None:
+    cluster = Cluster(spec={**PPO, "sft": {}, "servers": "separate"})
+    cluster.settle()
+    failed = condition(cluster, "Failed")
+    assert (failed["status"], failed["reason"]) == ("True", "NoJobSet")
+    assert failed["message"].endswith("the cluster has no JobSet; install JobSet, or set servers to sidecar")
+    assert cluster.created == []
+
+
+def test_a_policy_server_cannot_read_an_object_store() -> None:
+    policy = {"algorithm": "ppo", "rl": {"engine": {"kind": "vllm"}}}
+    run = {"apiVersion": "prlcoder.dev/v1alpha1", "kind": "TrainingRun", "metadata": {"name": "example"}}
+    spec = {**PPO, "policy": policy, "storage": {"uri": "s3://bucket/runs"}}
+    with pytest.raises(InputError, match=r"policy\.rl\.engine\.kind: the policy is in an object store \(org/coder\)"):
+        model_servers(TrainingRun.model_validate({**run, "spec": spec}))
+
+
+def test_pods_of_servers_neither_run_the_stage_nor_count_as_its_restarts() -> None:
+    cluster = Cluster(spec={**PPO, "servers": "separate"}, serves_job_set=True)
+    cluster.settle()
+    (job,) = cluster.live()
+    beside = ObservedPod("prm", job.uid, "policy", "Running", BEGIN, uid="prm", server="prm")
+    cluster.pods = {"prm": beside}
+    cluster.settle()
+    assert cluster.status["stages"][-1]["state"] == "Waiting"
+    cluster.pods["trainer"] = ObservedPod("trainer", job.uid, "policy", "Running", BEGIN, uid="trainer")
+    cluster.pods["prm"] = replace(beside, phase="Failed", disrupted="node drained")
+    cluster.settle()
+    assert cluster.status["stages"][-1]["state"] == "Running"
+    assert cluster.status["restarts"] == 0
 
 
 def test_the_progress_of_a_stage_is_in_the_status() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from prlcoder.operator.constants import Reason
 from prlcoder.operator.observed import ObservedJob, ObservedPod
-from prlcoder.operator.reasons import restarts, why_ended, why_waiting
+from prlcoder.operator.reasons import restarts, why_ended, why_servers_fail, why_waiting
 
 JOB: dict[str, Any] = {
     "metadata": {"name": "example-sft", "uid": "job", "creationTimestamp": "2026-01-01T00:00:00Z"},
@@ -143,3 +143,58 @@ def test_every_reason_has_its_line_in_the_documentation() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     rows = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     assert rows == {str(reason) for reason in Reason}
+
+
+def with_sidecar(phase: str, **server: Any) -> ObservedPod:
+    """A pod with a sidecar of this container status."""
+    sidecar = {"name": "prm", "restartPolicy": "Always", "resources": LIMITS}
+    document = {
+        "metadata": {"name": "example-policy-0-x", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"containers": [{"name": "stage"}], "initContainers": [{"name": "preflight"}, sidecar]},
+        "status": {"phase": phase, "initContainerStatuses": [{"name": "prm", **server}]},
+    }
+    return ObservedPod.read(document)
+
+
+LOADING: dict[str, Any] = {"state": {"running": {}}, "started": False}
+BACK_OFF: dict[str, Any] = {"state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}}
+
+
+def last_end(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]:
+    """How a container ended before it was restarted."""
+    return {"lastState": {"terminated": {"exitCode": code, "reason": reason, "message": message}}}
+
+
+@pytest.mark.parametrize(
+    ("pod_with_server", "reason", "part"),
+    [
+        (with_sidecar("Pending", **LOADING, restartCount=0), None, ""),
+        (
+            with_sidecar("Pending", **BACK_OFF, restartCount=1, **last_end(2, message="no such model")),
+            Reason.SERVICE_UNAVAILABLE,
+            "the prm server does not serve and was restarted once; container prm ended with exit code 2; its last "
+            "lines: no such model",
+        ),
+        (
+            with_sidecar("Pending", **LOADING, restartCount=3, **last_end(137, "OOMKilled")),
+            Reason.OUT_OF_MEMORY,
+            "restarted 3 times; the container used more memory than it may (memory limit 4Gi",
+        ),
+        (with_sidecar("Running", **LOADING, restartCount=1, **last_end(137)), None, ""),
+        (with_sidecar("Running", state={"running": {}}, started=True, restartCount=9, **last_end(137)), None, ""),
+        (with_sidecar("Running", **LOADING, restartCount=2, **last_end(1)), Reason.SERVICE_UNAVAILABLE, "2 times"),
+        (with_sidecar("Running", **BACK_OFF, restartCount=5, **last_end(1)), Reason.SERVICE_UNAVAILABLE, "5 times"),
+    ],
+)
+def test_a_server_that_does_not_serve_is_named_and_one_that_was_restarted_once_is_not(
+    pod_with_server: ObservedPod, reason: Reason | None, part: str
+) -> None:
+    found = why_servers_fail([pod_with_server])
+    assert (found and found.reason) == reason
+    assert part in (found.message if found else "")
+
+
+def test_the_end_of_a_sidecar_is_no_end_of_its_pod() -> None:
+    status = {"state": {"terminated": {"exitCode": 137, "reason": "Error"}}, "restartCount": 1}
+    assert why_ended(with_sidecar("Running", **status)) is None
+    assert restarts([with_sidecar("Running", **status)]) == {}

@@ -32,6 +32,11 @@ SERVED_RUN_LABEL: Final = "prlcoder.dev/served-run"
 SERVED_UID_ANNOTATION: Final = "prlcoder.dev/served-run-uid"  # another run of the same name has another model
 PRM_PORT: Final = 8104
 
+# The servers of reinforcement learning beside its trainer.
+SERVER_COMPONENT: Final = "server"
+SERVER_LABEL: Final = "prlcoder.dev/server"  # on a pod of its own: which server it is
+POLICY_PORT: Final = 8105
+
 CONTROLLER_NAME: Final = "prlcoder.dev/operator"  # ``spec.managedBy``: any other value means hands off
 
 SPEC_KEY: Final = "run.yaml"  # the key of the resolved manifest in the run's ConfigMap

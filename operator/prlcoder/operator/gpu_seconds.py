@@ -76,6 +76,8 @@ class GpuSeconds:
         yield "waiting", waited - account.waited
         account.waited = waited
         account.worked = max(account.worked, pod.gpus * self._seconds(pod.started, end))
+        if pod.server:
+            yield "useful", account.settle()  # of the run's own work: its trainer tells what is lost
         if checkpoint is not None and checkpoint != account.checkpoint:
             account.checkpoint = checkpoint
             if account.seen:  # at the first look nobody knows how old the checkpoint is

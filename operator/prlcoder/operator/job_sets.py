@@ -36,7 +36,7 @@ def stage_job_set(run: ObservedRun, stage: str, settings: OperatorSettings) -> N
         "metadata": child_metadata(run, stage),
         "spec": {
             "network": {"enableDNSHostnames": True, "publishNotReadyAddresses": True},
-            "failurePolicy": {"maxRestarts": backoff_limit(run), "rules": list(_rules())},
+            "failurePolicy": failure_policy(run),
             "replicatedJobs": [{"name": GROUP, "replicas": 1, "template": job}],
         },
     }
@@ -66,6 +66,11 @@ def group_spec(nodes: int, template: NewObject) -> NewObject:
         },
         "template": template,
     }
+
+
+def failure_policy(run: ObservedRun) -> NewObject:
+    """When the set restarts, and how often it may."""
+    return {"maxRestarts": backoff_limit(run), "rules": list(_rules())}
 
 
 def _rules() -> Sequence[Mapping[str, Any]]:

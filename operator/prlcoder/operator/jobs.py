@@ -4,6 +4,7 @@ run's place in a Kueue queue, survives every restart. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from prlcoder.operator.api_objects import NewObject
@@ -16,9 +17,11 @@ from prlcoder.operator.constants import (
     QUEUE_LABEL,
     SPEC_KEY,
 )
+from prlcoder.operator.model_servers import ModelServer
 from prlcoder.operator.observed import ObservedRun
 from prlcoder.operator.pods import MANIFEST, labels, pod_template, spec_name
 from prlcoder.operator.settings import OperatorSettings
+from prlcoder.operator.sidecars import add_sidecars
 from prlcoder.operator.stage_options import StageOptions
 
 DEFAULT_BACKOFF_LIMIT = 3
@@ -33,9 +36,13 @@ def job_name(run: str, stage: str) -> str:
     return f"{run}-{stage}"
 
 
-def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewObject:
-    """The Job of a stage in one pod, or of ``supervise`` in several, each of which builds one shard."""
-    shards = StageOptions.read(run.spec, stage).nodes
+def stage_job(
+    run: ObservedRun, stage: str, settings: OperatorSettings, servers: Sequence[ModelServer] = ()
+) -> NewObject:
+    """The Job of a stage in one pod, or of ``supervise`` in several, each of which builds one shard. ``servers`` are
+    sidecars of the pod."""
+    options = StageOptions.read(run.spec, stage)
+    shards = options.nodes
     command = ["prlcoder", "run", MANIFEST, "--stage", stage]
     limit = backoff_limit(run)
     retries: NewObject = {"backoffLimit": limit}
@@ -43,6 +50,7 @@ def stage_job(run: ObservedRun, stage: str, settings: OperatorSettings) -> NewOb
         command += ["--shard", f"pod/{shards}"]
         retries = {"backoffLimitPerIndex": limit, "maxFailedIndexes": 0}  # a lost shard ends the others too
     template = pod_template(run, stage, settings, command)
+    add_sidecars(template, servers, options, settings)
     add_priority(run, template)
     return {
         "apiVersion": "batch/v1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from prlcoder.operator.constants import (
     GPU_RESOURCES,
     PREFLIGHT_CONTAINER,
     RESTART_LABEL,
+    SERVER_LABEL,
     STAGE_LABEL,
 )
 from prlcoder.operator.pod_reports import PodReport
@@ -135,8 +136,20 @@ class ContainerEnd:
 
 
 @dataclass(frozen=True)
+class ObservedServer:
+    """The container of a server of reinforcement learning. ``end`` is how it ended last."""
+
+    name: str
+    started: bool  # whether it has loaded its model
+    restarts: int
+    backing_off: bool  # whether the kubelet waits before it restarts it once more
+    end: ContainerEnd | None = None
+
+
+@dataclass(frozen=True)
 class ObservedPod:
-    """A pod of a stage. ``waiting`` is the reason and message of the container or init container that cannot start."""
+    """A pod of a stage. ``server`` names the server whose own pod it is. ``waiting`` is the reason and message of the
+    container or init container that cannot start."""
 
     name: str
     job: str | None  # the UID of its Job, or of the JobSet of that Job
@@ -156,6 +169,8 @@ class ObservedPod:
     scheduled: datetime | None = None
     started: datetime | None = None  # its stage's container
     finished: datetime | None = None
+    server: str = ""
+    servers: tuple[ObservedServer, ...] = ()  # in this pod
 
     @classmethod
     def read(cls, document: ApiObject) -> ObservedPod:
@@ -165,29 +180,33 @@ class ObservedPod:
         containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
         scheduled = conditions.get("PodScheduled", {})
         disrupted = conditions.get("DisruptionTarget", {})
+        spec, labels = document.get("spec") or {}, metadata.get("labels") or {}
+        server = labels.get(SERVER_LABEL, "")
         created = moment(metadata["creationTimestamp"])
         assert created is not None
         return cls(
             name=metadata["name"],
             job=controller_uid(metadata),
-            stage=(metadata.get("labels") or {}).get(STAGE_LABEL, ""),
+            stage=labels.get(STAGE_LABEL, ""),
             phase=status.get("phase", "Pending"),
             created=created,
             waiting=_waiting(containers),
             unscheduled=(scheduled.get("reason", ""), scheduled.get("message", ""))
             if scheduled.get("status") == "False"
             else None,
-            end=_end(containers, document.get("spec") or {}),
+            end=_end(containers, spec),
             disrupted=disrupted.get("message", "") if disrupted.get("status") == "True" else None,
             deleting="deletionTimestamp" in metadata,
             uid=metadata.get("uid", ""),
-            restart=_restart(metadata.get("labels") or {}),
+            restart=_restart(labels),
             address=status.get("podIP", ""),
             final_message=_final_message(containers),
-            gpus=_gpus(document.get("spec") or {}),
+            gpus=_gpus(spec),
             scheduled=moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
-            started=_stage_moment(containers, "startedAt"),
-            finished=_stage_moment(containers, "finishedAt"),
+            started=_moment_of(server or CONTAINER, containers, "startedAt"),
+            finished=_moment_of(server or CONTAINER, containers, "finishedAt"),
+            server=server,
+            servers=tuple(_servers(containers, spec, server)),
         )
 
 
@@ -210,7 +229,14 @@ class Observed:
         return max(own, key=lambda job: job.attempt or 0, default=None)
 
     def pods_of(self, job: ObservedJob) -> list[ObservedPod]:
-        """The pods of a Job, oldest first."""
+        """The pods of a Job in which its stage runs, oldest first."""
+        return [pod for pod in self._all_pods_of(job) if not pod.server]
+
+    def server_pods_of(self, job: ObservedJob) -> list[ObservedPod]:
+        """The pods of servers beside the trainer of a JobSet, oldest first."""
+        return [pod for pod in self._all_pods_of(job) if pod.server]
+
+    def _all_pods_of(self, job: ObservedJob) -> list[ObservedPod]:
         return sorted((pod for pod in self.pods if pod.job == job.uid), key=lambda pod: (pod.created, pod.name))
 
     def report_of(self, pods: Sequence[ObservedPod]) -> PodReport | None:
@@ -248,15 +274,35 @@ def _final_message(containers: Sequence[ApiObject]) -> str:
 
 def _gpus(spec: ApiObject) -> int:
     """The GPUs of the containers and of the sidecars, by their limits."""
-    sidecars = [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
-    limits = [(one.get("resources") or {}).get("limits") or {} for one in [*(spec.get("containers") or []), *sidecars]]
+    running = [*(spec.get("containers") or []), *_sidecars(spec)]
+    limits = [(one.get("resources") or {}).get("limits") or {} for one in running]
     return sum(int(amount) for own in limits for name, amount in own.items() if name in GPU_RESOURCES)
 
 
-def _stage_moment(containers: Sequence[ApiObject], name: str) -> datetime | None:
-    """``startedAt`` or ``finishedAt`` of the stage's container."""
+def _sidecars(spec: ApiObject) -> list[ApiObject]:
+    return [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
+
+
+def _servers(containers: Sequence[ApiObject], spec: ApiObject, own: str) -> Iterator[ObservedServer]:
+    """The sidecars of a stage's pod, or the container of a server's ``own`` pod."""
+    names = {own} if own else {one["name"] for one in _sidecars(spec)}
     for container in containers:
-        if container["name"] == CONTAINER:
+        if container["name"] in names:
+            state, last = container.get("state") or {}, container.get("lastState") or {}
+            ended = state.get("terminated") or last.get("terminated")
+            yield ObservedServer(
+                name=container["name"],
+                started=bool(container.get("started")),
+                restarts=container.get("restartCount") or 0,
+                backing_off=(state.get("waiting") or {}).get("reason") == "CrashLoopBackOff",
+                end=_container_end(container["name"], ended, spec) if ended else None,
+            )
+
+
+def _moment_of(name_of_container: str, containers: Sequence[ApiObject], name: str) -> datetime | None:
+    """``startedAt`` or ``finishedAt`` of a container."""
+    for container in containers:
+        if container["name"] == name_of_container:
             state = container.get("state") or {}
             return moment((state.get("running") or state.get("terminated") or {}).get(name))
     return None
@@ -264,20 +310,21 @@ def _stage_moment(containers: Sequence[ApiObject], name: str) -> datetime | None
 
 def _end(containers: Sequence[ApiObject], spec: ApiObject) -> ContainerEnd | None:
     """The first container that failed; a failed preflight is the cause of what follows it."""
-    resources = {
-        container["name"]: container.get("resources") or {}
-        for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
-    }
     for container in containers:
         ended = (container.get("state") or {}).get("terminated")
         if ended and ended.get("exitCode") and container["name"] in (CONTAINER, PREFLIGHT_CONTAINER):
-            asked = resources.get(container["name"], {})
-            return ContainerEnd(
-                container=container["name"],
-                exit_code=ended["exitCode"],
-                reason=ended.get("reason", ""),
-                message=ended.get("message", ""),
-                memory_limit=str((asked.get("limits") or {}).get("memory", "")),
-                memory_request=str((asked.get("requests") or {}).get("memory", "")),
-            )
+            return _container_end(container["name"], ended, spec)
     return None
+
+
+def _container_end(name: str, ended: ApiObject, spec: ApiObject) -> ContainerEnd:
+    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    asked = next((one.get("resources") or {} for one in containers if one["name"] == name), {})
+    return ContainerEnd(
+        container=name,
+        exit_code=ended.get("exitCode", 0),
+        reason=ended.get("reason", ""),
+        message=ended.get("message", ""),
+        memory_limit=str((asked.get("limits") or {}).get("memory", "")),
+        memory_request=str((asked.get("requests") or {}).get("memory", "")),
+    )

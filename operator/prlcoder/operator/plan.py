@@ -26,10 +26,12 @@ from prlcoder.operator.attempts import attempt_job, group_service
 from prlcoder.operator.constants import CONTROLLER_NAME, PROGRESS_PERIOD_S, QUEUE_LABEL, Reason, StageProgress
 from prlcoder.operator.job_sets import stage_job_set
 from prlcoder.operator.jobs import job_name, spec_config_map, stage_job
+from prlcoder.operator.model_servers import STAGE as SERVED_STAGE
 from prlcoder.operator.observed import Observed, ObservedJob
 from prlcoder.operator.policies import deadline, no_progress, ttl
 from prlcoder.operator.reasons import Explanation
 from prlcoder.operator.resolve import Resolved
+from prlcoder.operator.separate_servers import refused, servers_job_set
 from prlcoder.operator.served_model import served_prm
 from prlcoder.operator.settings import OperatorSettings
 from prlcoder.operator.stage_options import StageOptions, needs_group
@@ -64,8 +66,8 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
     if observed.frozen_spec is None:
         return RunPlan(actions=(CreateConfigMap(spec_config_map(run, resolved.manifest)),), requeue_after_s=0.0)
     reports = [statuses.report(observed, stage, given=stage in resolved.given) for stage in resolved.stages]
-    verdict = _verdict(observed, reports, settings, now)
-    actions = () if verdict is not None else _actions(observed, reports, settings)
+    verdict = _verdict(observed, resolved, reports, now)
+    actions = () if verdict is not None else _actions(observed, resolved, reports, settings)
     if verdict is not None:
         actions = tuple(
             SuspendJob(job.name, job.uid, True, job.grouped) for job in _live_jobs(observed) if not job.suspended
@@ -77,7 +79,7 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
 
 
 def _actions(
-    observed: Observed, reports: Sequence[StageReport], settings: OperatorSettings
+    observed: Observed, resolved: Resolved, reports: Sequence[StageReport], settings: OperatorSettings
 ) -> tuple[ClusterAction, ...]:
     """Suspend or resume what runs, and create the Job of the first stage that is neither done nor there."""
     run = observed.run
@@ -89,15 +91,21 @@ def _actions(
     following = next((report for report in reports if not report.finished), None)
     if following is None or run.suspended or (following.job is not None and following.next_attempt is None):
         return tuple(actions)
-    return (*actions, *_begin(observed, following, settings))
+    return (*actions, *_begin(observed, resolved, following, settings))
 
 
-def _begin(observed: Observed, report: StageReport, settings: OperatorSettings) -> tuple[ClusterAction, ...]:
-    """Create what runs a stage: a Job, or a JobSet for several nodes.
+def _begin(
+    observed: Observed, resolved: Resolved, report: StageReport, settings: OperatorSettings
+) -> tuple[ClusterAction, ...]:
+    """Create what runs a stage: a Job, or a JobSet for several nodes and for servers in pods of their own.
 
     Where the cluster has no JobSet, several nodes get one Job per attempt.
     """
     run, stage = observed.run, report.stage
+    if stage == SERVED_STAGE and resolved.servers:
+        if resolved.apart:
+            return (CreateJobSet(servers_job_set(run, resolved.servers, settings)),)
+        return (CreateJob(stage_job(run, stage, settings, resolved.servers)),)
     if not needs_group(stage, StageOptions.read(run.spec, stage).nodes):
         return (CreateJob(stage_job(run, stage, settings)),)
     if report.next_attempt is None and observed.serves_job_set:
@@ -112,7 +120,7 @@ def _live_jobs(observed: Observed) -> list[ObservedJob]:
 
 
 def _verdict(
-    observed: Observed, reports: Sequence[StageReport], settings: OperatorSettings, now: datetime
+    observed: Observed, resolved: Resolved, reports: Sequence[StageReport], now: datetime
 ) -> Explanation | None:
     """Why the run has failed, or None while it may go on."""
     run = observed.run
@@ -123,6 +131,9 @@ def _verdict(
         if not report.finished and (name := job_name(run.name, report.stage)) in taken:
             message = f"a Job {name} exists that belongs to something else; delete it or give the run another name"
             return Explanation(Reason.NAME_CONFLICT, message)
+        waits_for_servers = report.stage == SERVED_STAGE and resolved.apart and not report.finished
+        if waits_for_servers and report.job is None and not observed.serves_job_set:
+            return refused()
     return no_progress.exceeded(reports) or deadline.exceeded(observed, reports, now)
 
 

@@ -15,7 +15,7 @@ from prlcoder.operator.constants import (
     QUEUE_LABEL,
     Reason,
 )
-from prlcoder.operator.observed import ContainerEnd, ObservedJob, ObservedPod
+from prlcoder.operator.observed import ContainerEnd, ObservedJob, ObservedPod, ObservedServer
 from prlcoder.operator.pod_reports import PodReport
 
 KILLED: Final = 137  # 128 + SIGKILL: what the kernel's out-of-memory killer and an impatient kubelet leave
@@ -49,6 +49,8 @@ def why_waiting(
     for pod in pods:
         if pod.phase == "Pending" and not pod.deleting and (found := _pod_waiting(pod, warnings)):
             return found
+    if found := why_servers_fail(pods):
+        return found
     refused = None if pods else next((message for reason, message in warnings if reason == "FailedCreate"), None)
     if refused is None:
         return None
@@ -71,6 +73,29 @@ def _pod_waiting(pod: ObservedPod, warnings: Sequence[tuple[str, str]]) -> Expla
             missing = _SECRET.search(message) is not None
             return Explanation(Reason.SECRET_MISSING if missing else Reason.VOLUME_WAIT, f"{pod.name}: {message}")
     return None
+
+
+def why_servers_fail(pods: Sequence[ObservedPod]) -> Explanation | None:
+    """Why a server of reinforcement learning does not serve, or None.
+
+    One that has ended once while a stage runs is not told: the kubelet restarts it, and the stage waits for it.
+    """
+    for pod in pods:
+        for server in pod.servers if not pod.deleting and pod.phase in ("Pending", "Running") else ():
+            patience = 1 if pod.phase == "Pending" or pod.server else 2  # restarts
+            if server.backing_off or (not server.started and server.restarts >= patience):
+                return _server_fails(pod, server)
+    return None
+
+
+def _server_fails(pod: ObservedPod, server: ObservedServer) -> Explanation:
+    times = "once" if server.restarts <= 1 else f"{server.restarts} times"
+    what = f"{pod.name}: the {server.name} server does not serve and was restarted {times}"
+    end = server.end
+    if end is None:
+        return Explanation(Reason.SERVICE_UNAVAILABLE, what)
+    reason = Reason.OUT_OF_MEMORY if end.reason == "OOMKilled" else Reason.SERVICE_UNAVAILABLE
+    return Explanation(reason, f"{what}; {_particulars(end)}")
 
 
 def why_stalled(

@@ -29,7 +29,7 @@ from prlcoder.operator.pod_report_reader import PodReportReader
 from prlcoder.operator.pods import spec_name
 from prlcoder.operator.resolve import Resolved, resolve
 from prlcoder.operator.settings import OperatorSettings
-from prlcoder.operator.stage_options import StageOptions, needs_group
+from prlcoder.operator.stage_options import StageOptions
 from prlcoder.operator.status import Event, ended_at, recent
 
 _log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ async def _observe(
         pods=tuple(pods),
         frozen_spec=frozen,
         warnings=tuple(warnings),
-        reports=await reader.reports(pod for pod in pods if pod.job in own),
+        reports=await reader.reports(pod for pod in pods if pod.job in own and not pod.server),
         serves_job_set=grouped,
         served_by_others=resolved.served is not None and await _served_by_others(kube, run),
     )
@@ -133,7 +133,8 @@ async def _with_taken_names(
     found = []
     for stage in resolved.stages:
         name, nodes = job_name(run.name, stage), StageOptions.read(run.spec, stage).nodes
-        path = (job_sets_path if grouped and needs_group(stage, nodes) else jobs_path)(run.namespace)
+        in_set = grouped and resolved.in_group(stage, nodes)
+        path = (job_sets_path if in_set else jobs_path)(run.namespace)
         if name not in seen and (taken := await kube.object_at(f"{path}/{name}")):
             found.append(ObservedJob.read(taken))
     return found

@@ -12,8 +12,11 @@ import yaml
 
 from prlcoder.errors import InputError
 from prlcoder.operator.constants import API_VERSION, KIND, STORAGE_FOLDER
+from prlcoder.operator.model_servers import STAGE as SERVED_STAGE
+from prlcoder.operator.model_servers import ModelServer, model_servers, stage_folder
 from prlcoder.operator.observed import ObservedRun
-from prlcoder.spec import TrainingRun, manifest
+from prlcoder.operator.stage_options import needs_group
+from prlcoder.spec import manifest
 
 NOT_SERVED: Final = (
     "serve.prm: the reward model is in an object store ({}), and the PRM service reads folders; keep the run in the "
@@ -25,7 +28,8 @@ NOT_SERVED: Final = (
 class Resolved:
     """The stages in order, those that are ``given`` by the spec's ``from``, and the manifest; or why there are none.
 
-    ``served`` is the folder of the reward model that is left serving.
+    ``served`` is the folder of the reward model that is left serving. ``servers`` are those of reinforcement learning,
+    in the trainer's pod or ``apart`` from it.
     """
 
     stages: tuple[str, ...] = ()
@@ -33,6 +37,12 @@ class Resolved:
     manifest: str = ""
     error: str | None = None
     served: str | None = None
+    servers: tuple[ModelServer, ...] = ()
+    apart: bool = False
+
+    def in_group(self, stage: str, nodes: int) -> bool:
+        """Whether a stage with so many nodes is one JobSet where the cluster has JobSets."""
+        return needs_group(stage, nodes) or (stage == SERVED_STAGE and self.apart)
 
 
 def resolve(run: ObservedRun, frozen: str | None) -> Resolved:
@@ -43,16 +53,16 @@ def resolve(run: ObservedRun, frozen: str | None) -> Resolved:
         return Resolved(error=str(error))
     stages = tuple(parsed.stages())
     given = frozenset(stage for stage in stages if parsed.given(stage) is not None)
-    served = _reward_folder(parsed) if parsed.spec.serve.prm else None
+    served = stage_folder(parsed, "reward") if parsed.spec.serve.prm else None
     if served is not None and "://" in served:
         return Resolved(error=NOT_SERVED.format(served))
-    return Resolved(stages, given, manifest.dump(parsed) if frozen is None else frozen, served=served)
-
-
-def _reward_folder(run: TrainingRun) -> str:
-    """The folder of the run's reward model, or its URI. The operator needs no driver of an object store."""
-    own = f"{run.spec.storage.uri or STORAGE_FOLDER}/{run.metadata.name}/reward"
-    return (run.given("reward") or own).removeprefix("file://")
+    try:
+        servers = model_servers(parsed)
+    except InputError as error:
+        return Resolved(error=str(error))
+    apart = bool(servers) and parsed.spec.servers == "separate"
+    text = manifest.dump(parsed) if frozen is None else frozen
+    return Resolved(stages, given, text, served=served, servers=servers, apart=apart)
 
 
 def _document(run: ObservedRun) -> dict[str, Any]:

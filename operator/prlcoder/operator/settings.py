@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 class OperatorSettings:
     """What every stage's pod gets unless the run says otherwise.
 
-    ``image`` runs training stages and evaluation, ``claim`` is the PersistentVolumeClaim of the runs' storage (empty
+    ``image`` runs training stages and evaluation, ``policy_image`` the policy server of reinforcement learning (empty:
+    the same), ``claim`` is the PersistentVolumeClaim of the runs' storage (empty
     where runs name an object store), ``services`` are the addresses of the chart's services by name, and
     ``service_account`` is an account without rights.
     """
 
     image: str = "prlcoder/trainer:latest"
+    policy_image: str = ""  # with vLLM, which the trainer's image lacks
     claim: str = "prlcoder-runs"
     service_account: str = "prlcoder-run"
     namespace: str | None = None  # None watches every namespace
@@ -40,6 +42,7 @@ class OperatorSettings:
 
         return cls(
             image=given("IMAGE", default.image),
+            policy_image=given("POLICY_IMAGE", default.policy_image),
             claim=given("CLAIM", default.claim),
             service_account=given("SERVICE_ACCOUNT", default.service_account),
             namespace=environment.get("PRLCODER_OPERATOR_NAMESPACE") or None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from prlcoder.operator.api_objects import ApiObject
 
@@ -10,6 +11,20 @@ from prlcoder.operator.api_objects import ApiObject
 def needs_group(stage: str, nodes: int) -> bool:
     """Whether the pods of a stage work together, so that they start and restart together. Shards do not."""
     return nodes > 1 and stage != "supervise"
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """The container of a server of reinforcement learning."""
+
+    resources: ApiObject | None = None
+    env: tuple[ApiObject, ...] = ()
+    args: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, given: ApiObject) -> ServerOptions:
+        """The options in ``stages.policy.servers.<name>`` as stored."""
+        return cls(given.get("resources"), tuple(given.get("env") or ()), tuple(given.get("args") or ()))
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,7 @@ class StageOptions:
     tolerations: tuple[ApiObject, ...] = ()
     image_pull_secrets: tuple[ApiObject, ...] = ()
     resource_claims: tuple[ApiObject, ...] = ()
+    servers: Mapping[str, ServerOptions] = field(default_factory=dict)  # by name
 
     @classmethod
     def read(cls, spec: ApiObject, stage: str) -> StageOptions:
@@ -40,4 +56,5 @@ class StageOptions:
             tolerations=listed("tolerations"),
             image_pull_secrets=listed("imagePullSecrets"),
             resource_claims=listed("resourceClaims"),
+            servers={name: ServerOptions.read(one or {}) for name, one in (given.get("servers") or {}).items()},
         )

@@ -18,7 +18,7 @@ from prlcoder.operator.constants import SERVED_PRM, NormalReason, Phase, Reason,
 from prlcoder.operator.jobs import backoff_limit
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod
 from prlcoder.operator.pod_reports import PodReport, duration, final_metrics
-from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_stalled, why_waiting
+from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_servers_fail, why_stalled, why_waiting
 
 Status = Mapping[str, Any]
 TOLD_CONDITIONS: Final = ("Complete", "Failed", "Suspended", "Degraded")
@@ -77,11 +77,12 @@ def report(observed: Observed, stage: str, *, given: bool) -> StageReport:
         return StageReport(stage, StageProgress.FAILED, job, end, counted)
     if job.suspended and observed.run.suspended:
         return StageReport(stage, StageProgress.SUSPENDED, job, restarts=counted)
+    everything = [*observed.server_pods_of(job), *pods]
     if any(pod.phase == "Running" and not pod.deleting for pod in pods):
         progress = observed.report_of(pods)
-        stalled = why_stalled(stage, deadline_s, counted, progress)
+        stalled = why_servers_fail(everything) or why_stalled(stage, deadline_s, counted, progress)
         return StageReport(stage, StageProgress.RUNNING, job, stalled, counted, progress)
-    waiting = why_waiting(job, pods, observed.warnings) or why_stalled(stage, deadline_s, counted, None)
+    waiting = why_waiting(job, everything, observed.warnings) or why_stalled(stage, deadline_s, counted, None)
     return StageReport(stage, StageProgress.WAITING, job, waiting, counted)
 
 

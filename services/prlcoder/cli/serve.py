@@ -97,6 +97,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
     from prlcoder.telemetry.logs import log_json
     from prlcoder.telemetry.metrics import new_registry
 
+    if arguments.ready_file is not None:
+        arguments.ready_file.unlink(missing_ok=True)  # of a server that was killed
     log_json(arguments.log_level.upper())
     settings, registry = options.server_settings(arguments), new_registry()
     service = importlib.import_module(KINDS[arguments.service].module).create(arguments, settings.limits, registry)

@@ -17,6 +17,7 @@ from prlcoder.spec.evaluation import Benchmark
 from prlcoder.spec.problems import Select
 from prlcoder.spec.rl_checks import policy_contradictions
 from prlcoder.spec.section import CelRule
+from prlcoder.spec.servers import gpus, needed_servers, server_container
 from prlcoder.spec.trainingrun import Spec, TrainingRun
 
 ORIGIN_BY_TEACHER = {"rules": "mutation", "llm": "mutation", "policy": "policy"}
@@ -406,6 +407,19 @@ def _outcome_model(spec: Spec) -> Iterator[SpecFinding]:
 def _evaluate_in_one_pod(spec: Spec) -> Iterator[SpecFinding]:
     if spec.stages.of("evaluate").nodes > 1:
         yield SpecFinding(("stages", "evaluate", "nodes"), "the stage evaluate runs in one pod", "set it to 1")
+
+
+@check()
+def _server_resources(spec: Spec) -> Iterator[SpecFinding]:
+    """A server without a word about its resources would compute on CPUs beside a trainer that has GPUs."""
+    for name in needed_servers(spec) if gpus(spec.stages.of("policy").resources) else ():
+        given = server_container(spec.stages, name).resources
+        if not (given.requests or given.limits or given.claims):
+            what = f"missing; the trainer has GPUs, and without any of its own the {name} server computes on CPUs"
+            remedy = (
+                "give it GPUs (`limits: {nvidia.com/gpu: 1}`), or the CPUs that it shall use (`requests: {cpu: 8}`)"
+            )
+            yield SpecFinding(("stages", "policy", "servers", name, "resources"), what, remedy)
 
 
 def _origins(spec: Spec) -> set[str]:

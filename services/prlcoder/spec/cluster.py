@@ -173,11 +173,47 @@ class StagePods(Section):
     @field_validator("env", "image_pull_secrets", "resource_claims")
     @classmethod
     def _check_names(cls, value: tuple[Variable | PullSecret | ResourceClaim, ...]) -> Any:
-        names = Counter(item.name for item in value)
-        for name, count in names.items():
-            if count > 1:
-                raise ValueError(f"`{name}` is given {count} times; keep one of them")
-        return value
+        return _once(value)
+
+
+def _once(value: tuple[Variable | PullSecret | ResourceClaim, ...]) -> Any:
+    """The items, of which no two may have the same name."""
+    for name, count in Counter(item.name for item in value).items():
+        if count > 1:
+            raise ValueError(f"`{name}` is given {count} times; keep one of them")
+    return value
+
+
+class ServerContainer(Section):
+    """Container of a server of reinforcement learning."""
+
+    resources: Resources = Resources()
+    """Resources of the server's container. Without a GPU of its own a server computes on CPUs."""
+    env: Annotated[tuple[Variable, ...], Field(json_schema_extra=unique_by("name"))] = ()
+    """Environment variables of the server's container, besides those of the stage, which they replace."""
+    args: tuple[str, ...] = ()
+    """More arguments of `prlcoder serve prm` or `prlcoder serve policy`, such as `[--gpu-memory, "0.5"]`."""
+
+    @field_validator("env")
+    @classmethod
+    def _check_names(cls, value: tuple[Variable, ...]) -> Any:
+        return _once(value)
+
+
+class RlServers(Section):
+    """Servers of reinforcement learning beside the trainer. `servers` says whether they share its pod."""
+
+    prm: ServerContainer = ServerContainer()
+    """Server of the run's reward model, for `ppo`, `rloo` and `grpo` whose rewards need one."""
+    policy: ServerContainer = ServerContainer()
+    """Server that samples with the policy's weights, for `policy.rl.engine.kind: vllm`."""
+
+
+class PolicyPods(StagePods):
+    """Pods of the stage `policy`."""
+
+    servers: RlServers = RlServers()
+    """Servers of reinforcement learning beside the trainer."""
 
 
 class StagesPods(Section):
@@ -191,8 +227,8 @@ class StagesPods(Section):
     """Pods of the stage `sft`."""
     reward: StagePods | None = None
     """Pods of the stage `reward`."""
-    policy: StagePods | None = None
-    """Pods of the stage `policy`."""
+    policy: PolicyPods | None = None
+    """Pods of the stage `policy`, and the servers beside its trainer."""
     evaluate: StagePods | None = None
     """Pods of the stage `evaluate`."""
 
