@@ -9,7 +9,7 @@ import pytest
 
 from prlcoder.operator.constants import Reason
 from prlcoder.operator.observed import ObservedJob, ObservedPod
-from prlcoder.operator.reasons import restarts, why_ended, why_servers_fail, why_waiting
+from prlcoder.operator.reasons import why_ended, why_servers_fail, why_waiting
 
 JOB: dict[str, Any] = {
     "metadata": {"name": "example-sft", "uid": "job", "creationTimestamp": "2026-01-01T00:00:00Z"},
@@ -124,10 +124,6 @@ def test_a_disrupted_pod_is_no_crash() -> None:
     found = why_ended(pod(status))
     assert found is not None
     assert (found.reason, found.message) == (Reason.DISRUPTED, "example-sft-0-x: preempted")
-    assert restarts([pod(status), pod(ended("stage", 1)), pod(ended("stage", 1))]) == {
-        Reason.DISRUPTED: 1,
-        Reason.CRASHED: 2,
-    }
 
 
 def test_a_suspended_job_in_a_queue_waits_for_quota() -> None:
@@ -197,4 +193,3 @@ def test_a_server_that_does_not_serve_is_named_and_one_that_was_restarted_once_i
 def test_the_end_of_a_sidecar_is_no_end_of_its_pod() -> None:
     status = {"state": {"terminated": {"exitCode": 137, "reason": "Error"}}, "restartCount": 1}
     assert why_ended(with_sidecar("Running", **status)) is None
-    assert restarts([with_sidecar("Running", **status)]) == {}

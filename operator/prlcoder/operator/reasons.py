@@ -144,12 +144,3 @@ def _particulars(end: ContainerEnd) -> str:
 
 def _quoted(last: str) -> str:
     return f"; its last lines: {last}" if last else ""
-
-
-def restarts(pods: Sequence[ObservedPod]) -> dict[Reason, int]:
-    """How many pods of a Job ended and why; disruptions, which the Job does not count, are counted here."""
-    counted: dict[Reason, int] = {}
-    for pod in pods:
-        if pod.phase == "Failed" and (found := why_ended(pod)):
-            counted[found.reason] = counted.get(found.reason, 0) + 1
-    return counted

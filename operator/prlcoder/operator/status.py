@@ -18,7 +18,8 @@ from prlcoder.operator.constants import SERVED_PRM, NormalReason, Phase, Reason,
 from prlcoder.operator.jobs import backoff_limit
 from prlcoder.operator.observed import Observed, ObservedJob, ObservedPod
 from prlcoder.operator.pod_reports import PodReport, duration, final_metrics
-from prlcoder.operator.reasons import Explanation, restarts, why_ended, why_servers_fail, why_stalled, why_waiting
+from prlcoder.operator.reasons import Explanation, why_ended, why_servers_fail, why_stalled, why_waiting
+from prlcoder.operator.restart_counts import RestartCounts, counted_singly, counted_together
 
 Status = Mapping[str, Any]
 TOLD_CONDITIONS: Final = ("Complete", "Failed", "Suspended", "Degraded")
@@ -35,10 +36,15 @@ class StageReport:
     state: StageProgress
     job: ObservedJob | None = None
     explanation: Explanation | None = None
-    restarts: Mapping[Reason, int] = field(default_factory=dict)
+    counts: RestartCounts = field(default_factory=RestartCounts)
     progress: PodReport | None = None
     metrics: tuple[tuple[str, str], ...] = ()
     next_attempt: int | None = None  # the attempt to begin, where the last one has failed
+
+    @property
+    def restarts(self) -> Mapping[Reason, int]:
+        """How often pods of the stage ended, by reason."""
+        return self.counts.by_reason
 
     @property
     def finished(self) -> bool:
@@ -66,24 +72,24 @@ def report(observed: Observed, stage: str, *, given: bool) -> StageReport:
     if job is None:
         return StageReport(stage, StageProgress.SUSPENDED if observed.run.suspended else StageProgress.PENDING)
     pods, deadline_s = observed.pods_of(job), progress_deadline_s(observed.run.spec)
-    counted = _counted_together(before, job, pods) if job.together else _counted(before, restarts(pods))
+    counts = counted_together(before, job, pods) if job.together else counted_singly(before, pods)
     if job.succeeded:
         message = next((pod.final_message for pod in reversed(pods) if pod.final_message), "")
-        return StageReport(stage, StageProgress.DONE, job, restarts=counted, metrics=final_metrics(message))
+        return StageReport(stage, StageProgress.DONE, job, counts=counts, metrics=final_metrics(message))
     if job.failure is not None:
         end = _why_failed(job, pods)
-        if job.attempt is not None and may_repeat(end, counted, backoff_limit(observed.run)):
-            return StageReport(stage, StageProgress.WAITING, job, restarts=counted, next_attempt=job.attempt + 1)
-        return StageReport(stage, StageProgress.FAILED, job, end, counted)
+        if job.attempt is not None and may_repeat(end, counts.by_reason, backoff_limit(observed.run)):
+            return StageReport(stage, StageProgress.WAITING, job, counts=counts, next_attempt=job.attempt + 1)
+        return StageReport(stage, StageProgress.FAILED, job, end, counts)
     if job.suspended and observed.run.suspended:
-        return StageReport(stage, StageProgress.SUSPENDED, job, restarts=counted)
+        return StageReport(stage, StageProgress.SUSPENDED, job, counts=counts)
     everything = [*observed.server_pods_of(job), *pods]
     if any(pod.phase == "Running" and not pod.deleting for pod in pods):
         progress = observed.report_of(pods)
-        stalled = why_servers_fail(everything) or why_stalled(stage, deadline_s, counted, progress)
-        return StageReport(stage, StageProgress.RUNNING, job, stalled, counted, progress)
-    waiting = why_waiting(job, everything, observed.warnings) or why_stalled(stage, deadline_s, counted, None)
-    return StageReport(stage, StageProgress.WAITING, job, waiting, counted)
+        stalled = why_servers_fail(everything) or why_stalled(stage, deadline_s, counts.by_reason, progress)
+        return StageReport(stage, StageProgress.RUNNING, job, stalled, counts, progress)
+    waiting = why_waiting(job, everything, observed.warnings) or why_stalled(stage, deadline_s, counts.by_reason, None)
+    return StageReport(stage, StageProgress.WAITING, job, waiting, counts)
 
 
 def progress_deadline_s(spec: Status) -> int:
@@ -99,27 +105,6 @@ def _why_failed(job: ObservedJob, pods: Sequence[ObservedPod]) -> Explanation:
     reason, message = job.failure or ("", "")
     known = Reason.DEADLINE_EXCEEDED if reason == "DeadlineExceeded" else Reason.CRASHED
     return Explanation(known, f"{job.name}: {reason}: {message}")
-
-
-def _counted(before: Status, now: Mapping[Reason, int]) -> dict[Reason, int]:
-    """Restarts by reason. Pods that are gone stay counted."""
-    old = {Reason(entry["reason"]): int(entry["count"]) for entry in before.get("restarts") or []}
-    return {reason: max(old.get(reason, 0), now.get(reason, 0)) for reason in Reason if reason in old or reason in now}
-
-
-def _counted_together(before: Status, job: ObservedJob, pods: Sequence[ObservedPod]) -> dict[Reason, int]:
-    """Restarts of pods that restart together: one per restart of the group, for the reason of the first pod that ended.
-
-    The group's own number tells how many there were. A restart that nobody has seen the reason of counts as a crash.
-    """
-    counted = _counted(before, {})
-    if (unseen := job.restarts - sum(counted.values())) > 0:
-        counted[Reason.CRASHED] = counted.get(Reason.CRASHED, 0) + unseen
-    ends = (why_ended(pod) for pod in pods if pod.phase == "Failed" and pod.restart == job.restarts)
-    first = next((end for end in ends if end is not None), None)
-    if first is not None and sum(counted.values()) == job.restarts:
-        counted[first.reason] = counted.get(first.reason, 0) + 1
-    return {reason: counted[reason] for reason in Reason if reason in counted}
 
 
 def build(
@@ -164,8 +149,7 @@ def _stage(observed: Observed, one: StageReport, now: datetime) -> dict[str, Any
     entry: dict[str, Any] = {"name": one.stage, "state": str(one.state)}
     if one.explanation is not None:
         entry["reason"], entry["message"] = str(one.explanation.reason), one.explanation.message
-    if counted := _counted(before, one.restarts):
-        entry["restarts"] = [{"reason": str(reason), "count": count} for reason, count in counted.items()]
+    entry |= (one.counts if one.job is not None and one.counts.by_reason else RestartCounts.recorded(before)).entry()
     entry |= _reported(one, before)
     job = one.job
     for name, value in (("startTime", job and job.started), ("completionTime", job and job.finished)):

@@ -66,6 +66,8 @@ class StageSummary(Section):
     """Newest complete checkpoint."""
     restarts: Annotated[tuple[Restart, ...], Field(json_schema_extra=unique_by("reason"))] = ()
     """Restarts by reason."""
+    counted_pods: Annotated[tuple[ShortText, ...], Field(max_length=256)] = ()
+    """UIDs of ended pods that `restarts` counts and that still exist, so that each is counted once."""
     metrics: Annotated[tuple[Metric, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Metrics of the stage."""
     start_time: datetime | None = None
