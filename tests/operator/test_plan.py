@@ -338,12 +338,20 @@ def test_separate_servers_without_job_set_are_refused_before_anything_runs() -> 
     assert cluster.created == []
 
 
-def test_a_policy_server_cannot_read_an_object_store() -> None:
-    policy = {"algorithm": "ppo", "rl": {"engine": {"kind": "vllm"}}}
+def test_a_policy_server_reads_hubs_and_no_object_store() -> None:
+    """In its own pod it needs a storage that it shares with the trainer for the weights of each update, too."""
+    policy: dict[str, Any] = {"algorithm": "ppo", "rl": {"engine": {"kind": "vllm"}}}
     run = {"apiVersion": "prlcoder.dev/v1alpha1", "kind": "TrainingRun", "metadata": {"name": "example"}}
     spec = {**PPO, "policy": policy, "storage": {"uri": "s3://bucket/runs"}}
-    with pytest.raises(InputError, match=r"policy\.rl\.engine\.kind: the policy is in an object store \(org/coder\)"):
-        model_servers(TrainingRun.model_validate({**run, "spec": spec}))
+    (beside,) = model_servers(TrainingRun.model_validate({**run, "spec": spec}))
+    assert (beside.name, beside.model) == ("policy", "org/coder")
+    tuned = {**spec, "sft": {}, "policy": {**policy, "init": "sft"}}
+    for refused, where in (
+        (tuned, "s3://bucket/runs/example/sft"),
+        ({**spec, "servers": "separate"}, "s3://bucket/runs"),
+    ):
+        with pytest.raises(InputError, match=rf"engine\.kind: the weights are in an object store \({where}\)"):
+            model_servers(TrainingRun.model_validate({**run, "spec": refused}))
 
 
 def test_pods_of_servers_neither_run_the_stage_nor_count_as_its_restarts() -> None:
@@ -372,6 +380,27 @@ def test_the_progress_of_a_stage_is_in_the_status() -> None:
     stage = cluster.status["stages"][0]
     assert (stage["step"], stage["checkpoint"]) == ("120/600", "checkpoint-100")
     assert stage["metrics"][0] == {"name": "steps_per_second", "value": "0.1"}
+
+
+def test_the_status_has_what_the_spec_tells_and_then_what_a_stage_estimates() -> None:
+    cluster = Cluster()
+    cluster.reconcile()
+    (_,), status = cluster.decide().actions, cluster.decide().status
+    assert status is not None  # with the Job, in the one write of this look
+    known = {one["name"]: one for one in status["plan"]}
+    assert list(known) == list(STAGES)
+    assert known["evaluate"]["tokensWritten"] == f"{300 * (1 + 8) * 512:,}"  # a greedy and eight sampled programs
+    assert known["pretrain"]["memory"] == "unknown"
+    assert "the stage's process reads the model's config.json" in known["pretrain"]["how"][0]
+    cluster.settle()
+    cluster.start_pods()
+    estimate = {"name": "pretrain", "memory": "1.0 GiB", "how": ["memory: computed"]}
+    cluster.report(PodReport(done=1, total=2, plan=(estimate,)))
+    cluster.settle()
+    assert cluster.status["plan"] == [estimate]
+    cluster.pods = {}
+    cluster.settle()
+    assert cluster.status["plan"] == [estimate]
 
 
 def test_progress_that_is_known_stays_while_no_pod_answers() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prlcoder.runs.estimates import memory, tokens
+from prlcoder.runs.estimates.from_spec import estimates_from_spec
 from prlcoder.runs.estimates.hardware import CPU_TRAINING_FLOPS, TRAINING_SHARE, hardware_of
 from prlcoder.runs.estimates.shapes import ModelShape, ProblemSize
 from prlcoder.runs.estimates.stages import RunFacts, StageEstimate, estimates
-from prlcoder.runs.estimates.table import estimate_record, estimate_text
+from prlcoder.runs.estimates.table import estimate_record, estimate_summary, estimate_text, saved_summaries
 from prlcoder.spec import Policy, TrainingRun, manifest
 from prlcoder.spec.cluster import StagePods
 from prlcoder.spec.supervision import LlmTeacher
@@ -172,6 +174,33 @@ def test_the_table_says_what_is_unknown_and_how_figures_were_obtained() -> None:
     assert "memory of sft: libraries (measured), pages of the weights' file, and 6,740.5 M trained weights" in text
     record: dict[str, Any] = estimate_record(paper_estimates("sft")["sft"])
     assert record["tokens_read"] == 7_782_600.0
+
+
+def test_a_spec_alone_tells_bounds_and_says_what_it_does_not_tell() -> None:
+    run = manifest.load(EXAMPLES / "paper" / "prm-ppo.yaml")
+    found = {one.stage: one for one in estimates_from_spec(run, run.stages())}
+    assert run.spec.policy is not None
+    assert run.spec.policy.rl is not None
+    assert found["policy"].tokens_written == tokens.rollouts(run.spec.policy.rl) * 1024
+    assert found["policy"].gpus == "2 requested"  # the trainer's and its reward model's
+    assert (found["policy"].memory_mib, found["policy"].seconds) == (None, None)
+    assert found["evaluate"].tokens_written is None  # nobody has counted the problems of the file
+    assert found["evaluate"].how["tokens"] == "not known before the problems are read"
+    assert found["reward"].tokens_written == 0
+    summary = estimate_summary(found["policy"])
+    assert summary["tokensWritten"] == f"{found['policy'].tokens_written:,.0f}"
+    assert summary["memory"] == summary["time"] == "unknown"
+    assert summary["how"][1] == "tokens: at most, written: updates x problems x programs x policy.rl.maxNewTokens"
+
+
+def test_an_estimate_is_shown_as_it_was_saved(tmp_path: Path) -> None:
+    path, one = tmp_path / "estimate.json", paper_estimates("sft")["sft"]
+    path.write_text(json.dumps({"stages": {"sft": estimate_record(one)}}))
+    (shown,) = saved_summaries(path)
+    assert (shown["name"], shown["gpus"], shown["tokensRead"]) == ("sft", "8 of 141 GB", "7,782,600")
+    assert shown["how"][0].startswith("memory: libraries (measured)")
+    path.write_text("{")
+    assert saved_summaries(path) == saved_summaries(tmp_path / "nowhere") == []
 
 
 def test_a_run_without_stages_to_run_has_no_estimates() -> None:

@@ -25,7 +25,7 @@ PORTS: Final = {"prm": PRM_PORT, "policy": POLICY_PORT}
 START_S: Final = 900  # that a model may take to load
 DRAIN_GRACE_S: Final = 10  # so long a server that is to end finishes what it has accepted
 NO_FOLDER: Final = (
-    "policy.rl.engine.kind: the policy is in an object store ({}), and the policy server reads folders and hub ids; "
+    "policy.rl.engine.kind: the weights are in an object store ({}), and the policy server reads folders and hub ids; "
     "keep the run in the chart's claim, or set this to transformers"
 )
 
@@ -48,15 +48,16 @@ def model_servers(run: TrainingRun) -> tuple[ModelServer, ...]:
     """The servers of a run, in the order in which they start.
 
     A reward model in an object store stays in the trainer's process, which fetches it. ``InputError`` for a policy
-    there.
+    that its server cannot read.
     """
     servers = []
+    remote = _in_object_store(_storage(run))
     for name in needed_servers(run.spec):
         model = stage_folder(run, "reward") if name == "prm" else _starting_policy(run)
-        in_store = _in_object_store(model) or _in_object_store(_storage(run))
-        if in_store and name == "policy":
-            raise InputError(NO_FOLDER.format(model))
-        if not in_store:
+        unreadable = _in_object_store(model) or (remote and (name == "prm" or run.spec.servers == "separate"))
+        if unreadable and name == "policy":
+            raise InputError(NO_FOLDER.format(model if _in_object_store(model) else _storage(run)))
+        if not unreadable:
             servers.append(ModelServer(name, model, tuple(_arguments(run, name))))
     return tuple(servers)
 

@@ -62,7 +62,7 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
     if ended := statuses.ended_at(run.status):
         return _after_the_end(observed, ended, now)
     if resolved.error is not None:
-        return _settled(observed, [], Explanation(Reason.CONFIG_ERROR, resolved.error), now)
+        return _settled(observed, resolved, [], Explanation(Reason.CONFIG_ERROR, resolved.error), now)
     if observed.frozen_spec is None:
         return RunPlan(actions=(CreateConfigMap(spec_config_map(run, resolved.manifest)),), requeue_after_s=0.0)
     reports = [statuses.report(observed, stage, given=stage in resolved.given) for stage in resolved.stages]
@@ -74,7 +74,7 @@ def plan(observed: Observed, resolved: Resolved, settings: OperatorSettings, now
         )  # a failed run holds no GPU
     elif resolved.served is not None and not observed.served_by_others and all(one.finished for one in reports):
         actions = (ServeModel(*served_prm(run, resolved.served, settings)),)
-    settled = _settled(observed, reports, verdict, now)
+    settled = _settled(observed, resolved, reports, verdict, now)
     return replace(settled, actions=actions, requeue_after_s=_next_look(observed, reports, verdict, now))
 
 
@@ -137,9 +137,11 @@ def _verdict(
     return no_progress.exceeded(reports) or deadline.exceeded(observed, reports, now)
 
 
-def _settled(observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime) -> RunPlan:
+def _settled(
+    observed: Observed, resolved: Resolved, reports: Sequence[StageReport], failure: Explanation | None, now: datetime
+) -> RunPlan:
     """The status that follows from the observation, and an Event for each condition that changes."""
-    status = statuses.build(observed, reports, failure, now)
+    status = statuses.build(observed, reports, failure, now, resolved.estimates)
     if statuses.same(status, observed.run.status):
         return RunPlan()
     return RunPlan(status=status, events=statuses.transitions(observed.run.status, status))

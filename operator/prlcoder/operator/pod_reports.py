@@ -11,9 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from prlcoder.operator.constants import MAX_MESSAGE
+from prlcoder.spec import STAGES
+
 MAX_METRICS: Final = 32
 MAX_NAME: Final = 64  # characters, as the CRD allows for names and values of metrics
 MAX_TEXT: Final = 256
+MAX_HOW: Final = 8  # lines
+PLAN_FIGURES: Final = ("memory", "gpuMemory", "gpus", "tokensRead", "tokensWritten", "disk", "time", "cost")
 MAX_COUNT: Final = 10**15
 HUGE: Final = 1e15  # seconds; a larger number is no time
 
@@ -33,6 +38,7 @@ class PodReport:
     idle_s: float = 0.0
     checkpoint: str | None = None
     metrics: tuple[tuple[str, str], ...] = ()
+    plan: tuple[Mapping[str, Any], ...] = ()  # what each stage of the run will need, as `status.plan` holds it
 
     @classmethod
     def read(cls, text: str) -> PodReport | None:
@@ -57,6 +63,7 @@ class PodReport:
             idle_s=min(_number(document.get("idleSeconds")) or 0.0, HUGE),
             checkpoint=_text(document.get("checkpoint"), MAX_TEXT),
             metrics=as_text({name: value for name, value in metrics.items() if value}),
+            plan=_plan(document.get("plan")),
         )
 
     @property
@@ -110,6 +117,18 @@ def duration(seconds: float) -> str:
     ]
     first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
     return "".join(f"{count}{unit}" for count, unit in parts[first : first + 2] if count or first == len(parts) - 1)
+
+
+def _plan(value: object) -> tuple[Mapping[str, Any], ...]:
+    """The entries of known stages, one each, with nothing but texts in known fields."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, dict) and one.get("name") in STAGES:
+            texts = {name: text for name in PLAN_FIGURES if (text := _text(one.get(name), MAX_TEXT))}
+            lines = one.get("how")
+            how = [_text(line, MAX_MESSAGE) for line in (lines[:MAX_HOW] if isinstance(lines, list) else [])]
+            found.setdefault(one["name"], {"name": one["name"], **texts, "how": [line for line in how if line]})
+    return tuple(found.values())
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ The manifest is frozen at the first look. What a later operator would resolve ot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from prlcoder.operator.model_servers import STAGE as SERVED_STAGE
 from prlcoder.operator.model_servers import ModelServer, model_servers, stage_folder
 from prlcoder.operator.observed import ObservedRun
 from prlcoder.operator.stage_options import needs_group
+from prlcoder.runs.estimates.from_spec import estimates_from_spec
+from prlcoder.runs.estimates.table import estimate_summary
 from prlcoder.spec import manifest
 
 NOT_SERVED: Final = (
@@ -39,6 +42,7 @@ class Resolved:
     served: str | None = None
     servers: tuple[ModelServer, ...] = ()
     apart: bool = False
+    estimates: tuple[Mapping[str, Any], ...] = ()  # as `status.plan` holds them
 
     def in_group(self, stage: str, nodes: int) -> bool:
         """Whether a stage with so many nodes is one JobSet where the cluster has JobSets."""
@@ -62,7 +66,9 @@ def resolve(run: ObservedRun, frozen: str | None) -> Resolved:
         return Resolved(error=str(error))
     apart = bool(servers) and parsed.spec.servers == "separate"
     text = manifest.dump(parsed) if frozen is None else frozen
-    return Resolved(stages, given, text, served=served, servers=servers, apart=apart)
+    to_run = (stage for stage in stages if stage not in given)
+    known = tuple(map(estimate_summary, estimates_from_spec(parsed, to_run)))
+    return Resolved(stages, given, text, served=served, servers=servers, apart=apart, estimates=known)
 
 
 def _document(run: ObservedRun) -> dict[str, Any]:

@@ -108,9 +108,13 @@ def _why_failed(job: ObservedJob, pods: Sequence[ObservedPod]) -> Explanation:
 
 
 def build(
-    observed: Observed, reports: Sequence[StageReport], failure: Explanation | None, now: datetime
+    observed: Observed,
+    reports: Sequence[StageReport],
+    failure: Explanation | None,
+    now: datetime,
+    estimates: Sequence[Status] = (),
 ) -> dict[str, Any]:
-    """The whole status: what a write of the subresource should hold."""
+    """The whole status: what a write of the subresource should hold. ``estimates`` are known from the spec alone."""
     run = observed.run
     conditions = merged(
         run.status.get("conditions") or [], _conditions(observed, reports, failure), run.generation, now
@@ -127,11 +131,19 @@ def build(
     if current is not None:
         status["stage"] = current.stage
         status |= _progress(current, stages)
+    if needs := _plan(run.status, reports) or list(estimates):
+        status["plan"] = needs
     if results := next((one["metrics"] for one in stages if one["name"] == "evaluate" and "metrics" in one), None):
         status["results"] = results
     if wrong := failure or (current.explanation if current else None):
         status["reason"] = str(wrong.reason)
     return status
+
+
+def _plan(before: Status, reports: Sequence[StageReport]) -> list[Status]:
+    """What a stage's pod says that the stages will need; without a pod that tells it, what is known already."""
+    told = next((one.progress.plan for one in reports if one.progress and one.progress.plan), ())
+    return list(told or before.get("plan") or ())
 
 
 def _progress(current: StageReport, stages: Sequence[Status]) -> dict[str, str]:

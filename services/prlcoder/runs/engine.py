@@ -96,8 +96,7 @@ def _run_stages(session: RunSession, only: str | None) -> bool:
         if problems is None:
             with session.stopping.allowed():
                 problems = load_problems(session.run.spec, session.folder.splits, session.folder.quarantine)
-                if only is None:
-                    _write_estimates(session, problems)
+                _write_estimates(session, problems)
                 if (facts := check_run_models(session.run.spec, problems)) is not None:
                     log(f"model: {facts}")
         _run_stage(session, step.name, problems, resumed=step.action == "resume")

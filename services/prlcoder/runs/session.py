@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prlcoder.errors import PrlcoderError, WorkError, first_line
 from prlcoder.files import atomic_output
+from prlcoder.runs.estimates.table import saved_summaries
 from prlcoder.runs.folder import RunFolder
 from prlcoder.runs.load_problems import SplitProblems
 from prlcoder.runs.lock import locked
@@ -90,7 +91,7 @@ def check_finished_reads(session: RunSession, name: str) -> None:
 def observed_stage(session: RunSession, name: str, log: OpenTranscript, scratch: str) -> Iterator[None]:
     """On a cluster, serve the stage's progress and end a stage that makes none. On one machine there is nothing to do:
     its user sees the progress, and ends the run."""
-    running = StageInProgress(name)
+    running = StageInProgress(name, plan=saved_summaries(session.folder.estimate))
     with ExitStack() as stack:
         stack.enter_context(checkpoints_heard(running.note_checkpoint))
         stack.enter_context(checkpoints_heard(lambda _: session.checkpoint_saved(scratch)))

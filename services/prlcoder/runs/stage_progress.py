@@ -15,7 +15,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,10 +36,12 @@ MAX_END_REPORT_BYTES: Final = 4096  # Kubernetes cuts longer termination message
 
 @dataclass
 class StageInProgress:
-    """The stage that this process runs, and the name of its newest complete checkpoint."""
+    """The stage that this process runs, the name of its newest complete checkpoint, and the summaries of what all
+    stages of the run will need."""
 
     stage: str
     checkpoint: str | None = None
+    plan: Sequence[Mapping[str, Any]] = ()
 
     def note_checkpoint(self, name: str) -> None:
         """Take ``name`` as the newest checkpoint."""
@@ -58,6 +60,8 @@ def progress_document(running: StageInProgress) -> dict[str, Any]:
         "pieces": pieces_of_work(),
         "idleSeconds": round(idle_s(), 1),
     }
+    if running.plan:
+        document["plan"] = list(running.plan)
     if running.checkpoint is not None:
         document["checkpoint"] = running.checkpoint
     if (work := outermost()) is None:

@@ -76,6 +76,31 @@ class StageSummary(Section):
     """Time at which the stage ended."""
 
 
+class StagePlan(Section):
+    """What a stage will need, as text. A figure that is missing does not apply."""
+
+    name: Literal["pretrain", "supervise", "sft", "reward", "policy", "evaluate"]
+    """Name of the stage."""
+    memory: ShortText | None = None
+    """Memory of its process."""
+    gpu_memory: ShortText | None = None
+    """Memory on the GPU."""
+    gpus: ShortText | None = None
+    """GPUs that fit, or that its pods request."""
+    tokens_read: ShortText | None = None
+    """Tokens that it trains on or scores."""
+    tokens_written: ShortText | None = None
+    """Tokens that it samples."""
+    disk: ShortText | None = None
+    """Size of its files."""
+    time: ShortText | None = None
+    """How long it takes."""
+    cost: ShortText | None = None
+    """Cost of the language-model teacher, in the unit of the manifest's prices."""
+    how: Annotated[tuple[Message, ...], Field(max_length=8)] = ()
+    """How each figure was obtained, or why it is unknown."""
+
+
 class RunStatus(Section):
     """The progress of the run. Its conditions are the truth; `phase` and the fields beside it are for display only."""
 
@@ -97,5 +122,7 @@ class RunStatus(Section):
     """Conditions of the run."""
     stages: Annotated[tuple[StageSummary, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Progress of each stage."""
+    plan: Annotated[tuple[StagePlan, ...], Field(json_schema_extra=unique_by("name"))] = ()
+    """What each stage will need: bounds from the spec, and estimates once a stage runs (docs/planning.md)."""
     results: Annotated[tuple[Metric, ...], Field(json_schema_extra=unique_by("name"))] = ()
     """Results of the evaluation."""

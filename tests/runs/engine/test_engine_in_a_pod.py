@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 from tests.runs.engine.workplace import Workplace
 
+from prlcoder.runs.stage_progress import StageInProgress, progress_document
+
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
@@ -82,3 +84,9 @@ def test_on_one_machine_nothing_listens_and_nothing_is_watched(workplace: Workpl
     sockets = {os.readlink(f"/proc/{process.pid}/fd/{one}") for one in os.listdir(f"/proc/{process.pid}/fd")}
     assert not {f"socket:[{inode}]" for inode in inodes} & sockets
     process.kill()
+
+
+def test_the_progress_of_a_stage_has_what_all_stages_will_need() -> None:
+    plan = [{"name": "sft", "memory": "1.0 GiB", "how": ["memory: computed"]}]
+    assert progress_document(StageInProgress("sft", plan=plan))["plan"] == plan
+    assert "plan" not in progress_document(StageInProgress("sft"))

@@ -31,12 +31,12 @@ class StageEstimate:
     """What a stage will need. None where nothing is known; ``how`` says per figure how it was obtained."""
 
     stage: str
-    memory_mib: float
+    memory_mib: float | None
     gpu_memory_mib: float | None
     gpus: str
     tokens_read: float | None
-    tokens_written: float
-    disk_mib: float
+    tokens_written: float | None
+    disk_mib: float | None
     cost: float | None
     seconds: float | None
     how: dict[str, str]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 from prlcoder.runs.estimates.stages import StageEstimate
@@ -44,6 +46,31 @@ def _sources(estimates: Sequence[StageEstimate]) -> list[str]:
 def estimate_record(one: StageEstimate) -> dict[str, Any]:
     """The estimate as it is written into ``estimate.json``; numbers have one decimal."""
     return {name: round(value, 1) if isinstance(value, float) else value for name, value in asdict(one).items()}
+
+
+def estimate_summary(one: StageEstimate) -> dict[str, Any]:
+    """The estimate as the status of a run on a cluster shows it: figures as text, and how each was obtained."""
+    figures = {
+        "memory": _memory(one.memory_mib) or "unknown",
+        "gpuMemory": _memory(one.gpu_memory_mib),
+        "gpus": one.gpus,
+        "tokensRead": _count(one.tokens_read),
+        "tokensWritten": _count(one.tokens_written),
+        "disk": _memory(one.disk_mib) or "unknown",
+        "time": _duration(one.seconds),
+        "cost": "" if one.cost is None else f"{one.cost:,.2f}",
+    }
+    how = [f"{figure}: {one.how[figure]}" for figure in FIGURES if one.how.get(figure)]
+    return {"name": one.stage, **{name: value for name, value in figures.items() if value}, "how": how}
+
+
+def saved_summaries(path: Path) -> list[dict[str, Any]]:
+    """The summaries of a run's ``estimate.json``; none where there is no such file."""
+    try:
+        stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
+        return [estimate_summary(StageEstimate(**record)) for record in stages.values()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _cells(one: StageEstimate) -> list[str]:
