@@ -9,8 +9,8 @@ import tempfile
 from prlcoder.executor.jail import Jail
 from prlcoder.executor.jailed import wire
 from prlcoder.executor.judging.orders import Order
-from prlcoder.executor.pool import JailTask, Worker
 from prlcoder.executor.verdicts import ResourceLimits
+from prlcoder.executor.worker import JailTask, Worker
 
 
 def report(number: int, end: int) -> bytes:

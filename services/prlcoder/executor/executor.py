@@ -15,10 +15,11 @@ from prlcoder.executor.judging.limits import with_test_limit
 from prlcoder.executor.judging.orders import LOST_TRACE, RunOutcome, Session
 from prlcoder.executor.judging.sessions import open_session
 from prlcoder.executor.packages import PackageFolder
-from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, JailTask, require_profile
+from prlcoder.executor.pool import ORDERS_PER_WORKER, JailPool, require_profile
 from prlcoder.executor.protocol import ClosingRunner
 from prlcoder.executor.run_code import FreeRun, open_free_run
 from prlcoder.executor.verdicts import ExecutionRequest, ExecutionResult, ResourceLimits
+from prlcoder.executor.worker import JailTask
 
 ResultCallback = Callable[[ExecutionResult], None]
 Abandon = Callable[[], None]

