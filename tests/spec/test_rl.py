@@ -201,7 +201,7 @@ REFUSED = {
     "term, or choose another rule",
     "policy.rl.rewards=[{kind: verdict}]": "rl.credit.rule: `mean` distributes the rewards of steps, and no term of "
     "rl.rewards gives any; add `{kind: process}` to rl.rewards, or set the rule to outcome",
-    "policy.rl.engine.kind=vllm": "rl.engine.kind: `vllm` cannot sample rollouts yet; set it to transformers",
+    "policy.rl.engine={kind: vllm, weights: ipc}": "rl.engine.weights: `ipc` is not implemented; set it to uri",
     "policy.rl.rewards=[{kind: verdict}, {kind: outcome-model}]": "rl.rewards[1]: `reward: {kind: prm}` scores steps, "
     "not programs; set reward.kind to orm",
     "policy={algorithm: rloo, rl: {rewards: [{kind: verdict}], credit: {rule: outcome}, rewardModel: "
@@ -212,8 +212,8 @@ REFUSED = {
     "`credit: {rule: first-error}` gives steps fixed rewards; remove the term, or choose another rule",
     "policy.rl={rewards: [{kind: verdict}], credit: {rule: first-error}}": "rl.credit.rule: `first-error` distributes "
     "the term `process`, and rl.rewards has none; add `{kind: process}` to rl.rewards, or set the rule to outcome",
-    "services.policy=host:1": "rl.engine: services.policy is host:1, and RL samples in the trainer's process; remove "
-    "services.policy",
+    "services.policy=host:1": "rl.engine.kind: `transformers` samples in the trainer's process, and services.policy is "
+    "host:1; remove services.policy, or set the kind to vllm",
     "stages.policy={nodes: 2}": "algorithm: `ppo` trains in one pod; set stages.policy.nodes to 1",
 }
 

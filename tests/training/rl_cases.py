@@ -21,6 +21,7 @@ from prlcoder.spec import Evaluation, Policy, Reward, Rl
 from prlcoder.stages.context import StageContext
 from prlcoder.training.rl.collecting import RolloutCollector, RolloutTask
 from prlcoder.training.rl.curriculum import Curriculum
+from prlcoder.training.rl.engines import LocalEngine, RolloutEngine
 from prlcoder.training.rl.scoring import RolloutScorer
 from prlcoder.training.stages import policy as policy_stage
 
@@ -70,9 +71,9 @@ def rl_collector(
     checkpoint = load(str(folder))
     settings = Rl.model_validate({**SAMPLING, **VERDICT, **rl})
     tasks = [RolloutTask.of(one, render(one, NANO, checkpoint.tokenizer), checkpoint.tokenizer) for one in problems]
-    engine: Any = TransformersEngine(checkpoint, max_new_tokens=settings.max_new_tokens)
+    engine: RolloutEngine = LocalEngine(TransformersEngine(checkpoint, max_new_tokens=settings.max_new_tokens))
     return RolloutCollector(
-        engine=engine if writes is None else Writing(checkpoint.tokenizer, tasks, writes),
+        engine=engine if writes is None else LocalEngine(Writing(checkpoint.tokenizer, tasks, writes)),  # type: ignore[arg-type]
         executor=executor,
         segmenter=segment_each,
         scorer=None if scorer is None else RolloutScorer(LocalStepScorer(str(scorer)), problems, NANO),

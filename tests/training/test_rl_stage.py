@@ -26,6 +26,7 @@ from prlcoder.segmenter import segment, segment_each
 from prlcoder.spec import Evaluation, Policy, Rl
 from prlcoder.stages.context import StageContext
 from prlcoder.training.rl.collecting import RolloutCollector, RolloutTask
+from prlcoder.training.rl.engines import LocalEngine
 from prlcoder.training.rl.scoring import RolloutScorer
 from prlcoder.training.rl.token_batch import TokenBatch, completion_logps
 from prlcoder.training.stages import policy as policy_stage
@@ -77,7 +78,7 @@ def collector(
     ]
     settings = Rl.model_validate({**SMALL, **rl})
     return RolloutCollector(
-        engine=TransformersEngine(checkpoint, max_new_tokens=settings.max_new_tokens),
+        engine=LocalEngine(TransformersEngine(checkpoint, max_new_tokens=settings.max_new_tokens)),
         executor=executor,
         segmenter=segment_each,
         scorer=None if scorer is None else RolloutScorer(LocalStepScorer(str(scorer)), problems, NANO),
@@ -166,7 +167,7 @@ def test_scores_of_a_reward_model_with_another_tokenizer_lie_at_the_policys_toke
     problems = {problem.id: problem for problem in suite}
     with Executor(workers=1) as executor:
         sampler = collector(suite, nano_folder, executor, scorer=reward_models["first"])
-        sampler = replace(sampler, engine=Canonical(sampler))
+        sampler = replace(sampler, engine=LocalEngine(Canonical(sampler)))  # type: ignore[arg-type]
         rollouts = sampler.collect(0, 0).rollouts
     scorer = LocalStepScorer(str(reward_models["first"]))
     policy_tokenizer = load(str(nano_folder)).tokenizer

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prlcoder.errors import InputError
+from prlcoder.modeling.configs import load_config
 from prlcoder.modeling.model_source import unloadable
 from prlcoder.modeling.safetensors_check import Shapes, read_shapes
 
@@ -34,6 +35,8 @@ def local_folder(uri: str) -> Path:
 def require_same_architecture(present: Path, other: Path) -> None:
     """Raises ``InputError`` unless both checkpoints have equal configurations and equal tensor names and shapes."""
     ours, theirs = _config(present), _config(other)
+    if ours != theirs:  # the same model may be written by two releases of transformers, with other names of fields
+        ours, theirs = _resolved(present), _resolved(other)
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise InputError(
@@ -53,6 +56,12 @@ def _config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise unloadable("model", str(folder), error) from error
     return {name: value for name, value in read.items() if name not in _PROVENANCE_FIELDS}
+
+
+def _resolved(folder: Path) -> dict[str, Any]:
+    """The configuration as this release of ``transformers`` reads it."""
+    values = load_config(str(folder)).to_dict()
+    return {name: value for name, value in values.items() if name not in _PROVENANCE_FIELDS}
 
 
 def _shapes(folder: Path) -> Shapes:

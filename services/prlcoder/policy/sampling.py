@@ -23,8 +23,8 @@ class Sampling:
     - ``first_prompt``: number of the first prompt if this request is one part of a larger one. The draws depend on the
       prompts' numbers, so the parts give the same samples as the whole.
     - ``log_probabilities``: return those of the model itself, at temperature 1.
-    - ``at_temperature``: return the log-probabilities at ``temperature`` instead; ``top_k`` and ``top_p`` do not change
-      them. Only an engine in this process does so.
+    - ``at_temperature``: return the log-probabilities at ``temperature`` instead. The engine ``vllm`` returns those
+      among the tokens that ``top_k`` and ``top_p`` leave; for the engine ``transformers`` these change nothing.
     - ``whole``: a sample arrives in one piece, at its end.
     """
 
@@ -44,6 +44,15 @@ class Sampling:
     def drawn(self) -> int:
         """Number of samples to compute per prompt. Greedy samples are all equal, so one is enough."""
         return 1 if self.temperature == 0 else self.samples
+
+    @property
+    def logprobs_at(self) -> float | None:
+        """The temperature of the returned log-probabilities; None if the caller gets the same at every temperature,
+        or none."""
+        sampled_from_model = self.temperature == 1 and self.top_p == 1 and self.top_k == 0
+        if not self.log_probabilities or self.temperature == 0 or sampled_from_model:
+            return None
+        return self.temperature if self.at_temperature else 1.0
 
     def check(self) -> None:
         """Raises ``InputError`` naming the field if a value is outside the range that every engine accepts."""

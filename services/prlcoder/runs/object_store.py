@@ -117,8 +117,10 @@ class ObjectStore:
         folder, target = self.local / WORK / stage / KEPT, self.remote / WORK / stage
         before = self._indexes.get(stage, {"number": 0, "files": {}})
         number, files = before["number"] + 1, {}
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name, stamp = path.relative_to(folder).as_posix(), list(_stamp(path))
+            if any(part.startswith(".") for part in name.split("/")):
+                continue
             known = before["files"].get(name)
             if known is None or known["stamp"] != stamp:
                 self._upload(path, target / f"{number}/{name}")

@@ -137,9 +137,13 @@ class RlEngine(Section):
     """What samples the rollouts."""
 
     kind: Literal["transformers", "vllm"] = "transformers"
-    """`transformers` samples in the trainer's process with the trainer's own weights."""
+    """`transformers` samples in the trainer's process with the trainer's own weights. `vllm` samples in a policy
+    service (`services.policy`, or the environment variable `PRLCODER_POLICY`) and gives it new weights after each
+    update. The service may run either engine."""
     weights: Literal["uri", "ipc"] = "uri"
-    """With `vllm`: how new weights reach the engine."""
+    """With `vllm`: how new weights reach the engine. `uri` writes them into the run's folder, which the service must
+    see under the same path: a LoRA adapter if the service accepts adapters for the initial policy, otherwise the whole
+    model. `ipc` is not implemented."""
 
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {

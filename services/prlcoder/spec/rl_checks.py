@@ -30,6 +30,7 @@ def policy_contradictions(spec: Spec) -> Iterator[Contradiction]:
     yield from _sampling(policy.algorithm, rl)
     yield from _rewards(spec, rl)
     yield from _refresh(spec, rl)
+    yield from _engine(spec, rl)
     yield from _not_built(spec, rl)
 
 
@@ -141,13 +142,18 @@ def _refresh(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
         yield where, f"the reward model at {spec.services.prm} is trained elsewhere", "remove it, or services.prm"
 
 
+def _engine(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
+    """A policy service samples the rollouts or there is none. The environment may name it, too, so that `kind: vllm`
+    alone contradicts nothing."""
+    if rl.engine.kind == "transformers" and spec.services.policy is not None:
+        what = f"`transformers` samples in the trainer's process, and services.policy is {spec.services.policy}"
+        yield ("rl", "engine", "kind"), what, "remove services.policy, or set the kind to vllm"
+
+
 def _not_built(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
     """Settings of the API that no code implements yet. docs/limits.md lists them."""
-    if rl.engine.kind != "transformers":
-        yield ("rl", "engine", "kind"), f"`{rl.engine.kind}` cannot sample rollouts yet", "set it to transformers"
-    if spec.services.policy is not None:
-        what = f"services.policy is {spec.services.policy}, and RL samples in the trainer's process"
-        yield ("rl", "engine"), what, "remove services.policy"
+    if rl.engine.weights == "ipc":
+        yield ("rl", "engine", "weights"), "`ipc` is not implemented", "set it to uri"
     if spec.stages.of("policy").nodes > 1:
         yield (
             ("algorithm",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from prlcoder.policy.serving.client import PolicyClient
@@ -35,6 +36,17 @@ class RemoteModel(Blocking[M]):
 
         return load_tokenizer(self._model or self._info().uri)
 
+    def _serves(self, uri: str) -> bool:
+        """Whether ``uri`` of the server's answer is the model that it was given."""
+        return self._model is not None and same_model(uri, self._model)
+
     def _info(self) -> Any:
         """The model that is serving: the response of ``GetModelInfo``."""
         return self._thread.run(self._client.info(timeout_s=INFO_TIMEOUT_S))
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two strings name the same folder or hub id."""
+    if Path(one).is_dir() and Path(other).is_dir():
+        return Path(one).resolve() == Path(other).resolve()
+    return one == other

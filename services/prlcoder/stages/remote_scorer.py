@@ -62,7 +62,7 @@ class RemoteScorer(RemoteModel[PrmClient]):
         if not changed:
             return
         uri = (await self._client.info()).uri
-        if len(changed) > 1 or self._model is None or uri != self._model:
+        if len(changed) > 1 or not self._serves(uri):
             raise WorkError(
                 f"{self._target}: the reward model's service had version {self._version} of its weights and has "
                 f"{max(changed)} ({uri}) now, so its scores cannot be compared; run again to go on with one model"

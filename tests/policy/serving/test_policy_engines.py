@@ -172,19 +172,22 @@ def test_names_of_control_tokens_are_read_and_written_alike(served: Served, writ
     assert texts(write(served, prompts, stop=(name,)))[0] == ""  # a control token's name can be a stop text
 
 
-def test_log_probabilities_are_the_models_own(served: Served, policies: dict[str, Path]) -> None:
+def test_log_probabilities_are_the_models_own_or_those_at_the_sampling_temperature(
+    served: Served, policies: dict[str, Path]
+) -> None:
     import torch
 
     from prlcoder.modeling.spans import encode
 
     model, tokenizer = load(str(policies["first"])).model, served.policy.tokenizer
-    found = write(served, temperature=0.7, seed=5, log_probabilities=True)
-    for number, prompt in enumerate(PROMPTS):
-        sample, ids = found[number, 0], encode(tokenizer, prompt).ids
-        with torch.inference_mode():
-            logits = model(torch.tensor([ids + sample.ids])).logits[0, len(ids) - 1 : -1]
-        expected = torch.log_softmax(logits, -1).gather(-1, torch.tensor(sample.ids)[:, None])[:, 0]
-        assert sample.log_probabilities == pytest.approx(expected.tolist(), abs=1e-3)
+    for at_temperature, scale in ((False, 1.0), (True, 0.7), (False, 1.0)):
+        found = write(served, temperature=0.7, seed=5, log_probabilities=True, at_temperature=at_temperature)
+        for number, prompt in enumerate(PROMPTS):
+            sample, ids = found[number, 0], encode(tokenizer, prompt).ids
+            with torch.inference_mode():
+                logits = model(torch.tensor([ids + sample.ids])).logits[0, len(ids) - 1 : -1] / scale
+            expected = torch.log_softmax(logits, -1).gather(-1, torch.tensor(sample.ids)[:, None])[:, 0]
+            assert sample.log_probabilities == pytest.approx(expected.tolist(), abs=1e-3)
     assert not write(served)[0, 0].log_probabilities
 
 

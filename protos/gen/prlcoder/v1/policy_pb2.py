@@ -26,37 +26,37 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from prlcoder.v1 import problem_pb2 as prlcoder_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18prlcoder/v1/policy.proto\x12\x0bprlcoder.v1\x1a\x17google/rpc/status.proto\x1a\x19prlcoder/v1/problem.proto\"\x89\x01\n\x0cGenerateItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x07problem\x18\x02 \x01(\x0b\x32\x14.prlcoder.v1.ProblemH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12)\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x18.prlcoder.v1.ControlTextB\t\n\x07\x63ontext\"\x8c\x01\n\x08Sampling\x12\x0f\n\x07samples\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x01\x12\r\n\x05top_p\x18\x03 \x01(\x01\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x12\n\nmax_tokens\x18\x05 \x01(\r\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x11\n\x04seed\x18\x07 \x01(\x03H\x00\x88\x01\x01\x42\x07\n\x05_seed\"\xa2\x01\n\x0fGenerateRequest\x12(\n\x05items\x18\x01 \x03(\x0b\x32\x19.prlcoder.v1.GenerateItem\x12\'\n\x08sampling\x18\x02 \x01(\x0b\x32\x15.prlcoder.v1.Sampling\x12\x19\n\x11log_probabilities\x18\x03 \x01(\x08\x12\x12\n\nfirst_item\x18\x04 \x01(\r\x12\r\n\x05whole\x18\x05 \x01(\x08\">\n\x06Tokens\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\r\x12\x19\n\x11log_probabilities\x18\x03 \x03(\x02\"d\n\x08\x46inished\x12)\n\x06reason\x18\x01 \x01(\x0e\x32\x19.prlcoder.v1.FinishReason\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07program\x18\x03 \x01(\t\x12\x0e\n\x06tokens\x18\x04 \x01(\r\"\xc8\x01\n\x10GenerateResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06sample\x18\x02 \x01(\r\x12\x17\n\x0fweights_version\x18\x03 \x01(\x04\x12%\n\x06tokens\x18\x04 \x01(\x0b\x32\x13.prlcoder.v1.TokensH\x00\x12)\n\x08\x66inished\x18\x05 \x01(\x0b\x32\x15.prlcoder.v1.FinishedH\x00\x12$\n\x06status\x18\x06 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x07\n\x05\x65vent\"\"\n PolicyServiceGetModelInfoRequest\"\xbd\x01\n!PolicyServiceGetModelInfoResponse\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x17\n\x0fweights_version\x18\x02 \x01(\x04\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x10\n\x08template\x18\x04 \x01(\t\x12\x17\n\x0ftemplate_digest\x18\x05 \x01(\t\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x13\n\x0b\x61\x64\x61pter_uri\x18\x08 \x01(\t\"i\n!PolicyServiceUpdateWeightsRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12&\n\x04kind\x18\x03 \x01(\x0e\x32\x18.prlcoder.v1.WeightsKind\"N\n\"PolicyServiceUpdateWeightsResponse\x12\x17\n\x0fweights_version\x18\x01 \x01(\x04\x12\x0f\n\x07pause_s\x18\x02 \x01(\x01*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02*\\\n\x0bWeightsKind\x12\x1c\n\x18WEIGHTS_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11WEIGHTS_KIND_FULL\x10\x01\x12\x18\n\x14WEIGHTS_KIND_ADAPTER\x10\x02\x32\xbb\x02\n\rPolicyService\x12I\n\x08Generate\x12\x1c.prlcoder.v1.GenerateRequest\x1a\x1d.prlcoder.v1.GenerateResponse0\x01\x12m\n\x0cGetModelInfo\x12-.prlcoder.v1.PolicyServiceGetModelInfoRequest\x1a..prlcoder.v1.PolicyServiceGetModelInfoResponse\x12p\n\rUpdateWeights\x12..prlcoder.v1.PolicyServiceUpdateWeightsRequest\x1a/.prlcoder.v1.PolicyServiceUpdateWeightsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18prlcoder/v1/policy.proto\x12\x0bprlcoder.v1\x1a\x17google/rpc/status.proto\x1a\x19prlcoder/v1/problem.proto\"\x89\x01\n\x0cGenerateItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x07problem\x18\x02 \x01(\x0b\x32\x14.prlcoder.v1.ProblemH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12)\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x18.prlcoder.v1.ControlTextB\t\n\x07\x63ontext\"\x8c\x01\n\x08Sampling\x12\x0f\n\x07samples\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x01\x12\r\n\x05top_p\x18\x03 \x01(\x01\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x12\n\nmax_tokens\x18\x05 \x01(\r\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x11\n\x04seed\x18\x07 \x01(\x03H\x00\x88\x01\x01\x42\x07\n\x05_seed\"\xba\x01\n\x0fGenerateRequest\x12(\n\x05items\x18\x01 \x03(\x0b\x32\x19.prlcoder.v1.GenerateItem\x12\'\n\x08sampling\x18\x02 \x01(\x0b\x32\x15.prlcoder.v1.Sampling\x12\x19\n\x11log_probabilities\x18\x03 \x01(\x08\x12\x12\n\nfirst_item\x18\x04 \x01(\r\x12\r\n\x05whole\x18\x05 \x01(\x08\x12\x16\n\x0e\x61t_temperature\x18\x06 \x01(\x08\">\n\x06Tokens\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\r\x12\x19\n\x11log_probabilities\x18\x03 \x03(\x02\"d\n\x08\x46inished\x12)\n\x06reason\x18\x01 \x01(\x0e\x32\x19.prlcoder.v1.FinishReason\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07program\x18\x03 \x01(\t\x12\x0e\n\x06tokens\x18\x04 \x01(\r\"\xc8\x01\n\x10GenerateResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06sample\x18\x02 \x01(\r\x12\x17\n\x0fweights_version\x18\x03 \x01(\x04\x12%\n\x06tokens\x18\x04 \x01(\x0b\x32\x13.prlcoder.v1.TokensH\x00\x12)\n\x08\x66inished\x18\x05 \x01(\x0b\x32\x15.prlcoder.v1.FinishedH\x00\x12$\n\x06status\x18\x06 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x07\n\x05\x65vent\"\"\n PolicyServiceGetModelInfoRequest\"\xd8\x01\n!PolicyServiceGetModelInfoResponse\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x17\n\x0fweights_version\x18\x02 \x01(\x04\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x10\n\x08template\x18\x04 \x01(\t\x12\x17\n\x0ftemplate_digest\x18\x05 \x01(\t\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x13\n\x0b\x61\x64\x61pter_uri\x18\x08 \x01(\t\x12\x19\n\x11vocabulary_digest\x18\t \x01(\t\"i\n!PolicyServiceUpdateWeightsRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12&\n\x04kind\x18\x03 \x01(\x0e\x32\x18.prlcoder.v1.WeightsKind\"N\n\"PolicyServiceUpdateWeightsResponse\x12\x17\n\x0fweights_version\x18\x01 \x01(\x04\x12\x0f\n\x07pause_s\x18\x02 \x01(\x01*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02*\\\n\x0bWeightsKind\x12\x1c\n\x18WEIGHTS_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11WEIGHTS_KIND_FULL\x10\x01\x12\x18\n\x14WEIGHTS_KIND_ADAPTER\x10\x02\x32\xbb\x02\n\rPolicyService\x12I\n\x08Generate\x12\x1c.prlcoder.v1.GenerateRequest\x1a\x1d.prlcoder.v1.GenerateResponse0\x01\x12m\n\x0cGetModelInfo\x12-.prlcoder.v1.PolicyServiceGetModelInfoRequest\x1a..prlcoder.v1.PolicyServiceGetModelInfoResponse\x12p\n\rUpdateWeights\x12..prlcoder.v1.PolicyServiceUpdateWeightsRequest\x1a/.prlcoder.v1.PolicyServiceUpdateWeightsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prlcoder.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=1325
-  _globals['_FINISHREASON']._serialized_end=1420
-  _globals['_WEIGHTSKIND']._serialized_start=1422
-  _globals['_WEIGHTSKIND']._serialized_end=1514
+  _globals['_FINISHREASON']._serialized_start=1376
+  _globals['_FINISHREASON']._serialized_end=1471
+  _globals['_WEIGHTSKIND']._serialized_start=1473
+  _globals['_WEIGHTSKIND']._serialized_end=1565
   _globals['_GENERATEITEM']._serialized_start=94
   _globals['_GENERATEITEM']._serialized_end=231
   _globals['_SAMPLING']._serialized_start=234
   _globals['_SAMPLING']._serialized_end=374
   _globals['_GENERATEREQUEST']._serialized_start=377
-  _globals['_GENERATEREQUEST']._serialized_end=539
-  _globals['_TOKENS']._serialized_start=541
-  _globals['_TOKENS']._serialized_end=603
-  _globals['_FINISHED']._serialized_start=605
-  _globals['_FINISHED']._serialized_end=705
-  _globals['_GENERATERESPONSE']._serialized_start=708
-  _globals['_GENERATERESPONSE']._serialized_end=908
-  _globals['_POLICYSERVICEGETMODELINFOREQUEST']._serialized_start=910
-  _globals['_POLICYSERVICEGETMODELINFOREQUEST']._serialized_end=944
-  _globals['_POLICYSERVICEGETMODELINFORESPONSE']._serialized_start=947
-  _globals['_POLICYSERVICEGETMODELINFORESPONSE']._serialized_end=1136
-  _globals['_POLICYSERVICEUPDATEWEIGHTSREQUEST']._serialized_start=1138
-  _globals['_POLICYSERVICEUPDATEWEIGHTSREQUEST']._serialized_end=1243
-  _globals['_POLICYSERVICEUPDATEWEIGHTSRESPONSE']._serialized_start=1245
-  _globals['_POLICYSERVICEUPDATEWEIGHTSRESPONSE']._serialized_end=1323
-  _globals['_POLICYSERVICE']._serialized_start=1517
-  _globals['_POLICYSERVICE']._serialized_end=1832
+  _globals['_GENERATEREQUEST']._serialized_end=563
+  _globals['_TOKENS']._serialized_start=565
+  _globals['_TOKENS']._serialized_end=627
+  _globals['_FINISHED']._serialized_start=629
+  _globals['_FINISHED']._serialized_end=729
+  _globals['_GENERATERESPONSE']._serialized_start=732
+  _globals['_GENERATERESPONSE']._serialized_end=932
+  _globals['_POLICYSERVICEGETMODELINFOREQUEST']._serialized_start=934
+  _globals['_POLICYSERVICEGETMODELINFOREQUEST']._serialized_end=968
+  _globals['_POLICYSERVICEGETMODELINFORESPONSE']._serialized_start=971
+  _globals['_POLICYSERVICEGETMODELINFORESPONSE']._serialized_end=1187
+  _globals['_POLICYSERVICEUPDATEWEIGHTSREQUEST']._serialized_start=1189
+  _globals['_POLICYSERVICEUPDATEWEIGHTSREQUEST']._serialized_end=1294
+  _globals['_POLICYSERVICEUPDATEWEIGHTSRESPONSE']._serialized_start=1296
+  _globals['_POLICYSERVICEUPDATEWEIGHTSRESPONSE']._serialized_end=1374
+  _globals['_POLICYSERVICE']._serialized_start=1568
+  _globals['_POLICYSERVICE']._serialized_end=1883
 # @@protoc_insertion_point(module_scope)

@@ -57,18 +57,20 @@ class Sampling(_message.Message):
     def __init__(self, samples: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("items", "sampling", "log_probabilities", "first_item", "whole")
+    __slots__ = ("items", "sampling", "log_probabilities", "first_item", "whole", "at_temperature")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     FIRST_ITEM_FIELD_NUMBER: _ClassVar[int]
     WHOLE_FIELD_NUMBER: _ClassVar[int]
+    AT_TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[GenerateItem]
     sampling: Sampling
     log_probabilities: bool
     first_item: int
     whole: bool
-    def __init__(self, items: _Optional[_Iterable[_Union[GenerateItem, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., log_probabilities: bool = ..., first_item: _Optional[int] = ..., whole: bool = ...) -> None: ...
+    at_temperature: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[GenerateItem, _Mapping]]] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., log_probabilities: bool = ..., first_item: _Optional[int] = ..., whole: bool = ..., at_temperature: bool = ...) -> None: ...
 
 class Tokens(_message.Message):
     __slots__ = ("text", "ids", "log_probabilities")
@@ -113,7 +115,7 @@ class PolicyServiceGetModelInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class PolicyServiceGetModelInfoResponse(_message.Message):
-    __slots__ = ("uri", "weights_version", "engine", "template", "template_digest", "max_tokens", "device", "adapter_uri")
+    __slots__ = ("uri", "weights_version", "engine", "template", "template_digest", "max_tokens", "device", "adapter_uri", "vocabulary_digest")
     URI_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +124,7 @@ class PolicyServiceGetModelInfoResponse(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     ADAPTER_URI_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     uri: str
     weights_version: int
     engine: str
@@ -130,7 +133,8 @@ class PolicyServiceGetModelInfoResponse(_message.Message):
     max_tokens: int
     device: str
     adapter_uri: str
-    def __init__(self, uri: _Optional[str] = ..., weights_version: _Optional[int] = ..., engine: _Optional[str] = ..., template: _Optional[str] = ..., template_digest: _Optional[str] = ..., max_tokens: _Optional[int] = ..., device: _Optional[str] = ..., adapter_uri: _Optional[str] = ...) -> None: ...
+    vocabulary_digest: str
+    def __init__(self, uri: _Optional[str] = ..., weights_version: _Optional[int] = ..., engine: _Optional[str] = ..., template: _Optional[str] = ..., template_digest: _Optional[str] = ..., max_tokens: _Optional[int] = ..., device: _Optional[str] = ..., adapter_uri: _Optional[str] = ..., vocabulary_digest: _Optional[str] = ...) -> None: ...
 
 class PolicyServiceUpdateWeightsRequest(_message.Message):
     __slots__ = ("version", "uri", "kind")

@@ -47,23 +47,31 @@ class PolicyClient(Client):
     ) -> list[list[PolicySample | ServiceError]]:
         """All samples of each prompt, complete, or why there are none (reason ``TOO_LONG`` if the prompt does not fit
         into the context)."""
-        pieces: dict[tuple[int, int], list[policy_pb2.Tokens]] = {}
         found: list[list[PolicySample | ServiceError]] = [[] for _ in prompts]
         ended: dict[tuple[int, int], PolicySample | ServiceError] = {}
-        whole = replace(sampling, whole=True)
-        async with aclosing(self.events(prompts, whole, timeout_s=timeout_s)) as events:
+        async with aclosing(self.completed(prompts, sampling, timeout_s=timeout_s)) as samples:
+            async for prompt, sample, outcome in samples:
+                ended[prompt, sample] = outcome
+        for prompt, sample in sorted(ended):
+            found[prompt].append(ended[prompt, sample])
+        return found
+
+    async def completed(
+        self, prompts: Sequence[str | ModelInput], sampling: Sampling, *, timeout_s: float | None = None
+    ) -> AsyncGenerator[tuple[int, int, PolicySample | ServiceError]]:
+        """The prompt's index, the sample's number and the outcome of each sample as it ends; outcomes as for
+        ``complete``. Close the generator to stop the engine."""
+        pieces: dict[tuple[int, int], list[policy_pb2.Tokens]] = {}
+        async with aclosing(self.events(prompts, replace(sampling, whole=True), timeout_s=timeout_s)) as events:
             async for event in events:
                 key = int(event.id), event.sample
                 match event.WhichOneof("event"):
                     case "tokens":
                         pieces.setdefault(key, []).append(event.tokens)
                     case "finished":
-                        ended[key] = _completion(event, pieces.pop(key, []))
+                        yield *key, _completion(event, pieces.pop(key, []))
                     case _:
-                        ended[key] = self.item_error(event.status)
-        for prompt, sample in sorted(ended):
-            found[prompt].append(ended[prompt, sample])
-        return found
+                        yield *key, self.item_error(event.status)
 
     async def events(
         self, prompts: Sequence[str | ModelInput], sampling: Sampling, *, timeout_s: float | None = None
@@ -119,6 +127,7 @@ def _request(prompts: Sequence[str | ModelInput], sampling: Sampling) -> policy_
         items=[_item(number, prompt) for number, prompt in enumerate(prompts)],
         sampling=drawing,
         log_probabilities=sampling.log_probabilities,
+        at_temperature=sampling.at_temperature,
         first_item=sampling.first_prompt,
         whole=sampling.whole,
     )

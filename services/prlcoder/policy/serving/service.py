@@ -14,6 +14,7 @@ import grpc.aio
 from prometheus_client import CollectorRegistry
 
 from prlcoder.errors import InputError
+from prlcoder.modeling.vocabulary import vocabulary_digest
 from prlcoder.policy.sampling import Piece, Sampling, Unread
 from prlcoder.policy.serving.live import LivePolicy, SampleEvent, WeightsKind
 from prlcoder.policy.serving.metrics import PolicyMetrics
@@ -110,6 +111,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             max_tokens=policy.max_length,
             device=policy.device,
             adapter_uri=policy.weights.adapter or "",
+            vocabulary_digest=vocabulary_digest(policy.tokenizer),
         )
 
     async def UpdateWeights(
@@ -183,6 +185,7 @@ def _read_sampling(request: policy_pb2.GenerateRequest, asked: Sequence[PromptIt
         seed=message.seed if message.HasField("seed") else None,
         first_prompt=request.first_item,
         log_probabilities=request.log_probabilities,
+        at_temperature=request.at_temperature,
         whole=request.whole,
     )
     try:

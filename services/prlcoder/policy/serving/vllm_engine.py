@@ -11,6 +11,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from prlcoder.modeling.weights_check import local_folder, require_same_architect
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated
 from prlcoder.policy.serving.live import SampleEvent, Weights, WeightsGate, WeightsKind
 from prlcoder.policy.serving.settings import PolicySettings
+from prlcoder.policy.serving.vllm_worker import LogprobsMode, LogprobsSwitch
 from prlcoder.problems.prompts import ModelInput
 
 try:
@@ -42,6 +44,7 @@ except ImportError as error:
     ) from error
 
 STREAM_INTERVAL = 8  # tokens per piece; one message per token would cost more than a small model's arithmetic
+START_LOGPROBS: Final = "processed_logprobs"  # vLLM's fastest sampler on GPUs could not be switched to these
 STOP_WAIT_S = 30.0  # for running samples to end when the engine is closed
 
 
@@ -62,7 +65,8 @@ class VllmPolicy:
         self.template = model_template(str(folder), self.tokenizer)
         self.max_length: int = llm.model_config.max_model_len
         self.device = str(llm.vllm_config.device_config.device_type)
-        self._gate = WeightsGate()
+        self._gate = WeightsGate()  # also for changes of the kind of log-probabilities
+        self._logprobs: LogprobsMode = START_LOGPROBS
         self._updating = asyncio.Lock()
 
     @classmethod
@@ -80,6 +84,8 @@ class VllmPolicy:
             gpu_memory_utilization=settings.memory,
             disable_log_stats=True,
             trust_remote_code=trusts_remote_code(),
+            logprobs_mode=START_LOGPROBS,
+            worker_extension_cls=f"{LogprobsSwitch.__module__}.{LogprobsSwitch.__qualname__}",
             **(adapters if settings.max_adapter_rank else {}),
         )
         try:
@@ -93,30 +99,47 @@ class VllmPolicy:
         self, prompts: Sequence[str | ModelInput], sampling: Sampling
     ) -> AsyncGenerator[SampleEvent, None]:
         """See ``LivePolicy``."""
-        async with self._gate.together():
-            version, adapter = self.weights.version, self._adapter
-            events: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
-            tasks = []
-            try:
-                for number, prompt in enumerate(prompts):
-                    ids = encode(self.tokenizer, prompt).ids
-                    if len(ids) >= self.max_length:
-                        yield SampleEvent(Unread(number, len(ids), self.max_length), version)
-                    else:
-                        tasks.append(asyncio.create_task(self._complete(number, ids, sampling, adapter, events)))
-                running = len(tasks)
-                while running:
-                    event = await events.get()
-                    if isinstance(event, BaseException):
-                        raise event
-                    if event is None:
-                        running -= 1
-                    else:
-                        yield SampleEvent(event, version)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        while True:
+            async with self._gate.together():
+                if self._logprobs == _logprobs_mode(sampling, self._logprobs):
+                    async with aclosing(self._stream(prompts, sampling)) as events:
+                        async for event in events:
+                            yield event
+                    return
+            await self._use_logprobs(_logprobs_mode(sampling, self._logprobs))
+
+    async def _use_logprobs(self, mode: LogprobsMode) -> None:
+        async with self._gate.alone():
+            await self._llm.collective_rpc("use_logprobs", args=(mode,))
+            self._logprobs = mode
+
+    async def _stream(
+        self, prompts: Sequence[str | ModelInput], sampling: Sampling
+    ) -> AsyncGenerator[SampleEvent, None]:
+        """``stream`` of a request that has passed the gate."""
+        version, adapter = self.weights.version, self._adapter
+        events: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
+        tasks = []
+        try:
+            for number, prompt in enumerate(prompts):
+                ids = encode(self.tokenizer, prompt).ids
+                if len(ids) >= self.max_length:
+                    yield SampleEvent(Unread(number, len(ids), self.max_length), version)
+                else:
+                    tasks.append(asyncio.create_task(self._complete(number, ids, sampling, adapter, events)))
+            running = len(tasks)
+            while running:
+                event = await events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                if event is None:
+                    running -= 1
+                else:
+                    yield SampleEvent(event, version)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _complete(
         self, prompt: int, ids: list[int], sampling: Sampling, adapter: Any, events: asyncio.Queue[Any]
@@ -221,6 +244,13 @@ def prompt_seed(seed: int, prompt: int) -> int:
     """The seed of one prompt of a request. vLLM adds the sample's number to it. The shift leaves room for this addition
     in 64 bits."""
     return int(np.random.SeedSequence((seed % 2**64, prompt)).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+def _logprobs_mode(sampling: Sampling, present: LogprobsMode) -> LogprobsMode:
+    """The kind of log-probabilities that a request needs; ``present`` if both kinds are equal for it."""
+    if sampling.logprobs_at is None:
+        return present
+    return "processed_logprobs" if sampling.at_temperature else "raw_logprobs"
 
 
 def _piece(prompt: int, part: Any) -> Piece:

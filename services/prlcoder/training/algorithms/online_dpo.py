@@ -38,7 +38,7 @@ from prlcoder.training.loop.trainer import fit
 from prlcoder.training.online.round_files import RoundFolder, RoundRecord
 from prlcoder.training.online.round_pairs import RoundPairs, collect_pairs
 from prlcoder.training.rl.collecting import OVER_LENGTH
-from prlcoder.training.rl.opening import check_one_process, check_rollouts, open_collector
+from prlcoder.training.rl.opening import check_one_process, check_rollouts, local_engine, open_collector
 from prlcoder.training.rl.update_log import flat
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     logging.disable_progress_bar()
     model = starting_policy(job, start.init).to("cuda" if torch.cuda.is_available() else "cpu")
     with start.context.executor() as executor:
-        collector = open_collector(start, rollout_settings(settings, len(start.context.train)), model, executor)
+        rollouts = rollout_settings(settings, len(start.context.train))
+        engine = local_engine(start, rollouts, model, "policy.dpo.rounds")
+        collector = open_collector(start, rollouts, engine, executor)
         records = Rounds(job, start, model, collector).run()
     if not any(record.row["pairs"] for record in records):
         raise WorkError(

@@ -11,7 +11,7 @@ import io
 import shutil
 import signal
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Final
 
 from transformers import AutoModelForCausalLM
@@ -31,7 +31,7 @@ from prlcoder.training.loop.publishing import write_model_folder
 from prlcoder.training.loop.starting_model import loading_dtype, starting_policy
 from prlcoder.training.loop.stop_on_signal import StopOnSignal
 from prlcoder.training.rl.learner import Learner
-from prlcoder.training.rl.opening import check_one_process, check_rollouts, open_collector
+from prlcoder.training.rl.opening import check_one_process, check_rollouts, open_collector, open_engine
 from prlcoder.training.rl.ranks import Ranks
 from prlcoder.training.rl.refreshing import RewardModelRefresh
 from prlcoder.training.rl.scoring import RolloutScorer
@@ -61,9 +61,10 @@ def train(job: Job, start: PolicyStart, *, title: str) -> Metrics:
     with start.context.executor() as executor:
         model = _reward_model(start, rl)
         scorer = None if model is None else RolloutScorer(model, start.context.train, start.context.template)
-        collector = open_collector(start, rl, learner.policy.model, executor, scorer, ranks)
         refresh = _refresh(start, job, rl, model)
-        rows = _run(job, Updates(start.section, collector, learner, refresh), learner)
+        with closing(open_engine(start, job, rl, learner.policy.model, ranks)) as engine:
+            collector = open_collector(start, rl, engine, executor, scorer, ranks)
+            rows = _run(job, Updates(start.section, collector, learner, refresh), learner)
     return _publish(job, start, learner, rows, title=title)
 
 

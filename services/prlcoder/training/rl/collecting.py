@@ -32,8 +32,8 @@ from prlcoder.training.rl.scoring import ProgramKey, RolloutScorer
 from prlcoder.training.rollouts import Rollout, RolloutOutcome, SampledCompletion, place_programs
 
 if TYPE_CHECKING:
-    from prlcoder.policy.transformers_engine import TransformersEngine
     from prlcoder.spec import Rl
+    from prlcoder.training.rl.engines import RolloutEngine
 
 KNOWN_RESULTS: Final = 20_000  # programs whose result is kept; a policy often writes a program again
 PROMPT_TOO_LONG: Final = "prompt_too_long"
@@ -86,6 +86,7 @@ class _Written:
     task: RolloutTask
     piece: Piece
     program: str
+    weights_version: int
 
     @property
     def key(self) -> ProgramKey:
@@ -96,7 +97,7 @@ class _Written:
 class RolloutCollector:
     """Everything that a rollout needs. ``tasks`` are those of training."""
 
-    engine: TransformersEngine
+    engine: RolloutEngine
     executor: ProgramRunner
     segmenter: BatchSegmenter
     scorer: RolloutScorer | None
@@ -112,27 +113,29 @@ class RolloutCollector:
     known: LruCache[ProgramKey, ExecutionResult] = field(default_factory=lambda: LruCache(KNOWN_RESULTS))
 
     def collect(self, update: int, version: int) -> Collection:
-        """The rollouts of an update by the engine's present weights, which have had ``version`` updates.
+        """The rollouts of an update by the policy's present weights, which have had ``version`` updates.
 
         ``WorkError`` if no rollout is left, or if the reward model's scores are not finite.
         """
         numbers = problem_numbers(len(self.tasks), self.settings.prompts, seed=self.seed, update=update)
         share = self.ranks.share(len(numbers))
         own = Collection(sampled=len(share) * self.settings.samples)
+        if (handing_over_s := self.engine.use(version)) > 0:
+            own.seconds["weights"] = handing_over_s
         if share:
-            self._collect_share(own, [numbers[place] for place in share], share.start, update, version)
+            self._collect_share(own, [numbers[place] for place in share], share.start, update)
         found = sum(self.ranks.gathered([own]), start=Collection())
         if not found.rollouts:
             reasons = ", ".join(f"{count} {reason}" for reason, count in found.dropped.items())
             raise WorkError(f"policy: update {update}: no rollout of {found.sampled} is left ({reasons})")
         return found
 
-    def _collect_share(self, found: Collection, numbers: Sequence[int], first: int, update: int, version: int) -> None:
+    def _collect_share(self, found: Collection, numbers: Sequence[int], first: int, update: int) -> None:
         """Collect the rollouts of some of the update's problems, the first of which is its ``first``-th."""
         tasks = [self._present(self.tasks[number]) for number in numbers]
         written, results = self._execute(found, self._write(found, tasks, update * self.settings.prompts + first))
         kept = self._with_verdict(found, written, results)
-        rollouts = self._rollouts(kept, results, version, first)
+        rollouts = self._rollouts(kept, results, first)
         found.rollouts = self._with_scores(found, self._with_first_wrong_steps(found, rollouts, update))
 
     def _present(self, task: RolloutTask) -> RolloutTask:
@@ -158,18 +161,20 @@ class RolloutCollector:
             whole=True,
         )
         found.seconds["rollout"] = 0.0
-        pieces = self.engine.stream([task.prompt.question for task in tasks], sampling)
+        events = self.engine.stream([task.prompt.question for task in tasks], sampling)
         while True:
             started = time.perf_counter()
-            piece = next(pieces, None)
+            event = next(events, None)
             found.seconds["rollout"] += time.perf_counter() - started
-            if piece is None:
+            if event is None:
                 return
+            piece = event.event
             if isinstance(piece, Unread):
                 found.dropped[PROMPT_TOO_LONG] += rl.samples
                 continue
             task = tasks[piece.prompt]
-            yield _Written(task, piece, extract_program(task.problem, self.template, piece.text, held=task.prompt.held))
+            program = extract_program(task.problem, self.template, piece.text, held=task.prompt.held)
+            yield _Written(task, piece, program, event.weights_version)
 
     def _execute(
         self, found: Collection, completions: Iterator[_Written]
@@ -220,7 +225,7 @@ class RolloutCollector:
         return kept
 
     def _rollouts(
-        self, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult], version: int, first: int
+        self, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult], first: int
     ) -> list[Rollout]:
         """The rollouts without scores. ``first`` is the number of the first group."""
         distinct = list(dict.fromkeys(one.program for one in written))
@@ -236,7 +241,7 @@ class RolloutCollector:
                 completion_ids=sample.completion_ids,
                 finished=one.piece.finish == "stop",
                 sampling_logps=one.piece.log_probabilities,
-                weights_version=version,
+                weights_version=one.weights_version,
                 program=one.program,
                 segments=sample.segments,
                 segment_ends=placement.segment_ends,

@@ -9,14 +9,19 @@ from prlcoder.errors import InputError
 from prlcoder.modeling.checkpoints import Checkpoint
 from prlcoder.policy.transformers_engine import TransformersEngine
 from prlcoder.stages.services import address, segmenter
+from prlcoder.training.loop.starting_model import saved_dtype
 from prlcoder.training.rl.collecting import RolloutCollector, RolloutTask, has_tests
 from prlcoder.training.rl.curriculum import Curriculum
+from prlcoder.training.rl.engines import LocalEngine
 from prlcoder.training.rl.ranks import Ranks
+from prlcoder.training.rl.weights_folder import FOLDER, WeightsFolder
 
 if TYPE_CHECKING:
     from prlcoder.executor import ProgramRunner
     from prlcoder.spec import Rl
     from prlcoder.training.algorithms.start import PolicyStart
+    from prlcoder.training.loop.job import Job
+    from prlcoder.training.rl.engines import RolloutEngine
     from prlcoder.training.rl.scoring import RolloutScorer
 
 ALONE: Final = Ranks()
@@ -32,8 +37,6 @@ def check_one_process(section: str) -> None:
 def check_rollouts(start: PolicyStart, section: str, *, needs_solutions: bool) -> None:
     """``InputError`` for what only shows once the run's problems and machine are known. ``section`` names the setting
     that asks for rollouts."""
-    if address(start.context.spec.services, "policy") is not None:
-        raise InputError(f"{section}: samples in the trainer's process; unset PRLCODER_POLICY and services.policy")
     train = start.context.train
     untested = [problem.id for problem in train if not has_tests(problem)]
     if untested:
@@ -49,22 +52,50 @@ def check_rollouts(start: PolicyStart, section: str, *, needs_solutions: bool) -
         )
 
 
+def local_engine(start: PolicyStart, rl: Rl, model: Any, section: str) -> LocalEngine:
+    """Samples with ``model``, which may be in training. ``section`` names the setting that asks for rollouts.
+
+    ``InputError`` if the run has a policy service, which would not be used.
+    """
+    if (service := address(start.context.spec.services, "policy")) is not None:
+        raise InputError(
+            f"{section}: samples in the trainer's process and not at {service.target}; unset PRLCODER_POLICY and "
+            "services.policy"
+        )
+    checkpoint = Checkpoint.of(model, start.tokenizer)
+    return LocalEngine(TransformersEngine(checkpoint, batch_size=MAX_ROWS, max_new_tokens=rl.max_new_tokens))
+
+
+def open_engine(start: PolicyStart, job: Job, rl: Rl, model: Any, ranks: Ranks = ALONE) -> RolloutEngine:
+    """What samples the rollouts of ``model``, the policy in training, as ``rl.engine`` says."""
+    if rl.engine.kind == "transformers":
+        return local_engine(start, rl, model, "policy.rl.engine.kind: transformers")
+    service = address(start.context.spec.services, "policy")
+    if service is None:
+        raise InputError(
+            f"policy.rl.engine.kind: {rl.engine.kind}: the run has no policy service; set services.policy or "
+            "PRLCODER_POLICY to the address of a `prlcoder serve policy`, or the kind to transformers"
+        )
+    from prlcoder.training.rl.service_engine import ServiceEngine
+
+    weights = WeightsFolder(job.work / FOLDER, model, start.tokenizer, saved_dtype(job))
+    return ServiceEngine(service, weights, start.init, max_new_tokens=rl.max_new_tokens, ranks=ranks)
+
+
 def open_collector(
     start: PolicyStart,
     rl: Rl,
-    model: Any,
+    engine: RolloutEngine,
     executor: ProgramRunner,
     scorer: RolloutScorer | None = None,
     ranks: Ranks = ALONE,
 ) -> RolloutCollector:
-    """Samples with the present weights of ``model``, which may be in training; of several ``ranks``, each its share."""
+    """Collects the rollouts of ``engine``; of several ``ranks``, each its share."""
     context = start.context
     cut = segmenter(context.spec.services)
     closings = {prompt.closing for prompt in start.prompts.values() if prompt.closing}
     return RolloutCollector(
-        engine=TransformersEngine(
-            Checkpoint.of(model, start.tokenizer), batch_size=MAX_ROWS, max_new_tokens=rl.max_new_tokens
-        ),
+        engine=engine,
         executor=executor,
         segmenter=cut,
         scorer=scorer,

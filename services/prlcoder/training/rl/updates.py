@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from prlcoder.training.rl.rewarding import TRUNCATED, Rewarded, comparable, rewa
 from prlcoder.training.rl.schedule import learning_rate_share
 from prlcoder.training.rl.shown_rollouts import is_watched, shown_rows
 from prlcoder.training.rl.token_batch import completion_mask
+from prlcoder.training.rollouts import Rollout
 
 
 class Updates:
@@ -58,8 +59,9 @@ class Updates:
         """Make the update of this number, from 0. Returns the row of the log."""
         of_policy = update - self._value_only
         share = 0.0 if of_policy < 0 else learning_rate_share(self._section, of_policy, self._rl.updates)
+        version = max(0, of_policy)
         with self._learner.precision():
-            found = self._collector.collect(update, version=max(0, of_policy))
+            found = self._collector.collect(update, version)
         every = rewarded(found.rollouts, self._rl, self._problems)
         kept = comparable(every, self._section.algorithm, self._rl, found.dropped)
         self.shown = []
@@ -74,6 +76,7 @@ class Updates:
             "step": self._learner.steps,
             "learning_rate": share * self._section.learning_rate,
             "trained": sum(one.finished for one in kept.rollouts),
+            "weights": {**_of_weights(found.rollouts, version), **self._collector.engine.figures()},
             **_of_programs(found, every),
             **({"own_steps": own_steps} if own_steps else {}),
             **learnt,
@@ -143,6 +146,11 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
     seconds[part] = time.perf_counter() - started
+
+
+def _of_weights(rollouts: Sequence[Rollout], version: int) -> dict[str, float]:
+    """The number of updates that the trained weights have had, and by how many the weights that sampled are older."""
+    return {"version": version, "age": mean([version - one.weights_version for one in rollouts])}
 
 
 def _of_programs(found: Collection, every: Rewarded) -> dict[str, Any]:
