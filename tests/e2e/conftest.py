@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.binaries import NoClusterError
+from tests.e2e.binaries import job_set_chart
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.cpu_image import base_image, cpu_image, pause_image
 from tests.e2e.installation import SYSTEM, install, uninstall
-from tests.e2e.job_set_image import job_set_image
+from tests.e2e.job_set_image import JOB_SET_IMAGE, job_set_image
 from tests.e2e.node import node, unmet
 from tests.e2e.runs import WHOLE_RUN
 
@@ -66,6 +67,24 @@ def cluster() -> Iterator[Cluster]:
         install(ours, image.name)
         yield ours
         _show_logs(ours)
+
+
+@pytest.fixture
+def job_set_controller(cluster: Cluster) -> Iterator[None]:
+    """JobSet's own controller, from its own chart."""
+    name, _, tag = JOB_SET_IMAGE.rpartition(":")
+    values = (
+        *(f"--set=image.repository={name}", f"--set-string=image.tag={tag}", "--set=image.pullPolicy=Never"),
+        *("--set=controller.podSecurityContext.runAsUser=65532", "--set=controller.leaderElection.enable=false"),
+        "--set=controller.resources.requests.cpu=50m",
+    )
+    where = ("-n", "jobset-system", "--timeout=300s")
+    cluster.helm("install", "jobset", str(job_set_chart()), "--create-namespace", "--wait", *where, *values)
+    try:
+        yield
+    finally:
+        cluster.helm("uninstall", "jobset", "--wait", *where)
+        cluster.kubectl("delete", "crd", "jobsets.jobset.x-k8s.io")
 
 
 def provide_storage(cluster: Cluster) -> None:

@@ -32,6 +32,12 @@ def stage_process(pod_uid: str) -> int:
     return next(one for one in pod_processes(pod_uid) if b"--stage" in Path(f"/proc/{one}/cmdline").read_bytes())
 
 
+def server_process(pod_uid: str, name: str) -> int:
+    """The first process of a server of reinforcement learning in a pod."""
+    words = f"serve\0{name}\0".encode()
+    return next(one for one in pod_processes(pod_uid) if words in Path(f"/proc/{one}/cmdline").read_bytes())
+
+
 def remove_pod_groups() -> None:
     """Remove the groups once their processes have ended."""
     deadline = time.monotonic() + PATIENCE_S

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
-from tests.e2e.binaries import job_set_chart
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.control_groups import stage_process
-from tests.e2e.job_set_image import JOB_SET_IMAGE
 from tests.e2e.runs import digest, last_checkpoint, pretraining, restarts
 
 PODS = {
@@ -43,24 +40,6 @@ def undisturbed(cluster: Cluster) -> str:
     weights = digest(cluster, "pair")
     cluster.delete_run("pair")
     return weights
-
-
-@pytest.fixture
-def job_set_controller(cluster: Cluster) -> Iterator[None]:
-    """JobSet's own controller, from its own chart."""
-    name, _, tag = JOB_SET_IMAGE.rpartition(":")
-    values = (
-        *(f"--set=image.repository={name}", f"--set-string=image.tag={tag}", "--set=image.pullPolicy=Never"),
-        *("--set=controller.podSecurityContext.runAsUser=65532", "--set=controller.leaderElection.enable=false"),
-        "--set=controller.resources.requests.cpu=50m",
-    )
-    where = ("-n", "jobset-system", "--timeout=300s")
-    cluster.helm("install", "jobset", str(job_set_chart()), "--create-namespace", "--wait", *where, *values)
-    try:
-        yield
-    finally:
-        cluster.helm("uninstall", "jobset", "--wait", *where)
-        cluster.kubectl("delete", "crd", "jobsets.jobset.x-k8s.io")
 
 
 def test_without_job_set_a_killed_rank_restarts_the_group_as_another_job(cluster: Cluster, undisturbed: str) -> None:

@@ -60,9 +60,17 @@ def run_text(run: Mapping[str, Any]) -> str:
     if stages := status.get("stages"):
         header = ["stage", "state", "step", "checkpoint", "restarts", "reason"]
         lines += ["", aligned([header, *(_stage_row(stage) for stage in stages)], numbers=False)]
+    if needs := status.get("plan"):
+        header = ["needs", "memory", "GPUs", "tokens read", "tokens written", "disk", "time"]
+        lines += ["", aligned([header, *(_need_row(need) for need in needs)], numbers=False)]
     if results := status.get("results"):
         lines += ["", aligned([["result", "value"], *([one["name"], one["value"]] for one in results)])]
     return "\n".join(lines)
+
+
+def _need_row(need: Mapping[str, Any]) -> list[str]:
+    names = ("memory", "gpus", "tokensRead", "tokensWritten", "disk", "time")
+    return [need["name"], *(need.get(name, "-") for name in names)]
 
 
 def _stage_row(stage: Mapping[str, Any]) -> list[str]:
