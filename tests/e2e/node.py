@@ -17,7 +17,7 @@ from typing import Final
 
 import yaml
 from tests.cluster.binaries import CACHE, NoClusterError
-from tests.e2e import binaries
+from tests.e2e import binaries, gvisor_shim
 from tests.e2e.certificates import write_certificates
 from tests.e2e.cluster import Cluster
 from tests.e2e.control_groups import remove_pod_groups
@@ -135,9 +135,12 @@ class _Node:
             self._load(image, present=base.layers)
 
     def _run_containerd(self, root: Path) -> None:
-        settings = self._folder / "containerd.toml"
-        settings.write_text(_containerd_settings(self._folder, root))
-        path = f"{self._containerd}:/usr/sbin:/usr/bin:/sbin:/bin"
+        settings, path = self._folder / "containerd.toml", f"{self._containerd}:/usr/sbin:/usr/bin:/sbin:/bin"
+        text = _containerd_settings(self._folder, root)
+        if gvisor_shim.built():  # without it, pods with gVisor's runtime class cannot start here
+            (self._folder / "runsc.toml").write_text(gvisor_shim.settings())
+            text, path = text + _gvisor_settings(self._folder), f"{gvisor_shim.folder()}:{path}"
+        settings.write_text(text)
         program = str(self._containerd / "containerd")
         self._start("containerd", "env", f"PATH={path}", program, "--config", str(settings))
         version = [*self._ctr(), "version"]
@@ -276,6 +279,18 @@ runtime_type = "io.containerd.runc.v2"
 
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 BinaryName = "{shutil.which("runc")}"
+"""
+
+
+def _gvisor_settings(folder: Path) -> str:
+    return f"""\
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runsc]
+runtime_type = "io.containerd.runsc.v1"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runsc.options]
+TypeUrl = "io.containerd.runsc.v1.options"
+ConfigPath = "{folder}/runsc.toml"
 """
 
 
