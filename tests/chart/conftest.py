@@ -9,16 +9,27 @@ from pathlib import Path
 
 import pytest
 from tests.chart.chart import Helm
-from tests.chart.helm import NoHelmError, helm_path
+from tests.chart.helm import HELM_3, HELM_4, HelmModule, NoHelmError, helm_path
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.control_plane_or_skip import control_plane_or_skip
 
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """Helm, of the version that go.mod pins."""
+    """Helm 4, of the version that go.mod pins."""
+    return built_helm(HELM_4, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def helm_3(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm 3, of the version that helm3/go.mod pins."""
+    return built_helm(HELM_3, tmp_path_factory.mktemp("helm3"))
+
+
+def built_helm(module: HelmModule, home: Path) -> Helm:
+    """Helm, or the reason why there is none."""
     try:
-        return Helm(helm_path(), tmp_path_factory.mktemp("helm"))
+        return Helm(helm_path(module), home)
     except NoHelmError as error:
         if os.environ.get("CI") and shutil.which("go"):
             raise
