@@ -11,11 +11,11 @@ import pytest
 from tests.cluster.binaries import NoClusterError
 from tests.e2e.binaries import job_set_chart
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
-from tests.e2e.cpu_image import base_image, cpu_image, pause_image
+from tests.e2e.cpu_image import base_image, cpu_image, pause_image, vllm_image
 from tests.e2e.installation import SYSTEM, install, uninstall
 from tests.e2e.job_set_image import JOB_SET_IMAGE, job_set_image
 from tests.e2e.node import node, unmet
-from tests.e2e.runs import WHOLE_RUN
+from tests.e2e.runs import WHOLE_RUN, with_vllm
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,11 +60,12 @@ def cluster() -> Iterator[Cluster]:
         try:
             base = base_image()
             image = cpu_image(base)
-            ours = stack.enter_context(node(base, [pause_image(base), image, job_set_image()]))
+            policy = [vllm_image(base)] if with_vllm() else []
+            ours = stack.enter_context(node(base, [pause_image(base), image, job_set_image(), *policy]))
         except NoClusterError as error:
             pytest.skip(str(error))
         provide_storage(ours)
-        install(ours, image.name)
+        install(ours, image.name, *(one.name for one in policy))
         yield ours
         _show_logs(ours)
 

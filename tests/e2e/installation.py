@@ -29,8 +29,8 @@ WAIT: Final = ("--wait", "--timeout=300s")
 Values = dict[str, Any]
 
 
-def install(cluster: Cluster, image: str) -> None:
-    """Install everything, and return when it is ready."""
+def install(cluster: Cluster, image: str, policy_image: str = "") -> None:
+    """Install everything, and return when it is ready. ``policy_image`` runs the policy servers of runs."""
     level = "privileged" if cluster.storage is None else "restricted"
     namespaces = Template((MANIFESTS / "namespaces.yaml").read_text(encoding="utf-8")).substitute(LEVEL=level)
     cluster.kubectl("apply", "-f", "-", text=namespaces)
@@ -40,7 +40,7 @@ def install(cluster: Cluster, image: str) -> None:
     cluster.apply(*secured, namespace=NAMESPACE)
     profile = {"type": "Unconfined"} if cluster.storage is None else OWN_PROFILE
     helm_install(cluster, RELEASE, SANDBOX, executor_values(image, profile))
-    helm_install(cluster, RELEASE, SYSTEM, operator_values(image))
+    helm_install(cluster, RELEASE, SYSTEM, operator_values(image, policy_image))
     reader = Template((MANIFESTS / "reader.yaml").read_text(encoding="utf-8")).substitute(IMAGE=image)
     cluster.kubectl("apply", "-f", "-", text=reader)
     cluster.kubectl("wait", "--for=condition=Ready", "pod/reader", "-n", NAMESPACE, "--timeout=300s")
@@ -90,7 +90,7 @@ def guarded() -> Values:
     return {"tls": {"secretName": CERTIFICATE}, "tokens": {"secretName": TOKENS}}
 
 
-def operator_values(image: str) -> Values:
+def operator_values(image: str, policy_image: str = "") -> Values:
     """The release with the operator, the segmenter and the mutator."""
     service = {**small(), **guarded(), "extraArgs": ["--workers", "1"]}
     own: Values = {
@@ -101,7 +101,8 @@ def operator_values(image: str) -> Values:
         "mutator": service,
         "executor": {"enabled": False, "address": f"tls://{EXECUTOR}:8103"},
     }
-    return merged(image_values(image), own)
+    other: Values = {"policy": {"image": policy_image.rpartition(":")[0]}} if policy_image else {}
+    return merged(image_values(image), own, other)
 
 
 def executor_values(image: str, seccomp_profile: Values) -> Values:

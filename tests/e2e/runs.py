@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ def pretraining(name: str, **changes: Any) -> dict[str, Any]:
     spec |= {"stages": dict.fromkeys(("pretrain", "supervise", "evaluate"), one_core)}
     metadata = {"name": name}
     return {"apiVersion": "prlcoder.dev/v1alpha1", "kind": "TrainingRun", "metadata": metadata, "spec": spec | changes}
+
+
+def with_vllm() -> bool:
+    """Whether policy servers run vLLM. Its packages are 1.1 GB that every start of the node would load."""
+    return os.environ.get("PRLCODER_E2E_VLLM") == "1"
 
 
 def stage_metrics(cluster: Cluster, run: str) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """PPO with the servers of its reward model and its policy beside the trainer, in its pod and in pods of their own.
 
-The policy server runs ``--engine transformers``: the node's image has no vLLM.
+The policy server runs vLLM if PRLCODER_E2E_VLLM is 1, and otherwise ``--engine transformers``.
 """
 
 from __future__ import annotations
@@ -13,23 +13,33 @@ from typing import Any
 import pytest
 from tests.e2e.cluster import NAMESPACE, Cluster, eventually
 from tests.e2e.control_groups import pod_processes, server_process
-from tests.e2e.runs import events, pretraining, restarts
+from tests.e2e.runs import events, pretraining, restarts, stage_metrics, with_vllm
 
 UPDATES = 40
+PROGRAMS = 8  # per update
 ONE_THREAD = [{"name": "OMP_NUM_THREADS", "value": "1"}]
-SERVERS = {
-    "prm": {"resources": {"requests": {"cpu": "100m"}}},
-    "policy": {"resources": {"requests": {"cpu": "100m"}}, "args": ["--engine", "transformers"]},
+VLLM = {  # for a tiny model on two cores
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "HF_HUB_OFFLINE": "1",
+    "USER": "prlcoder",  # the image has no name for the user's number
 }
+SMALL = {"resources": {"requests": {"cpu": "100m"}}}
+SAMPLES = {"args": ["--eager"], "env": [{"name": name, "value": value} for name, value in VLLM.items()]}
+SERVERS = {"prm": SMALL, "policy": SMALL | (SAMPLES if with_vllm() else {"args": ["--engine", "transformers"]})}
 
 
 def ppo(name: str, updates: int, **changes: Any) -> dict[str, Any]:
     """A run whose policy is trained by PPO with both servers."""
     run = pretraining(name, supervision={"teachers": [{"kind": "rules", "mutations": 1, "refactorings": 1}]})
     run["spec"]["pretrain"] = {"programs": 960, "noisy": False}
+    run["spec"]["model"]["scratch"] = {"preset": "small"}  # vLLM's attention on CPUs wants heads of 32 or more
     run["spec"]["execution"] = {"cpuLimit": 2, "wallLimit": 10, "memoryLimit": 256}
     run["spec"]["reward"] = {"learningRate": 7e-4, "epochs": 1, "batchSize": 16}
-    rl = {"updates": updates, "prompts": 4, "samples": 2, "maxNewTokens": 60, "engine": {"kind": "vllm"}}
+    rl = {"updates": updates, "prompts": 4, "samples": PROGRAMS // 4, "maxNewTokens": 60, "engine": {"kind": "vllm"}}
     run["spec"]["policy"] = {
         "algorithm": "ppo",
         "learningRate": 1e-4,
@@ -80,6 +90,7 @@ def test_servers_that_are_killed_come_back_and_the_run_goes_on(cluster: Cluster,
     assert restarts(cluster, beside, "policy") == {}
     assert cluster.get("job", f"{beside}-policy")["status"].get("failed", 0) == 0
     assert events(cluster, beside) == ["AllStagesDone"]
+    assert stage_metrics(cluster, beside)["policy"]["sampled"] == (1 + UPDATES) * PROGRAMS  # none is lost or repeated
 
 
 def test_nothing_is_left_running_when_the_trainer_has_ended(cluster: Cluster, beside: str) -> None:
