@@ -8,17 +8,9 @@ import pytest
 
 from prlcoder.spec import TrainingRun, manifest
 from prlcoder.spec.supervision import PolicyTeacher
-from table1 import (
-    EXAMPLES,
-    ROLLOUTS,
-    ROWS,
-    VALIDATION,
-    Row,
-    Tables,
-    evaluation_sets,
-    over_seeds,
-    training_sets,
-)
+from table1_figures import over_seeds
+from table1_rows import ROLLOUTS, ROWS, Row
+from table1_runs import EXAMPLES, VALIDATION, Tables, evaluation_sets, training_sets
 
 ROW_IDS = [row.key for row in ROWS]
 
