@@ -63,6 +63,7 @@ def test_the_operator_reads_the_settings_that_the_chart_gives(helm: Helm) -> Non
     operator = pods(helm.render())["prlcoder-operator"]["containers"][0]
     assert OperatorSettings.from_environment(environment_of(operator)) == OperatorSettings(
         image="localhost/prlcoder/trainer:0.1.0",
+        policy_image="localhost/prlcoder/policy:0.1.0",
         claim="prlcoder-runs",
         service_account="prlcoder-run",
         namespace=None,
