@@ -490,12 +490,19 @@ HAPPENINGS = {
 }
 
 
+EVALUATED_PPO = {**PPO, "evaluation": SPEC["evaluation"]}
+
+
 @settings(max_examples=150, deadline=None)
-@given(history=st.lists(st.sampled_from(sorted(HAPPENINGS)), max_size=30), foreign=st.booleans())
-def test_every_history(history: list[str], foreign: bool) -> None:
+@given(
+    history=st.lists(st.sampled_from(sorted(HAPPENINGS)), max_size=30),
+    foreign=st.booleans(),
+    spec=st.sampled_from([SPEC, {**EVALUATED_PPO, "servers": "sidecar"}, {**EVALUATED_PPO, "servers": "separate"}]),
+)
+def test_every_history(history: list[str], foreign: bool, spec: dict[str, Any]) -> None:
     """Idempotent and convergent; at most one live Job per stage and one live stage; the end is the end; a suspended run
     has no active pod; what belongs to others is not touched."""
-    cluster = Cluster()
+    cluster = Cluster(spec=spec, serves_job_set=True)
     if foreign:
         cluster.jobs["example-evaluate"] = ObservedJob("example-evaluate", "other", "their-uid", "", BEGIN)
     for name in history:

@@ -352,4 +352,4 @@ def test_a_name_that_pods_cannot_have_is_refused(api_server: Callable[[Any], Any
     run = changed()
     run["metadata"]["name"] = "a" * 41
     ((mistake,),) = [answer["mistakes"] for answer in api_server([{"object": run}])]
-    assert "use at most 40 small letters" in mistake
+    assert "use at most 38 small letters" in mistake

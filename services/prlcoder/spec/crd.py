@@ -27,7 +27,7 @@ from prlcoder.spec.trainingrun import Metadata, Spec, TrainingRun
 
 Schema = dict[str, Any]
 GROUP, VERSION, KIND, PLURAL = "prlcoder.dev", "v1alpha1", "TrainingRun", "trainingruns"
-MAX_NAME_LENGTH: Final = 40  # names of pods add the stage, an index and a suffix, and have at most 63 characters
+MAX_NAME_LENGTH: Final = 38  # with `-policy-trainer-0-0-abcde` the name of a JobSet's pod has 63 characters
 MAX_TEXT_LENGTH: Final = 1024
 MAX_LIST_ITEMS: Final = 32
 MAX_MAP_ENTRIES: Final = 32
