@@ -50,10 +50,16 @@ def test_a_run_is_submitted_watched_and_cancelled(plane: ControlPlane, prlcoder:
             lambda: text if "running" in (text := prlcoder("status", "mine").stdout) else None, "the stage"
         )
     assert shown.splitlines()[0] == "run mine: Running"
-    assert [line.split()[:2] for line in shown.splitlines()[3:]] == [
+    assert [line.split()[:2] for line in shown.splitlines()[3:6]] == [
         ["pretrain", "running"],
         ["supervise", "to"],
         ["evaluate", "to"],
+    ]
+    assert [line.split()[:2] for line in shown.splitlines()[7:]] == [
+        ["needs", "memory"],
+        ["pretrain", "unknown"],  # until a stage estimates it
+        ["supervise", "unknown"],
+        ["evaluate", "unknown"],
     ]
     listed = prlcoder("ls").stdout.splitlines()
     assert listed[0].split() == ["run", "phase", "stage", "step", "restarts", "age", "reason"]
