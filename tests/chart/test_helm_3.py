@@ -114,3 +114,13 @@ def test_an_upgrade_keeps_the_replicas_that_an_autoscaler_has_set(
         chosen("rollback", "prlcoder", "1", *where)
         assert replicas(plane, "segmenter") == 3
     assert of_kind(plane.get("deployments", "-n", NAMESPACE)["items"], "Deployment") == {}
+
+
+@pytest.mark.parametrize("which", ["helm", "helm_3"])
+def test_an_autoscaler_that_is_switched_on_begins_with_one_pod(
+    request: pytest.FixtureRequest, plane: ControlPlane, which: str
+) -> None:
+    chosen: Helm = request.getfixturevalue(which)
+    with installed(chosen, plane, *SCALED[1:], "--set=segmenter.replicas=3") as where:
+        chosen("upgrade", "prlcoder", str(CHART), *where, *SCALED)
+        assert replicas(plane, "segmenter") == 1

@@ -54,12 +54,14 @@ def uninstall(cluster: Cluster) -> None:
         cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
 
 
-def helm_install(cluster: Cluster, name: str, namespace: str, values: Values, command: str = "install") -> None:
+def helm_install(
+    cluster: Cluster, name: str, namespace: str, values: Values, command: str = "install", chart: Path = CHART
+) -> None:
     """Install or upgrade a release of the chart, and return when its pods are ready."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(values, file)
         file.flush()
-        cluster.helm(command, name, str(CHART), "-n", namespace, "-f", file.name, *WAIT)
+        cluster.helm(command, name, str(chart), "-n", namespace, "-f", file.name, *WAIT)
 
 
 def image_values(image: str) -> Values:
