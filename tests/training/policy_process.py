@@ -36,6 +36,19 @@ class PolicyProcess:
             self._process.kill()
             self._process.wait()
 
+    def engine(self) -> int:
+        """The process id of vLLM's engine, a child of the server."""
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
+        (engine,) = [int(one) for one in children if "EngineCore" in Path(f"/proc/{one}/cmdline").read_text()]
+        return engine
+
+    def exit_code(self) -> int:
+        """Wait until the process ends by itself."""
+        assert self._process is not None
+        return self._process.wait()
+
     def __enter__(self) -> Self:
         self.start()
         process = self._process

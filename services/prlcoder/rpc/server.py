@@ -14,10 +14,10 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from prlcoder.errors import InputError
+from prlcoder.errors import InputError, WorkError
 from prlcoder.rpc.call_metrics import CallMetrics
 from prlcoder.rpc.calls import CallGate, Calls
-from prlcoder.rpc.service import Recovering, Service
+from prlcoder.rpc.service import Mortal, Recovering, Service
 from prlcoder.rpc.settings import ServerSettings
 from prlcoder.rpc.tls import server_credentials
 from prlcoder.rpc.tokens import Tokens
@@ -116,6 +116,12 @@ class Server:
         if self._exporter is not None:
             self._exporter.close()
 
+    async def ended(self) -> str:
+        """Wait until the service's core has ended for good, perhaps for ever. Returns the reason."""
+        while not (isinstance(self._service, Mortal) and self._service.ended):
+            await asyncio.sleep(HEALTH_INTERVAL_S)
+        return self._service.ended
+
     async def _watch(self, service: Recovering) -> None:
         """Make health follow the service's ``healthy``."""
         said = True
@@ -177,7 +183,10 @@ def require_safe(settings: ServerSettings) -> None:
 
 
 async def serve(server: Server, ready: Callable[[Server], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called once health says SERVING."""
+    """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called once health says SERVING.
+
+    ``WorkError`` if the service's core has ended before that.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
@@ -192,5 +201,9 @@ async def serve(server: Server, ready: Callable[[Server], None]) -> None:
     if stopped.is_set() and starting.cancelled():
         return
     ready(server)
-    await waiting
+    ended = asyncio.ensure_future(server.ended())
+    await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
     await server.stop()
+    if ended.done():
+        raise WorkError(ended.result())
+    ended.cancel()

@@ -41,3 +41,13 @@ class Recovering(Protocol):
     def healthy(self) -> bool:
         """Whether calls can be answered now."""
         ...
+
+
+@runtime_checkable
+class Mortal(Protocol):
+    """A service whose core may end for good. The server then stops, so that what has started it can start it again."""
+
+    @property
+    def ended(self) -> str:
+        """Why the core has ended; empty while it runs."""
+        ...

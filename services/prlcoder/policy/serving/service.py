@@ -60,6 +60,11 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         """Whether the engine runs."""
         return self._policy.healthy
 
+    @property
+    def ended(self) -> str:
+        """Why the engine has ended; empty while it runs."""
+        return "" if self.healthy else f"policy: the engine {self._policy.engine} has died; the log says why"
+
     def register(self, server: grpc.aio.Server) -> None:
         """Add the handlers."""
         policy_pb2_grpc.add_PolicyServiceServicer_to_server(self, server)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -33,8 +33,10 @@ from prlcoder.problems.prompts import ModelInput
 
 try:
     from vllm import AsyncEngineArgs, SamplingParams
+    from vllm.config.lora import MaxLoRARanks
     from vllm.inputs.engine import tokens_input
     from vllm.lora.request import LoRARequest
+    from vllm.platforms import current_platform
     from vllm.sampling_params import RequestOutputKind
     from vllm.v1.engine.async_llm import AsyncLLM
 except ImportError as error:
@@ -75,7 +77,9 @@ class VllmPolicy:
         folder = await asyncio.to_thread(local_folder, settings.model)
         config = await asyncio.to_thread(load_config, str(folder))
         check_tokenizer(str(folder), config, load_tokenizer(str(folder)))
-        adapters = {"enable_lora": True, "max_lora_rank": settings.max_adapter_rank, "max_loras": 2}
+        # vLLM 0.32 on a CPU dies of a prompt that it reads in two parts if the request has a seed.
+        whole_prompts = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
+        adapters = {"enable_lora": True, "max_lora_rank": accepted_rank(settings.max_adapter_rank), "max_loras": 2}
         arguments = AsyncEngineArgs(
             model=str(folder),
             dtype=settings.dtype,
@@ -86,6 +90,7 @@ class VllmPolicy:
             trust_remote_code=trusts_remote_code(),
             logprobs_mode=START_LOGPROBS,
             worker_extension_cls=f"{LogprobsSwitch.__module__}.{LogprobsSwitch.__qualname__}",
+            **whole_prompts,
             **(adapters if settings.max_adapter_rank else {}),
         )
         try:
@@ -238,6 +243,14 @@ class VllmPolicy:
     async def close(self) -> None:
         """End the engine's processes."""
         await asyncio.to_thread(self._llm.shutdown, STOP_WAIT_S)
+
+
+def accepted_rank(rank: int) -> int:
+    """The lowest rank of vLLM's list that is not below ``rank``. ``InputError`` if there is none; 0 stays 0."""
+    accepted: list[int] = [one for one in (0, *get_args(MaxLoRARanks)) if one >= rank]
+    if not accepted:
+        raise InputError(f"--max-adapter-rank: {rank} is above vLLM's limit, {max(get_args(MaxLoRARanks))}")
+    return min(accepted)
 
 
 def prompt_seed(seed: int, prompt: int) -> int:
