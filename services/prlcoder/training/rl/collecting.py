@@ -1,14 +1,16 @@
 """Collects the rollouts of an update: samples programs, executes them, and has their steps scored.
 
-Programs are executed while others are still being sampled. A rollout that cannot be learnt from is dropped and counted
-by its reason. It never gets a reward of 0 in place of the reward that it would have had.
+Programs are executed while others are still being sampled, and scored, too, if the engine samples outside of this
+process. A rollout that cannot be learnt from is dropped and counted by its reason. It never gets a reward of 0 in place
+of the reward that it would have had.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -25,10 +27,11 @@ from prlcoder.segmenter import BatchSegmenter, Mode, Segment, SegmentationError
 from prlcoder.supervision.first_wrong_by_rollout import PrefixCompleter
 from prlcoder.training.credit import CREDIT_RULES
 from prlcoder.training.rl.curriculum import Curriculum
+from prlcoder.training.rl.early_scores import EarlyScores
 from prlcoder.training.rl.locating import StepLocator
 from prlcoder.training.rl.ranks import Ranks
 from prlcoder.training.rl.schedule import completion_seed, problem_numbers
-from prlcoder.training.rl.scoring import ProgramKey, RolloutScorer
+from prlcoder.training.rl.scoring import ProgramKey, ProgramScore, RolloutScorer
 from prlcoder.training.rollouts import Rollout, RolloutOutcome, SampledCompletion, place_programs
 
 if TYPE_CHECKING:
@@ -133,10 +136,19 @@ class RolloutCollector:
     def _collect_share(self, found: Collection, numbers: Sequence[int], first: int, update: int) -> None:
         """Collect the rollouts of some of the update's problems, the first of which is its ``first``-th."""
         tasks = [self._present(self.tasks[number]) for number in numbers]
-        written, results = self._execute(found, self._write(found, tasks, update * self.settings.prompts + first))
-        kept = self._with_verdict(found, written, results)
-        rollouts = self._rollouts(kept, results, first)
-        found.rollouts = self._with_scores(found, self._with_first_wrong_steps(found, rollouts, update))
+        with self._early_scores() as early:
+            completions = self._write(found, tasks, update * self.settings.prompts + first)
+            written, results = self._execute(found, completions, early)
+            kept = self._with_verdict(found, written, results)
+            rollouts = self._rollouts(kept, results, first)
+            located = self._with_first_wrong_steps(found, rollouts, update)
+            found.rollouts = self._with_scores(found, located, early)
+
+    def _early_scores(self) -> AbstractContextManager[EarlyScores | None]:
+        """What scores programs during the sampling, if the engine leaves this process the time for it."""
+        if self.scorer is None or not self.engine.elsewhere:
+            return nullcontext()
+        return EarlyScores(lambda keys: self._scores(dict(zip(keys, self._segments(keys), strict=True))))
 
     def _present(self, task: RolloutTask) -> RolloutTask:
         """The task as the curriculum gives it now."""
@@ -177,7 +189,7 @@ class RolloutCollector:
             yield _Written(task, piece, program, event.weights_version)
 
     def _execute(
-        self, found: Collection, completions: Iterator[_Written]
+        self, found: Collection, completions: Iterator[_Written], early: EarlyScores | None
     ) -> tuple[list[_Written], dict[ProgramKey, ExecutionResult]]:
         """All completions in the order of problems and samples, and the result of each distinct program."""
         written: list[_Written] = []
@@ -188,6 +200,8 @@ class RolloutCollector:
         def requests() -> Iterator[ExecutionRequest]:
             for one in completions:
                 written.append(one)
+                if early is not None:
+                    early.add(one.key)
                 if (known := self.known.get(one.key)) is not None:
                     results[one.key] = known
                 elif one.key not in asked:
@@ -228,10 +242,9 @@ class RolloutCollector:
         self, written: Sequence[_Written], results: dict[ProgramKey, ExecutionResult], first: int
     ) -> list[Rollout]:
         """The rollouts without scores. ``first`` is the number of the first group."""
-        distinct = list(dict.fromkeys(one.program for one in written))
-        cut = zip(distinct, self.segmenter(distinct, self.mode), strict=True)
-        segments = {text: () if isinstance(parts, SegmentationError) else tuple(parts) for text, parts in cut}
-        samples = [_sample(one, segments[one.program]) for one in written]
+        distinct = list(dict.fromkeys(one.key for one in written))
+        segments = dict(zip(distinct, self._segments(distinct), strict=True))
+        samples = [_sample(one, segments[one.key]) for one in written]
         placements = place_programs(self.engine.tokenizer, samples)
         return [
             Rollout(
@@ -284,34 +297,35 @@ class RolloutCollector:
         problems = {task.problem.id: task.problem for task in self.tasks}
         return StepLocator(problems, self.segmenter, self.mode, self.executor, complete)
 
-    def _with_scores(self, found: Collection, rollouts: Sequence[Rollout]) -> list[Rollout]:
+    def _with_scores(self, found: Collection, rollouts: Sequence[Rollout], early: EarlyScores | None) -> list[Rollout]:
         """The rollouts with the scores of their steps, or of their programs by an outcome reward model. Without a
         reward model they stay as they are."""
         if self.scorer is None:
             return list(rollouts)
         started = time.perf_counter()
-        scored = self._programs_scored if self.settings.scores_programs else self._steps_scored
-        kept = [one for one in scored(self.scorer, rollouts) if one is not None]
+        scores = {} if early is None else early.all()
+        left = {(one.problem_id, one.program): one.segments for one in rollouts}
+        if left := {key: segments for key, segments in left.items() if key not in scores}:
+            scores |= self._scores(left)
+        name = "outcome_score" if self.settings.scores_programs else "step_scores"
+        scored = [(one, scores[one.problem_id, one.program]) for one in rollouts]
+        kept = [replace(one, **{name: own}) for one, own in scored if own is not None]  # type: ignore[arg-type]
         if len(kept) < len(rollouts):
             found.dropped[OVER_REWARD_MODEL_LENGTH] += len(rollouts) - len(kept)
         found.seconds["scores"] = time.perf_counter() - started
         return kept
 
-    @staticmethod
-    def _steps_scored(scorer: RolloutScorer, rollouts: Sequence[Rollout]) -> list[Rollout | None]:
-        scores = scorer.score({(one.problem_id, one.program): one.segments for one in rollouts})
-        found = [scores[one.problem_id, one.program] for one in rollouts]
-        return [
-            None if own is None else replace(one, step_scores=own) for one, own in zip(rollouts, found, strict=True)
-        ]
+    def _scores(self, programs: Mapping[ProgramKey, Sequence[Segment]]) -> dict[ProgramKey, ProgramScore]:
+        """The score of each program, or those of its steps."""
+        assert self.scorer is not None
+        if self.settings.scores_programs:
+            return dict(self.scorer.score_programs(list(programs)))
+        return dict(self.scorer.score(programs))
 
-    @staticmethod
-    def _programs_scored(scorer: RolloutScorer, rollouts: Sequence[Rollout]) -> list[Rollout | None]:
-        scores = scorer.score_programs([(one.problem_id, one.program) for one in rollouts])
-        found = [scores[one.problem_id, one.program] for one in rollouts]
-        return [
-            None if own is None else replace(one, outcome_score=own) for one, own in zip(rollouts, found, strict=True)
-        ]
+    def _segments(self, keys: Sequence[ProgramKey]) -> list[tuple[Segment, ...]]:
+        """The segments of each program; none if it cannot be segmented."""
+        cut = self.segmenter([program for _, program in keys], self.mode)
+        return [() if isinstance(parts, SegmentationError) else tuple(parts) for parts in cut]
 
 
 def _sample(one: _Written, segments: tuple[Segment, ...]) -> SampledCompletion:

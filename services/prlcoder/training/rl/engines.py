@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 class RolloutEngine(Generator, Protocol):
     """A generator whose weights follow those in training."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it samples outside of this process, so that this process can do other work meanwhile."""
+        ...
+
     def use(self, version: int) -> float:
         """Sample from now on with the present weights of the policy, which have had ``version`` updates. Returns the
         seconds that it took to hand them over. All processes of a training call it together."""
@@ -46,6 +51,11 @@ class LocalEngine:
     def __init__(self, engine: TransformersEngine) -> None:
         self._engine = engine
         self._version = 0
+
+    @property
+    def elsewhere(self) -> bool:
+        """See ``RolloutEngine``."""
+        return False
 
     @property
     def tokenizer(self) -> Any:

@@ -20,7 +20,8 @@ ProgramKey = tuple[str, str]
 """Problem id and whole program."""
 StepProbabilities = tuple[float | None, ...]
 """Per segment of a program: the probability of the step; None if it is no step that the policy wrote."""
-
+ProgramScore = StepProbabilities | float | None
+"""Of a program: the scores of its steps, or one by an outcome reward model; None if the program is too long."""
 
 WHOLE: Final = "program"  # kind of the only segment that an outcome reward model scores
 

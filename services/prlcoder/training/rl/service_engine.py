@@ -37,7 +37,7 @@ MAX_SAMPLES_PER_CALL: Final = 1024
 CALL_TIMEOUT_S: Final = 3600.0
 START_TIMEOUT_S: Final = 60.0  # for the first answer: the service is running when a training starts
 ANSWER_TIMEOUT_S: Final = 10.0  # for later answers that compute nothing
-RETURN_S: Final = 900.0  # how long a service may be away, or answer with passing errors, without any new sample
+RETURN_S: Final = 1800.0  # how long a service may be away, or answer with passing errors, without any new sample
 PAUSE_S: Final = 1.0  # between two attempts to reach it
 MAX_FOREIGN_CHANGES: Final = 5  # of the weights, by other processes, while an update is sampled
 # Errors after which the same may succeed: the service or its engine has ended, is starting or is overloaded.
@@ -112,6 +112,11 @@ class ServiceEngine:
         except InputError:
             self.close()
             raise
+
+    @property
+    def elsewhere(self) -> bool:
+        """See ``RolloutEngine``."""
+        return True
 
     def close(self) -> None:
         """Close the channel and end the thread."""
