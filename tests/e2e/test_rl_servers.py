@@ -107,6 +107,19 @@ def test_the_status_has_what_the_first_stage_estimated(cluster: Cluster, beside:
     assert all(one["memory"].endswith("iB") for one in plan)
 
 
+def test_a_server_that_does_not_start_is_named(cluster: Cluster) -> None:
+    given = {stage: {"from": f"/var/lib/prlcoder/nowhere/{stage}"} for stage in ("pretrain", "supervision", "reward")}
+    run = ppo("lame", 1, **given)
+    run["spec"]["stages"]["policy"]["servers"] = {**SERVERS, "prm": {"args": ["--no-such-option"]}}
+    cluster.apply(run)
+    degraded = eventually(lambda: cluster.condition("lame", "Degraded"), "the reason", 120)
+    assert degraded["reason"] == "ServiceUnavailable"
+    assert "the prm server does not serve" in degraded["message"]
+    assert "unrecognized arguments: --no-such-option" in degraded["message"]
+    assert restarts(cluster, "lame", "policy") == {}
+    cluster.delete_run("lame")
+
+
 @pytest.mark.usefixtures("job_set_controller")
 def test_separate_servers_end_with_the_trainer(cluster: Cluster, beside: str) -> None:
     folder = f"/var/lib/prlcoder/{beside}"
