@@ -6,6 +6,10 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -48,6 +52,11 @@ UPDATES = 5
 LEARNING = {**VERDICT, "value": {"pretrainUpdates": 1}, "updates": UPDATES - 1, "epochs": 2}
 PROMPTS = ["# 1: x\ndef f(v0):", "# a longer statement than the first one\ndef f(v0):", "x" * 900, "def"]
 DRAWN = Sampling(samples=3, temperature=1.0, seed=3, max_tokens=24, log_probabilities=True, at_temperature=True)
+RANK = """\
+import pickle, sys
+from prlcoder.training.stages import policy as policy_stage
+policy_stage.run(pickle.load(open(sys.argv[1], "rb")))
+"""
 MakeRun = Callable[..., StageContext]
 
 
@@ -154,6 +163,28 @@ def test_a_trainer_that_is_killed_and_run_again_loses_and_repeats_no_sample(
     rows = rows_of(context)
     assert [row["update"] for row in rows] == list(range(1, UPDATES + 1))
     assert [row["sampled"] for row in rows] == [16] * UPDATES
+
+
+def test_two_processes_share_one_service(
+    prepared: MakeRun, service: PolicyProcess, undisturbed: Any, tmp_path: Path
+) -> None:
+    """The first process gives the weights to the service, and each asks for the samples of its own problems."""
+    context = prepared("two", service.address)
+    assert context.spec.policy is not None
+    halved = context.spec.policy.model_copy(update={"batch_size": context.spec.policy.batch_size // 2})
+    context = replace(context, spec=context.spec.model_copy(update={"policy": halved}))
+    (tmp_path / "stage.py").write_text(RANK)
+    (tmp_path / "context.pickle").write_bytes(pickle.dumps(context))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([*command, tmp_path / "stage.py", tmp_path / "context.pickle"], check=True, env=environment)
+    rows, expected = rows_of(context), undisturbed[0]
+    for one, other in zip(rows[:2], expected, strict=False):  # later, other orders of additions may change a token
+        for name in ("trained", "dropped", "verdicts", "tokens"):
+            assert one[name] == other[name]
+    assert [(one["sampled"], one["weights"]["version"], one["weights"]["age"]) for one in rows] == [
+        (16, version, 0) for version in (0, 0, 1, 2, 3)
+    ]
 
 
 @pytest.fixture(scope="module")
