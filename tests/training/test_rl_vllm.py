@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.fixtures.serving import eventually
 from tests.fixtures.vllm_server import ENVIRONMENT
 from tests.training.policy_process import PolicyProcess
 from tests.training.rl_cases import VERDICT, rl_context, rl_policy
@@ -135,6 +136,9 @@ def test_an_engine_that_dies_ends_its_server_and_a_new_one_goes_on(policies: dic
         assert {one.event for one in engine.stream(PROMPTS, sampling)} == before
         assert engine.figures() == {"refused": 0, "absences": 1}
         engine.close()
+        left = Path(f"/proc/{process.engine()}/cmdline")
+        process.kill()  # without a word to its engine, which would keep its memory
+        eventually(lambda: not left.exists() or "EngineCore" not in left.read_text())
 
 
 def test_ppo_learns_from_programs_that_vllm_writes(

@@ -8,6 +8,7 @@ overwritten.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -28,7 +29,7 @@ from prlcoder.modeling.weights_check import local_folder, require_same_architect
 from prlcoder.policy.sampling import Finish, Piece, Sampling, Unread, repeated
 from prlcoder.policy.serving.live import SampleEvent, Weights, WeightsGate, WeightsKind
 from prlcoder.policy.serving.settings import PolicySettings
-from prlcoder.policy.serving.vllm_worker import LogprobsMode, LogprobsSwitch
+from prlcoder.policy.serving.vllm_worker import LogprobsMode, WorkerExtension
 from prlcoder.problems.prompts import ModelInput
 
 try:
@@ -89,13 +90,14 @@ class VllmPolicy:
             disable_log_stats=True,
             trust_remote_code=trusts_remote_code(),
             logprobs_mode=START_LOGPROBS,
-            worker_extension_cls=f"{LogprobsSwitch.__module__}.{LogprobsSwitch.__qualname__}",
+            worker_extension_cls=f"{WorkerExtension.__module__}.{WorkerExtension.__qualname__}",
             **whole_prompts,
             **(adapters if settings.max_adapter_rank else {}),
         )
         try:
             # In a thread, so that health checks are answered meanwhile.
             llm = await asyncio.to_thread(AsyncLLM.from_engine_args, arguments)
+            await llm.collective_rpc("end_with", args=(os.getpid(),))
         except Exception as error:  # whatever vLLM raises for a model or a machine that it cannot use
             raise InputError(f"model {settings.model}: vLLM cannot serve it ({error}); its log says more") from error
         return cls(llm, folder, settings)
