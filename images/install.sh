@@ -23,8 +23,10 @@ collect() {
 GPU_ONLY='.*/site-packages/(triton/.*|torch/(include|share)/.*|nvidia/.*(/include/.*|\.a|\.bc|\.alt\.so.*'
 GPU_ONLY="$GPU_ONLY"'|libcusolverMg.*|libnvperf.*|libcudnn_(adv|cnn|engines|graph|heuristic|ops).*))'
 
+# An empty folder of a package would be imported as a package without content.
 leave_out() {
   find /installed -regextype posix-extended ! -type d -regex "$1" -delete
+  find /installed -type d -empty -delete
 }
 
 # A compiled file is not checked against its source, whose time an image does not keep.

@@ -134,10 +134,21 @@ def test_the_services_segment_and_mutate(image_of: ImageOf) -> None:
     assert any(variants.values())
 
 
-@pytest.mark.parametrize("variant", ["", "-cpu"])
-def test_the_trainer_and_the_policy_server_share_the_layer_of_torch(image_of: ImageOf, variant: str) -> None:
-    torch = image_of(f"torch{variant}").layers
-    assert len(torch) == 2  # the base's and its own
-    for name in ("trainer", "policy"):
-        layers = image_of(f"{name}{variant}").layers
-        assert (layers[:2], len(layers)) == (torch, 3)
+@pytest.mark.parametrize("name", ["trainer", "policy", "trainer-cpu", "policy-cpu"])
+def test_the_trainer_and_the_policy_server_have_the_layer_of_torch(image_of: ImageOf, name: str) -> None:
+    layers = image_of(name).layers
+    torch = image_of("torch-cpu" if name.endswith("-cpu") else "torch").layers
+    assert (len(torch), len(layers)) == (2, 3)  # the base's, torch's, and their own
+    assert layers[:2] == torch
+
+
+@pytest.mark.parametrize("name", ["trainer-cpu", "policy-cpu"])
+def test_torch_computes_a_gradient_without_what_only_a_gpu_loads(image_of: ImageOf, name: str) -> None:
+    program = "import torch; x = torch.ones(3, requires_grad=True); (x * x).sum().backward(); print(x.grad.tolist())"
+    done = image_of(name).run("python", "-c", program)
+    assert done.stdout == "[2.0, 2.0, 2.0]\n", done.stderr
+
+
+def test_the_policy_server_imports_vllm(image_of: ImageOf) -> None:
+    done = image_of("policy-cpu").run("python", "-c", "from vllm import AsyncEngineArgs; print('imported')")
+    assert done.stdout.endswith("imported\n"), done.stderr
