@@ -1,11 +1,13 @@
 """Rollouts per second of reinforcement learning against its engine alone, with the engine in a policy service.
 
-    OMP_NUM_THREADS=1 python benchmarks/rl_rollouts.py runs/quickstart [--engine vllm] [--updates 8] [--scored]
+    OMP_NUM_THREADS=1 python benchmarks/rl_rollouts.py runs/quickstart [--updates 8] [--scored]
+    OMP_NUM_THREADS=1 python benchmarks/rl_rollouts.py runs/quickstart --engine vllm --model FOLDER [--scored]
 
-The service samples for one update at a time with the base policy of a finished run: once alone, once for a collector
-that has every program executed in the sandbox and, with ``--scored``, its steps scored by the run's reward model in
-this process. Both ask for the same samples. Who is first alternates, so that other work on the machine affects both.
-The first update is not counted. Printed are the medians of programs per second, and the median of the updates' ratios.
+The service samples for one update at a time with the base policy of a finished run, or another one: once alone, once
+for a collector that has every program executed in the sandbox and, with ``--scored``, its steps scored by the run's
+reward model in this process. Both ask for the same samples. Who is first alternates, so that other work on the machine
+affects both. The first update is not counted. Printed are the medians of programs per second, and the median of the
+updates' ratios.
 """
 
 from __future__ import annotations
@@ -68,9 +70,11 @@ def serving(model: Path, engine: str, folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def collector(run: Path, engine: ServiceEngine, executor: Executor, settings: Rl, *, scored: bool) -> RolloutCollector:
+def collector(
+    run: Path, base: Path, engine: ServiceEngine, executor: Executor, settings: Rl, *, scored: bool
+) -> RolloutCollector:
     """Collects rollouts for 300 nano problems; the prompts are those that the base policy was trained with."""
-    template = model_template(str(run / "pretrain"), engine.tokenizer)
+    template = model_template(str(base), engine.tokenizer)
     suite = problems(NanoSuite(train=300, validation=1, test=1))
     training = [problem for problem in suite if problem.split == "train"]
     scorer = RolloutScorer(LocalStepScorer(str(run / "reward")), training, template) if scored else None
@@ -131,7 +135,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a finished run with the stages pretrain and reward")
-    parser.add_argument("--engine", choices=["vllm", "transformers"], default="vllm")
+    parser.add_argument("--engine", choices=["vllm", "transformers"], default="transformers")
+    parser.add_argument(
+        "--model", type=Path, help="policy in place of the run's base; vLLM on a CPU does not serve the nano model"
+    )
     parser.add_argument("--updates", type=int, default=8)
     parser.add_argument("--prompts", type=int, default=32)
     parser.add_argument("--samples", type=int, default=4)
@@ -142,13 +149,13 @@ def main() -> None:
     rule = {"credit": {"rule": "mean" if options.scored else "outcome"}}
     sizes = {"prompts": options.prompts, "samples": options.samples, "maxNewTokens": options.tokens}
     settings = Rl.model_validate({**sizes, **terms, **rule})
-    base = options.run / "pretrain"
+    base = options.model or options.run / "pretrain"
     with tempfile.TemporaryDirectory() as folder, serving(base, options.engine, Path(folder)) as address:
         model = load(str(base)).model
         weights = WeightsFolder(Path(folder) / "weights", model, load_tokenizer(str(base)), torch.float32)
         engine = ServiceEngine(Address(address), weights, str(base), max_new_tokens=options.tokens, ranks=Ranks())
         with Executor() as executor:
-            sampler = collector(options.run, engine, executor, settings, scored=options.scored)
+            sampler = collector(options.run, base, engine, executor, settings, scored=options.scored)
             engine.use(0)
             found = measured(sampler, options.updates)
         engine.close()
