@@ -9,6 +9,7 @@ from typing import Final
 
 from kubernetes.aio import client, config
 
+from prlcoder.errors import InputError
 from prlcoder.operator.api_objects import NewObject
 from prlcoder.operator.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, PLURAL, RUN_LABEL, VERSION
 
@@ -43,8 +44,17 @@ class Kube:
 
     @classmethod
     async def connect(cls, observer: CallObserver | None = None) -> Kube:
-        """The cluster of the pod's service account, or of the user's kubeconfig outside a cluster."""
-        await config.load_config()
+        """The cluster of the pod's service account, or of the user's kubeconfig outside a cluster.
+
+        ``InputError`` if there is neither.
+        """
+        try:
+            await config.load_config()
+        except config.ConfigException as error:
+            raise InputError(
+                f"there is no cluster to work for: this is no pod with a service account, and no kubeconfig was "
+                f"found ({error}); set KUBECONFIG"
+            ) from error
         return cls(client.ApiClient(), observer)
 
     async def __aenter__(self) -> Kube:
