@@ -36,9 +36,12 @@ def built_helm(module: HelmModule, home: Path) -> Helm:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bare_plane() -> Iterator[ControlPlane]:
-    """A control plane on which nothing of PRLCoder is installed, with a RuntimeClass `gvisor`."""
+    """A control plane on which nothing of PRLCoder is installed, with a RuntimeClass `gvisor`.
+
+    Each file has its own, because releases leave the CRD.
+    """
     with control_plane_or_skip() as running:
         gvisor = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}}
         running.apply({**gvisor, "handler": "runsc"})

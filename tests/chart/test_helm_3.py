@@ -19,7 +19,7 @@ NAMESPACE = "helm-3"
 SCALED = ("--set=segmenter.autoscaling.enabled=true", "--set=crds.install=false", "--set=rbac.scope=namespace")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plane(bare_plane: ControlPlane) -> ControlPlane:
     """The control plane with a namespace for these releases."""
     bare_plane.kubectl("create", "namespace", NAMESPACE)

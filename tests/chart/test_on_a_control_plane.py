@@ -20,7 +20,7 @@ KINDS_OF_OTHERS = ("ServiceMonitor", "PodMonitor", "PrometheusRule", "GRPCRoute"
 MAX_RELEASE_BYTES = 300_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plane(bare_plane: ControlPlane) -> ControlPlane:
     """The control plane with the namespaces of the cases."""
     for name in ("prlcoder", "team-a", "team-b", "team-c"):
