@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prlcoder.executor.jailed import candidate, line_trace, wire
-from prlcoder.executor.jailed.link import READY, Channel, Link
+from prlcoder.executor.jailed.link import READY, Channel, DisconnectedError, Link
 from prlcoder.executor.jailed.logs import ProgramLogs
 from prlcoder.executor.jailed.patches import Patches
 from prlcoder.executor.jailed.program_warnings import ProgramWarnings
@@ -175,7 +175,7 @@ class CandidateLink(Link):
 def serve(
     link: CandidateLink, body: tuple[Any, ...], preamble: candidate.CodeType | None, code: candidate.CodeType
 ) -> int:
-    """Load the program, then answer the tester's requests until it hangs up."""
+    """Load the program, then answer the tester's requests until it hangs up, even if it does so during an answer."""
     _, entry_point = body
     write_record, namespace = candidate.record_writer(), candidate.fresh_main()
     classes: dict[str, type] = {}
@@ -194,6 +194,9 @@ def serve(
         write_record(wire.LOADED, wire.RAISED, candidate.class_name(error))
         return candidate.CRASH_EXIT
     link.channel.send(READY)
-    while (message := link.channel.receive()) is not None:
-        link.serve(*link.unpack(message))
+    try:
+        while (message := link.channel.receive()) is not None:
+            link.serve(*link.unpack(message))
+    except DisconnectedError:  # its verdict must not depend on which of both processes ends first
+        pass
     return candidate.CLEAN_EXIT
