@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 
 from prlcoder.errors import InputError, located
 from prlcoder.spec import overrides
-from prlcoder.spec.checks import SpecFinding, findings
+from prlcoder.spec.check_registry import SpecFinding
+from prlcoder.spec.checks import findings
 from prlcoder.spec.document import Document, FieldPath, dotted, read_document
 from prlcoder.spec.schema import field_names, nearest, union_tags, without_tags
 from prlcoder.spec.trainingrun import Metadata, TrainingRun
