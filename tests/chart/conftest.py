@@ -27,7 +27,7 @@ def helm_3(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 
 def built_helm(module: HelmModule, home: Path) -> Helm:
-    """Helm, or the reason why there is none."""
+    """Helm of this module. Where it cannot be built, the test is skipped, and in CI it fails."""
     try:
         return Helm(helm_path(module), home)
     except NoHelmError as error:

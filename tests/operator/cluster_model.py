@@ -25,6 +25,12 @@ from prlcoder.operator.settings import OperatorSettings
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = OperatorSettings(image="trainer:1")
+PPO: dict[str, Any] = {
+    "model": {"path": "org/coder"},
+    "problems": {"source": "apps.jsonl"},
+    "reward": {"from": "/models/prm"},
+    "policy": {"algorithm": "ppo"},
+}
 SPEC: dict[str, Any] = {
     "model": {"scratch": {"preset": "nano"}, "promptTemplate": "nano"},
     "problems": {"source": "nano"},
@@ -208,3 +214,23 @@ class Cluster:
 def condition(cluster: Cluster, name: str) -> dict[str, Any]:
     """The run's condition of that type."""
     return next(one for one in cluster.status["conditions"] if one["type"] == name)
+
+
+def started() -> Cluster:
+    """A run whose first stage runs."""
+    cluster = Cluster()
+    cluster.settle()
+    cluster.start_pods()
+    cluster.settle()
+    return cluster
+
+
+def finished() -> Cluster:
+    """A run that is complete."""
+    cluster = Cluster()
+    for _ in STAGES:
+        cluster.settle()
+        cluster.start_pods()
+        cluster.finish()
+    cluster.settle()
+    return cluster

@@ -73,7 +73,7 @@ def rl_collector(
     tasks = [RolloutTask.of(one, render(one, NANO, checkpoint.tokenizer), checkpoint.tokenizer) for one in problems]
     engine: RolloutEngine = LocalEngine(TransformersEngine(checkpoint, max_new_tokens=settings.max_new_tokens))
     return RolloutCollector(
-        engine=engine if writes is None else LocalEngine(Writing(checkpoint.tokenizer, tasks, writes)),  # type: ignore[arg-type]
+        engine=engine if writes is None else LocalEngine(Writing(checkpoint.tokenizer, tasks, writes)),
         executor=executor,
         segmenter=segment_each,
         scorer=None if scorer is None else RolloutScorer(LocalStepScorer(str(scorer)), problems, NANO),

@@ -167,7 +167,7 @@ def test_scores_of_a_reward_model_with_another_tokenizer_lie_at_the_policys_toke
     problems = {problem.id: problem for problem in suite}
     with Executor(workers=1) as executor:
         sampler = collector(suite, nano_folder, executor, scorer=reward_models["first"])
-        sampler = replace(sampler, engine=LocalEngine(Canonical(sampler)))  # type: ignore[arg-type]
+        sampler = replace(sampler, engine=LocalEngine(Canonical(sampler)))
         rollouts = sampler.collect(0, 0).rollouts
     scorer = LocalStepScorer(str(reward_models["first"]))
     policy_tokenizer = load(str(nano_folder)).tokenizer

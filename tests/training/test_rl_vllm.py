@@ -54,7 +54,7 @@ def vllm(policies: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def changed_policy(folder: Path, *, adapted: bool) -> Checkpoint:
-    """The policy with other weights, in all layers or by an adapter of a rank that is none of vLLM's."""
+    """The policy with other weights: in all layers, or by an adapter whose rank vLLM does not accept as it is."""
     checkpoint = load(str(folder))
     torch.manual_seed(0)
     if not adapted:

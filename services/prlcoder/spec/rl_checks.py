@@ -143,8 +143,8 @@ def _refresh(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
 
 
 def _engine(spec: Spec, rl: Rl) -> Iterator[Contradiction]:
-    """A policy service samples the rollouts or there is none. The environment may name it, too, so that `kind: vllm`
-    alone contradicts nothing."""
+    """The engine `transformers` would not use a policy service. The engine `vllm` may lack an address here, because the
+    environment may name one."""
     if rl.engine.kind == "transformers" and spec.services.policy is not None:
         what = f"`transformers` samples in the trainer's process, and services.policy is {spec.services.policy}"
         yield ("rl", "engine", "kind"), what, "remove services.policy, or set the kind to vllm"

@@ -22,7 +22,15 @@ from prlcoder.problems.reading import read
 pytestmark = pytest.mark.needs_sandbox
 
 TIMEOUT_S = 400.0
-FILES = ("attacks", "test_executor.py", "test_packages.py", "test_like_python.py", "test_judging_options.py")
+FILES = (
+    "attacks",
+    "test_executor.py",
+    "test_profiles.py",
+    "test_lost_jails.py",
+    "test_packages.py",
+    "test_like_python.py",
+    "test_judging_options.py",
+)
 SUPERVISORS = "not many_preambles and not bounded_number and not no_namespace_per_program"  # slow, and of no kernel
 
 

@@ -248,7 +248,10 @@ class VllmPolicy:
 
 
 def accepted_rank(rank: int) -> int:
-    """The lowest rank of vLLM's list that is not below ``rank``. ``InputError`` if there is none; 0 stays 0."""
+    """The lowest rank that vLLM accepts and that is at least ``rank``; 0 stays 0.
+
+    ``InputError`` if ``rank`` is above vLLM's highest.
+    """
     accepted: list[int] = [one for one in (0, *get_args(MaxLoRARanks)) if one >= rank]
     if not accepted:
         raise InputError(f"--max-adapter-rank: {rank} is above vLLM's limit, {max(get_args(MaxLoRARanks))}")

@@ -31,7 +31,7 @@ from prlcoder.training.rl.early_scores import EarlyScores
 from prlcoder.training.rl.locating import StepLocator
 from prlcoder.training.rl.ranks import Ranks
 from prlcoder.training.rl.schedule import completion_seed, problem_numbers
-from prlcoder.training.rl.scoring import ProgramKey, ProgramScore, RolloutScorer
+from prlcoder.training.rl.scoring import ProgramKey, ProgramScore, RolloutScorer, StepProbabilities
 from prlcoder.training.rollouts import Rollout, RolloutOutcome, SampledCompletion, place_programs
 
 if TYPE_CHECKING:
@@ -307,9 +307,8 @@ class RolloutCollector:
         left = {(one.problem_id, one.program): one.segments for one in rollouts}
         if left := {key: segments for key, segments in left.items() if key not in scores}:
             scores |= self._scores(left)
-        name = "outcome_score" if self.settings.scores_programs else "step_scores"
         scored = [(one, scores[one.problem_id, one.program]) for one in rollouts]
-        kept = [replace(one, **{name: own}) for one, own in scored if own is not None]  # type: ignore[arg-type]
+        kept = [_with_score(one, own) for one, own in scored if own is not None]
         if len(kept) < len(rollouts):
             found.dropped[OVER_REWARD_MODEL_LENGTH] += len(rollouts) - len(kept)
         found.seconds["scores"] = time.perf_counter() - started
@@ -330,6 +329,13 @@ class RolloutCollector:
 
 def _sample(one: _Written, segments: tuple[Segment, ...]) -> SampledCompletion:
     return SampledCompletion(one.task.prompt, one.task.prompt_ids, one.piece.ids, one.piece.text, one.program, segments)
+
+
+def _with_score(rollout: Rollout, score: StepProbabilities | float) -> Rollout:
+    """The rollout with the score of its program, or with those of its steps."""
+    if isinstance(score, float):
+        return replace(rollout, outcome_score=score)
+    return replace(rollout, step_scores=score)
 
 
 def has_tests(problem: Problem) -> bool:
